@@ -1,0 +1,19 @@
+//! emakeel teaches a Llama a new language on one GPU, and shows what it learned.
+//!
+//! One recipe describes a whole *study*: continued pretraining of a base model on text in the new
+//! language, one LoRA adapter for each instruction mix, and a comparison of all of them on the same
+//! tasks. Modules stand in layers; imports point down only (`tests/layers.rs` holds that):
+//!
+//! | layer | modules |
+//! |---|---|
+//! | 0 | [`error`], [`device`], [`progress`], [`files`], [`random`] |
+//! | 1 | [`recipe`] |
+#![warn(missing_docs)]
+#![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::todo))]
+
+pub mod device;
+pub mod error;
+pub mod files;
+pub mod progress;
+pub mod random;
+pub mod recipe;

@@ -1,0 +1,5 @@
+//! YAML text → what was written → a [`Study`].
+
+mod study;
+
+pub use study::*;
