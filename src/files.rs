@@ -54,7 +54,9 @@ pub fn write_json(path: &Path, value: &impl Serialize) -> Result<()> {
 pub fn rename_folder(finished: &Path, place: &Path) -> Result<()> {
     let failed = |e| Error::io(place, "put the folder in its place", &e);
     if place.exists() {
-        let old = temporary_beside(place);
+        // Not `temporary_beside(place)`: that is where the finished folder usually is.
+        let name = place.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
+        let old = place.with_file_name(format!(".{name}.replaced"));
         remove_folder(&old)?;
         fs::rename(place, &old).map_err(failed)?;
         fs::rename(finished, place).map_err(failed)?;
@@ -171,7 +173,8 @@ mod tests {
     #[test]
     fn a_folder_replaces_an_older_one() {
         let root = tempfile::tempdir().unwrap();
-        let (new, place) = (root.path().join("new"), root.path().join("place"));
+        let place = root.path().join("place");
+        let new = temporary_beside(&place);
         for (folder, word) in [(&place, "old"), (&new, "new")] {
             make_folder(folder).unwrap();
             write(&folder.join("word"), word).unwrap();

@@ -7,13 +7,14 @@
 //! | layer | modules |
 //! |---|---|
 //! | 0 | [`error`], [`device`], [`progress`], [`files`], [`random`] |
-//! | 1 | [`recipe`] |
+//! | 1 | [`recipe`], [`kernels`] |
 #![warn(missing_docs)]
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::todo))]
 
 pub mod device;
 pub mod error;
 pub mod files;
+pub mod kernels;
 pub mod progress;
 pub mod random;
 pub mod recipe;
