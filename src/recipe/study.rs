@@ -5,12 +5,15 @@
 use std::path::PathBuf;
 
 use candle_core::DType;
-use serde::Serialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
+pub use super::method::*;
+pub use super::training::*;
 use crate::device::DeviceChoice;
 
 /// A whole study.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Study {
     /// The name of the run folder.
     pub name: String,
@@ -31,7 +34,7 @@ pub struct Study {
 }
 
 /// Where the base model comes from.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Base {
     /// The weights.
     pub origin: BaseOrigin,
@@ -90,7 +93,7 @@ pub struct NewModel {
 }
 
 /// Where rows come from and what they are.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Source {
     /// The key in the recipe.
     pub name: String,
@@ -121,7 +124,7 @@ pub enum SourceOrigin {
 }
 
 /// How a row of a source is read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum RowTemplate {
     /// A document: all of it is trained on.
@@ -134,166 +137,8 @@ pub enum RowTemplate {
     Translation,
 }
 
-/// How a conversation becomes text.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum ChatTemplate {
-    /// `<|user|>\n…\n<|assistant|>\n…</s>\n`.
-    LlammasChat,
-    /// The Stanford Alpaca prompt.
-    Alpaca,
-    /// The words alone, one turn a line.
-    Plain,
-}
-
-/// A weighted part of a mixture.
-#[derive(Debug, Clone, PartialEq)]
-pub struct MixturePart {
-    /// The name of a source.
-    pub source: String,
-    /// Its share; all shares of a mixture sum to 1.
-    pub weight: f64,
-    /// For bitext: the share of first→second among the translation instructions, in `[0, 1]`.
-    pub forward_share: f64,
-}
-
-/// Weighted sources.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Mixture {
-    /// The parts, in the order written.
-    pub parts: Vec<MixturePart>,
-    /// What a weight is a share of.
-    pub by: MixtureUnit,
-}
-
-/// What a weight is a share of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum MixtureUnit {
-    /// Tokens, as read (masked ones included).
-    Tokens,
-    /// Rows.
-    Rows,
-}
-
-/// How long to train.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Budget {
-    /// Until this many tokens were read.
-    Tokens(u64),
-    /// This many times through the mixture.
-    Epochs(f64),
-}
-
-/// How documents fill sequences.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Packing {
-    /// BOS document EOS, one after the other, cut to length; every token is trained on.
-    Concat,
-    /// Whole conversations, each with attention and positions of its own.
-    BestFit,
-}
-
-/// What to do with a row that does not fit the sequence length.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum TooLong {
-    /// Stop and name the row.
-    Error,
-    /// Leave the row out and count it.
-    Drop,
-    /// Keep the beginning and count the tokens lost.
-    Truncate,
-}
-
-/// What to do with a row that has no token to train on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum NoTarget {
-    /// Stop and name the row.
-    Error,
-    /// Leave the row out and count it.
-    Drop,
-}
-
-/// AdamW.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct OptimizerSettings {
-    /// Peak learning rate.
-    pub learning_rate: f64,
-    /// Decoupled weight decay, on matrices only.
-    pub weight_decay: f64,
-    /// Decay of the first moment.
-    pub beta1: f64,
-    /// Decay of the second moment.
-    pub beta2: f64,
-    /// Added to the root of the second moment.
-    pub epsilon: f64,
-    /// Largest global gradient norm; `None` does not clip.
-    pub clip: Option<f64>,
-}
-
-/// The shape of the learning rate over the steps.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum ScheduleKind {
-    /// Straight down to the final rate.
-    Linear,
-    /// Half a cosine down to the final rate.
-    Cosine,
-    /// The peak rate throughout.
-    Constant,
-}
-
-/// Learning rate over the steps.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Schedule {
-    /// Its shape after warmup.
-    pub kind: ScheduleKind,
-    /// Share of all steps spent going up from zero, in `[0, 1)`.
-    pub warmup: f64,
-    /// The rate at the last step.
-    pub final_learning_rate: f64,
-}
-
-/// Everything about a run of training that does not say what is trained.
-#[derive(Debug, Clone)]
-pub struct Training {
-    /// Tokens in a sequence.
-    pub sequence_length: usize,
-    /// Sequences in a step.
-    pub batch: usize,
-    /// Sequences in a micro-step; divides `batch`.
-    pub micro_batch: usize,
-    /// How long.
-    pub budget: Budget,
-    /// How documents fill sequences.
-    pub packing: Packing,
-    /// Rows longer than a sequence.
-    pub too_long: TooLong,
-    /// Rows without a target.
-    pub no_target: NoTarget,
-    /// The optimizer.
-    pub optimizer: OptimizerSettings,
-    /// The learning rate.
-    pub schedule: Schedule,
-    /// How conversations become text.
-    pub template: ChatTemplate,
-    /// What is trained on.
-    pub mixture: Mixture,
-    /// Steps between checkpoints.
-    pub checkpoint_every: u64,
-    /// Steps between evaluations of the held-out loss; 0 never evaluates.
-    pub evaluate_every: u64,
-    /// Share of rows held out of each source for the evaluation loss, in `[0, 0.5]`.
-    pub held_out: f64,
-    /// Recompute activations in the backward pass instead of keeping them.
-    pub recompute: bool,
-}
-
 /// Continued pretraining of all parameters.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Pretrain {
     /// How.
     pub training: Training,
@@ -311,9 +156,9 @@ pub enum Foundation {
 }
 
 /// One adapter to train.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct AdapterPlan {
-    /// Its name; `name@base` or `name@1B` where the recipe's entry has several foundations.
+    /// Its name; `name@base` or `name@pretrain@1B` where the recipe's entry has several foundations.
     pub name: String,
     /// What it stands on.
     pub on: Foundation,
@@ -325,52 +170,8 @@ pub struct AdapterPlan {
     pub training: Training,
 }
 
-/// What is trained.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Method {
-    /// Low-rank adapters.
-    Lora(LoraSettings),
-    /// All parameters.
-    Full,
-}
-
-/// LoRA as PEFT means it.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct LoraSettings {
-    /// Rank of the update.
-    pub rank: usize,
-    /// The update is multiplied by alpha / rank, or alpha / √rank for rsLoRA.
-    pub alpha: f64,
-    /// Probability that an input of A is set to zero while training.
-    pub dropout: f64,
-    /// Which modules.
-    pub targets: Targets,
-    /// Scale by alpha / √rank.
-    pub rslora: bool,
-}
-
-/// Which modules get an adapter, by PEFT's rules.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(untagged)]
-pub enum Targets {
-    /// Every linear module but the head: `all-linear`.
-    AllLinear(AllLinear),
-    /// Modules whose path equals a name or ends in `.name`.
-    Names(Vec<String>),
-    /// Modules whose whole path matches a regular expression.
-    Pattern(String),
-}
-
-/// The word `all-linear`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum AllLinear {
-    /// `all-linear`.
-    AllLinear,
-}
-
 /// The comparison of all candidates.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Compare {
     /// The tasks, one column or more each.
     pub tasks: Vec<TaskSettings>,
@@ -430,4 +231,15 @@ pub enum TaskData {
         /// The language, as the table names it.
         language: String,
     },
+}
+
+/// What goes to the Hub, when it is asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Publish {
+    /// The user or organisation on the Hub.
+    pub to: String,
+    /// (Expanded) names of adapters.
+    pub adapters: Vec<String>,
+    /// Whether only the owner sees them.
+    pub private: bool,
 }

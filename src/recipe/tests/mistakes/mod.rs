@@ -1,0 +1,9 @@
+//! Every mistake that a recipe can have, as a person sees it.
+//!
+//! The recipes go on from line 7: the first six lines are `HEAD`.
+
+mod adapters;
+mod compare;
+mod form;
+mod start;
+mod training;

@@ -1,0 +1,162 @@
+//! How a run of training goes: everything about it that does not say which parameters are trained.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// How a conversation becomes text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum ChatTemplate {
+    /// `<|user|>\n…\n<|assistant|>\n…</s>\n`.
+    LlammasChat,
+    /// The Stanford Alpaca prompt.
+    Alpaca,
+    /// The words alone, one turn a line.
+    Plain,
+}
+
+/// A weighted part of a mixture.
+#[derive(Debug, Clone, PartialEq)]
+pub struct MixturePart {
+    /// The name of a source.
+    pub source: String,
+    /// Its share; all shares of a mixture sum to 1.
+    pub weight: f64,
+    /// For bitext: the share of first→second among the translation instructions, in `[0, 1]`.
+    pub forward_share: f64,
+}
+
+/// Weighted sources.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Mixture {
+    /// The parts, in the order written.
+    pub parts: Vec<MixturePart>,
+    /// What a weight is a share of.
+    pub by: MixtureUnit,
+}
+
+/// What a weight is a share of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum MixtureUnit {
+    /// Tokens, as read (masked ones included).
+    Tokens,
+    /// Rows.
+    Rows,
+}
+
+/// How long to train.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Budget {
+    /// Until this many tokens were read.
+    Tokens(u64),
+    /// This many times through the mixture.
+    Epochs(f64),
+}
+
+/// How documents fill sequences.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Packing {
+    /// BOS document EOS, one after the other, cut to length; every token is trained on.
+    Concat,
+    /// Whole conversations, each with attention and positions of its own.
+    BestFit,
+}
+
+/// What to do with a row that does not fit the sequence length.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum TooLong {
+    /// Stop and name the row.
+    Error,
+    /// Leave the row out and count it.
+    Drop,
+    /// Keep the beginning and count the tokens lost.
+    Truncate,
+}
+
+/// What to do with a row that has no token to train on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum NoTarget {
+    /// Stop and name the row.
+    Error,
+    /// Leave the row out and count it.
+    Drop,
+}
+
+/// AdamW.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct OptimizerSettings {
+    /// Peak learning rate.
+    pub learning_rate: f64,
+    /// Decoupled weight decay, on matrices only.
+    pub weight_decay: f64,
+    /// Decay of the first moment.
+    pub beta1: f64,
+    /// Decay of the second moment.
+    pub beta2: f64,
+    /// Added to the root of the second moment.
+    pub epsilon: f64,
+    /// Largest global gradient norm; `None` does not clip.
+    pub clip: Option<f64>,
+}
+
+/// The shape of the learning rate over the steps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum ScheduleKind {
+    /// Straight down to the final rate.
+    Linear,
+    /// Half a cosine down to the final rate.
+    Cosine,
+    /// The peak rate throughout.
+    Constant,
+}
+
+/// Learning rate over the steps.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Schedule {
+    /// Its shape after warmup.
+    pub kind: ScheduleKind,
+    /// Share of all steps spent going up from zero, in `[0, 1)`.
+    pub warmup: f64,
+    /// The rate at the last step.
+    pub final_learning_rate: f64,
+}
+
+/// Everything about a run of training that does not say what is trained.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Training {
+    /// Tokens in a sequence.
+    pub sequence_length: usize,
+    /// Sequences in a step.
+    pub batch: usize,
+    /// Sequences in a micro-step; divides `batch`.
+    pub micro_batch: usize,
+    /// How long.
+    pub budget: Budget,
+    /// How documents fill sequences.
+    pub packing: Packing,
+    /// Rows longer than a sequence.
+    pub too_long: TooLong,
+    /// Rows without a target.
+    pub no_target: NoTarget,
+    /// The optimizer.
+    pub optimizer: OptimizerSettings,
+    /// The learning rate.
+    pub schedule: Schedule,
+    /// How conversations become text.
+    pub template: ChatTemplate,
+    /// What is trained on.
+    pub mixture: Mixture,
+    /// Steps between checkpoints.
+    pub checkpoint_every: u64,
+    /// Steps between evaluations of the held-out loss; 0 never evaluates.
+    pub evaluate_every: u64,
+    /// Share of rows held out of each source for the evaluation loss, in `[0, 0.5]`.
+    pub held_out: f64,
+    /// Recompute activations in the backward pass instead of keeping them.
+    pub recompute: bool,
+}

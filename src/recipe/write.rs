@@ -1,0 +1,282 @@
+//! A study as the recipe that says everything: every default written out.
+//!
+//! Run folders keep it as `recipe.yaml`; read again, it means the same study.
+
+use std::path::Path;
+
+use candle_core::DType;
+use serde::Serialize;
+use serde_json::Value;
+
+use super::count::Count;
+use super::method::{Method, Targets};
+use super::resolve::ratio;
+use super::shapes::{Named, Words};
+use super::study::{
+    AdapterPlan, Base, BaseOrigin, Compare, NewModel, Pretrain, Publish, RowTemplate, Source, SourceOrigin, Study,
+    TaskData, TaskKind, TaskSettings, TokenizerOrigin,
+};
+use super::training::{Budget, Mixture, OptimizerSettings, Schedule, Training};
+use super::written::{self, Dtype, MethodWord, OptimizerWord, Part, TaskWord, Tokenizer};
+use crate::device::DeviceChoice;
+use crate::error::{Error, Result};
+
+/// The recipe that means this study, as YAML.
+pub(super) fn yaml(study: &Study, publish: Option<&Publish>) -> Result<String> {
+    let options = serde_yaml::ser_options! { yaml_12: true, no_lang_directive: true };
+    serde_yaml::to_string_with_options(&plain(&recipe(study, publish)), options)
+        .map_err(|source| Error::new(format!("cannot write the recipe as YAML: {source}")))
+}
+
+/// The JSON of what is written, without the keys that are not.
+pub(super) fn plain(written: &impl Serialize) -> Value {
+    let mut value = serde_json::to_value(written).unwrap_or_default();
+    drop_nulls(&mut value);
+    value
+}
+
+fn drop_nulls(value: &mut Value) {
+    match value {
+        Value::Object(map) => {
+            map.retain(|_, value| !value.is_null());
+            map.values_mut().for_each(drop_nulls);
+        }
+        Value::Array(items) => items.iter_mut().for_each(drop_nulls),
+        _ => {}
+    }
+}
+
+fn recipe(study: &Study, publish: Option<&Publish>) -> written::Recipe {
+    written::Recipe {
+        name: Some(study.name.clone()),
+        seed: Some(study.seed),
+        device: Some(match study.device {
+            DeviceChoice::Auto => "auto".to_owned(),
+            DeviceChoice::Cpu => "cpu".to_owned(),
+            DeviceChoice::Cuda(ordinal) => format!("cuda:{ordinal}"),
+        }),
+        base: Some(base(&study.base)),
+        sources: (!study.sources.is_empty())
+            .then(|| Named(study.sources.iter().map(|one| (one.name.clone(), source(one))).collect())),
+        pretrain: study.pretrain.as_ref().map(pretrain),
+        adapters: (!study.adapters.is_empty()).then(|| adapters(&study.adapters)),
+        compare: study.compare.as_ref().map(compare),
+        publish: publish.map(|publish| written::Publish {
+            to: Some(publish.to.clone()),
+            adapters: Some(publish.adapters.clone()),
+            private: Some(publish.private),
+        }),
+    }
+}
+
+pub(super) fn base(base: &Base) -> written::Base {
+    let mut written = written::Base::default();
+    match &base.origin {
+        BaseOrigin::Folder(path) => written.model = Some(text(path)),
+        BaseOrigin::BuiltIn(name) => written.builtin = Some(name.clone()),
+        BaseOrigin::New(model) => written.new = Some(new_model(model)),
+    }
+    written.dtype = Some(match base.dtype {
+        DType::BF16 => Dtype::Bf16,
+        DType::F16 => Dtype::F16,
+        DType::F64 => Dtype::F64,
+        _ => Dtype::F32,
+    });
+    written.tokenizer = base.tokenizer.as_ref().map(|tokenizer| match tokenizer {
+        TokenizerOrigin::Path(path) => Tokenizer::Path(text(path)),
+        TokenizerOrigin::Trained { sources, vocabulary } => Tokenizer::Made(written::MadeTokenizer {
+            train: Some(written::TrainTokenizer {
+                sources: Some(sources.clone()),
+                vocabulary: Some(count(*vocabulary)),
+            }),
+        }),
+    });
+    written
+}
+
+fn new_model(model: &NewModel) -> written::NewModel {
+    written::NewModel {
+        hidden_size: Some(count(model.hidden_size)),
+        intermediate_size: Some(count(model.intermediate_size)),
+        layers: Some(count(model.layers)),
+        heads: Some(count(model.heads)),
+        key_value_heads: Some(count(model.key_value_heads)),
+        max_position_embeddings: Some(count(model.max_position_embeddings)),
+        tie_word_embeddings: Some(model.tie_word_embeddings),
+        rope_theta: Some(model.rope_theta),
+        initializer_range: Some(model.initializer_range),
+    }
+}
+
+pub(super) fn source(source: &Source) -> written::Source {
+    let mut written = written::Source { limit: source.limit.map(Count), ..written::Source::default() };
+    match &source.origin {
+        SourceOrigin::World { generator, rows } => {
+            written.builtin = Some(generator.clone());
+            written.rows = Some(Count(*rows));
+        }
+        SourceOrigin::Files(files) => {
+            written.path = Some(words(files));
+            written.template = Some(source.template);
+            written.text = (source.template == RowTemplate::Plain).then(|| source.text_field.clone());
+            written.languages = source.languages.clone().map(Vec::from);
+        }
+    }
+    written
+}
+
+pub(super) fn pretrain(pretrain: &Pretrain) -> written::Pretrain {
+    let tokens = match pretrain.training.budget {
+        Budget::Tokens(tokens) => Some(Count(tokens)),
+        Budget::Epochs(_) => None,
+    };
+    let snapshots = Some(pretrain.snapshots.iter().copied().map(Count).collect());
+    written::Pretrain { tokens, snapshots, ..written::Pretrain::default() }.with_training(training(&pretrain.training))
+}
+
+/// The entries that become these adapters: adapters of one entry differ in what they stand on, and in nothing else.
+fn adapters(plans: &[AdapterPlan]) -> Named<written::Adapter> {
+    let mut entries: Vec<(String, written::Adapter)> = Vec::new();
+    let mut on: Vec<Vec<String>> = Vec::new();
+    for plan in plans {
+        match entries.iter().position(|(name, _)| name == plan.entry()) {
+            Some(index) => on[index].push(plan.on.label()),
+            None => {
+                entries.push((plan.entry().to_owned(), adapter(plan)));
+                on.push(vec![plan.on.label()]);
+            }
+        }
+    }
+    for ((_, entry), on) in entries.iter_mut().zip(on) {
+        entry.on = Some(Words::from_list(on));
+    }
+    Named(entries)
+}
+
+/// One adapter's entry, without `on`.
+pub(super) fn adapter(plan: &AdapterPlan) -> written::Adapter {
+    let (epochs, tokens) = match plan.training.budget {
+        Budget::Epochs(epochs) => (Some(epochs), None),
+        Budget::Tokens(tokens) => (None, Some(Count(tokens))),
+    };
+    let start_from = plan.start_from.as_ref();
+    let mut written = written::Adapter {
+        start_from: start_from.map(|name| name.split('@').next().unwrap_or(name).to_owned()),
+        method: Some(MethodWord::Full),
+        epochs,
+        tokens,
+        ..written::Adapter::default()
+    };
+    if let Method::Lora(lora) = &plan.method {
+        written.method = Some(MethodWord::Lora);
+        written.rank = Some(count(lora.rank));
+        written.alpha = Some(lora.alpha);
+        written.dropout = Some(lora.dropout);
+        written.targets = Some(match &lora.targets {
+            Targets::AllLinear(_) => Words::One("all-linear".to_owned()),
+            Targets::Names(names) => Words::Many(names.clone()),
+            Targets::Pattern(pattern) => Words::One(pattern.clone()),
+        });
+        written.rslora = Some(lora.rslora);
+    }
+    written.with_training(training(&plan.training))
+}
+
+fn training(training: &Training) -> written::Training {
+    written::Training {
+        mixture: Some(mixture(&training.mixture)),
+        mixture_by: Some(training.mixture.by),
+        sequence_length: Some(count(training.sequence_length)),
+        batch: Some(count(training.batch)),
+        micro_batch: Some(count(training.micro_batch)),
+        packing: Some(training.packing),
+        too_long: Some(training.too_long),
+        no_target: Some(training.no_target),
+        template: Some(training.template),
+        optimizer: Some(optimizer(&training.optimizer)),
+        schedule: Some(schedule(&training.schedule)),
+        checkpoint_every: Some(Count(training.checkpoint_every)),
+        held_out: Some(training.held_out),
+        evaluate_every: Some(Count(training.evaluate_every)),
+        recompute: Some(training.recompute),
+    }
+}
+
+/// A ratio is written where it is not the default: only bitext can have one.
+fn mixture(mixture: &Mixture) -> Named<Part> {
+    let part = |weight: f64, share: f64| {
+        if share == 0.5 {
+            return Part::Weight(weight);
+        }
+        Part::Bitext(written::BitextPart { weight: Some(weight), ratio: Some(ratio(share)) })
+    };
+    Named(mixture.parts.iter().map(|one| (one.source.clone(), part(one.weight, one.forward_share))).collect())
+}
+
+fn optimizer(settings: &OptimizerSettings) -> written::Optimizer {
+    written::Optimizer {
+        kind: Some(OptimizerWord::Adamw),
+        learning_rate: Some(settings.learning_rate),
+        weight_decay: Some(settings.weight_decay),
+        beta1: Some(settings.beta1),
+        beta2: Some(settings.beta2),
+        epsilon: Some(settings.epsilon),
+        clip: Some(settings.clip.unwrap_or(0.0)),
+    }
+}
+
+fn schedule(schedule: &Schedule) -> written::Schedule {
+    written::Schedule {
+        kind: Some(schedule.kind),
+        warmup: Some(schedule.warmup),
+        final_learning_rate: Some(schedule.final_learning_rate),
+    }
+}
+
+fn compare(compare: &Compare) -> written::Compare {
+    written::Compare {
+        tasks: Some(compare.tasks.iter().map(task).collect()),
+        merged: Some(compare.merged),
+        batch: Some(count(compare.batch)),
+        limit: compare.limit.map(count),
+        template: Some(compare.template),
+    }
+}
+
+fn task(settings: &TaskSettings) -> written::Task {
+    let word = match &settings.kind {
+        TaskKind::Translation { .. } => TaskWord::Translation,
+        TaskKind::Choice => TaskWord::Choice,
+        TaskKind::Answer => TaskWord::Answer,
+        TaskKind::Correction => TaskWord::Correction,
+        TaskKind::Perplexity => TaskWord::Perplexity,
+    };
+    let (data, language) = match &settings.data {
+        TaskData::World { language } => (Words::One("world".to_owned()), language),
+        TaskData::File { paths, language } => (words(paths), language),
+    };
+    let mut written = written::Task { task: Some(word), data: Some(data), ..written::Task::default() };
+    match &settings.kind {
+        TaskKind::Translation { from, to } => {
+            written.from = Some(from.clone());
+            written.to = Some(to.clone());
+        }
+        _ => written.language = Some(language.clone()),
+    }
+    if !matches!(word, TaskWord::Choice | TaskWord::Perplexity) {
+        written.max_new_tokens = Some(count(settings.max_new_tokens));
+    }
+    written
+}
+
+fn count(number: usize) -> Count {
+    Count(number as u64)
+}
+
+fn text(path: &Path) -> String {
+    path.to_string_lossy().into_owned()
+}
+
+fn words(paths: &[impl AsRef<Path>]) -> Words {
+    Words::from_list(paths.iter().map(|path| text(path.as_ref())).collect())
+}

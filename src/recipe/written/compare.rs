@@ -1,0 +1,75 @@
+//! The keys of `compare` and `publish`.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::super::count::Count;
+use super::super::shapes::Words;
+use super::super::training::ChatTemplate;
+
+/// The comparison of the base, every snapshot and every adapter.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Compare {
+    /// The tasks that all of them answer. Required.
+    #[schemars(with = "Vec<Task>")]
+    pub(crate) tasks: Option<Vec<Task>>,
+    /// Also score each LoRA adapter merged into its base. Default: false.
+    pub(crate) merged: Option<bool>,
+    /// Prompts answered together. Default: 8.
+    pub(crate) batch: Option<Count>,
+    /// At most this many examples a task. Default: all.
+    pub(crate) limit: Option<Count>,
+    /// How prompts are written. Default: the template of the adapters.
+    pub(crate) template: Option<ChatTemplate>,
+}
+
+/// One task.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Task {
+    /// What is asked. Required.
+    #[schemars(with = "TaskWord")]
+    pub(crate) task: Option<TaskWord>,
+    /// The examples: `world` (the held-out part of the program's own small bilingual world), a file, or a list of
+    /// files. Required.
+    #[schemars(with = "Words")]
+    pub(crate) data: Option<Words>,
+    /// For translation: the language of the sentence given, in English. Required there.
+    pub(crate) from: Option<String>,
+    /// For translation: the language of the sentence wanted, in English. Required there.
+    pub(crate) to: Option<String>,
+    /// For all but translation: the language of the examples, in English. Default: Estonian.
+    pub(crate) language: Option<String>,
+    /// The most tokens an answer may have. Default: 64 for answers, 256 for translations and corrections.
+    pub(crate) max_new_tokens: Option<Count>,
+}
+
+/// What a task asks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum TaskWord {
+    /// Translate a sentence; BLEU and chrF.
+    Translation,
+    /// Choose one of two causes or effects; accuracy by log-likelihood.
+    Choice,
+    /// Answer a question about a text; exact match and F1.
+    Answer,
+    /// Correct a sentence; exact match and chrF.
+    Correction,
+    /// Predict a text; perplexity per token and bits per byte.
+    Perplexity,
+}
+
+/// What goes to the Hub.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Publish {
+    /// The user or organisation on the Hub. Required.
+    #[schemars(with = "String")]
+    pub(crate) to: Option<String>,
+    /// Names of adapters. Default: all.
+    pub(crate) adapters: Option<Vec<String>>,
+    /// Whether only the owner sees them. Default: true.
+    pub(crate) private: Option<bool>,
+}

@@ -1,0 +1,287 @@
+//! The keys of `pretrain` and of an entry of `adapters`: some of their own, and those that all training has.
+
+use std::fmt;
+
+use schemars::JsonSchema;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{Deserializer, MapAccess, Visitor};
+use serde::{Deserialize, Serialize};
+
+use super::super::count::Count;
+use super::super::shapes::{Named, Words};
+use super::super::training::{ChatTemplate, MixtureUnit, NoTarget, Packing, ScheduleKind, TooLong};
+
+/// Declares the keys of a stage: those given, and those of every run of training.
+///
+/// One list of the shared keys, because serde cannot both flatten a struct and say where in it a mistake is.
+macro_rules! stage {
+    ($(#[$about:meta])* $stage:ident { $($(#[$doc:meta])* $key:ident: $kind:ty,)* }) => {
+        $(#[$about])*
+        #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+        #[serde(deny_unknown_fields)]
+        pub(crate) struct $stage {
+            $($(#[$doc])* pub(crate) $key: Option<$kind>,)*
+            /// What is trained on: a weight for each source. Weights need not sum to 1. A part whose source is bitext
+            /// may be `{ weight: 0.2, ratio: "1:3" }`.
+            pub(crate) mixture: Option<Named<Part>>,
+            /// What a weight is a share of. Default: tokens.
+            pub(crate) mixture_by: Option<MixtureUnit>,
+            /// Tokens in a sequence. Default: 1024.
+            pub(crate) sequence_length: Option<Count>,
+            /// Sequences in a step, that is in one update of the parameters. Default: 256 for pretraining, 128 for
+            /// adapters.
+            pub(crate) batch: Option<Count>,
+            /// Sequences in a micro-step, that is in one forward and backward pass; divides `batch`. Changes memory
+            /// and speed, not the result. Default: the most that keep a micro-step within 8192 tokens.
+            pub(crate) micro_batch: Option<Count>,
+            /// How documents fill sequences. Default: concat for pretraining, best-fit for adapters.
+            pub(crate) packing: Option<Packing>,
+            /// What to do with a row that is longer than a sequence (`packing: best-fit`). Default: drop.
+            pub(crate) too_long: Option<TooLong>,
+            /// What to do with a row that has no token to train on. Default: error.
+            pub(crate) no_target: Option<NoTarget>,
+            /// How conversations become text. Default: plain for pretraining, llammas-chat for adapters.
+            pub(crate) template: Option<ChatTemplate>,
+            /// The optimizer.
+            pub(crate) optimizer: Option<Optimizer>,
+            /// The learning rate over the steps.
+            pub(crate) schedule: Option<Schedule>,
+            /// Steps between checkpoints: what an interrupted run loses at most. Default: 100.
+            pub(crate) checkpoint_every: Option<Count>,
+            /// Share of the rows of each source that is held out of training and used for the evaluation loss, at
+            /// most 0.5. Default: 0; 0.01 where `evaluate_every` is given.
+            pub(crate) held_out: Option<f64>,
+            /// Steps between evaluations of the held-out loss; 0 never evaluates. Default: 0; 100 where `held_out` is
+            /// given.
+            pub(crate) evaluate_every: Option<Count>,
+            /// Recompute activations in the backward pass instead of keeping them: less memory, a third more work,
+            /// the same result. Default: false.
+            pub(crate) recompute: Option<bool>,
+        }
+    };
+}
+
+/// Takes the shared keys out of a stage and puts them back.
+macro_rules! shared_keys {
+    ($stage:ident) => {
+        impl $stage {
+            /// The keys that all training has.
+            pub(crate) fn training(&self) -> Training {
+                Training {
+                    mixture: self.mixture.clone(),
+                    mixture_by: self.mixture_by,
+                    sequence_length: self.sequence_length,
+                    batch: self.batch,
+                    micro_batch: self.micro_batch,
+                    packing: self.packing,
+                    too_long: self.too_long,
+                    no_target: self.no_target,
+                    template: self.template,
+                    optimizer: self.optimizer.clone(),
+                    schedule: self.schedule.clone(),
+                    checkpoint_every: self.checkpoint_every,
+                    held_out: self.held_out,
+                    evaluate_every: self.evaluate_every,
+                    recompute: self.recompute,
+                }
+            }
+
+            /// Takes over the keys that all training has.
+            pub(crate) fn with_training(mut self, training: Training) -> Self {
+                self.mixture = training.mixture;
+                self.mixture_by = training.mixture_by;
+                self.sequence_length = training.sequence_length;
+                self.batch = training.batch;
+                self.micro_batch = training.micro_batch;
+                self.packing = training.packing;
+                self.too_long = training.too_long;
+                self.no_target = training.no_target;
+                self.template = training.template;
+                self.optimizer = training.optimizer;
+                self.schedule = training.schedule;
+                self.checkpoint_every = training.checkpoint_every;
+                self.held_out = training.held_out;
+                self.evaluate_every = training.evaluate_every;
+                self.recompute = training.recompute;
+                self
+            }
+        }
+    };
+}
+
+stage! {
+    /// The keys that all training has, by themselves.
+    Training {}
+}
+
+stage! {
+    /// Continued pretraining of all parameters.
+    Pretrain {
+        /// Tokens to read in all, such as 5B. Required.
+        tokens: Count,
+        /// Token counts at which the model is kept, ascending; adapters can stand on each (`on: pretrain@1B`), and
+        /// each is compared. The end of training is always one. Default: only the end.
+        snapshots: Vec<Count>,
+    }
+}
+
+stage! {
+    /// One adapter, or one for each model that it is trained on.
+    Adapter {
+        /// The model it is trained on: `base`, `pretrain` (the last snapshot), `pretrain@1B`, or a list of them: one
+        /// adapter each. Default: pretrain if the recipe has it, else base.
+        on: Words,
+        /// The adapter it goes on from, by name; that one must be trained on the same model. Default: none.
+        start_from: String,
+        /// What is trained: low-rank adapters, or all parameters. Default: lora.
+        method: MethodWord,
+        /// Rank of the update. Default: 64.
+        rank: Count,
+        /// The update is multiplied by alpha / rank. Default: 16.
+        alpha: f64,
+        /// Probability that an input of the adapter is set to zero while training. Default: 0.1.
+        dropout: f64,
+        /// The modules that get an adapter, as PEFT has it: `all-linear`, a list of names such as `[q_proj, v_proj]`,
+        /// or one text, a regular expression for the whole path. Default: all-linear.
+        targets: Words,
+        /// Multiply by alpha / √rank instead. Default: false.
+        rslora: bool,
+        /// Times through the mixture. Default: 3, unless `tokens` is given.
+        epochs: f64,
+        /// Tokens to read in all, instead of `epochs`.
+        tokens: Count,
+    }
+}
+
+shared_keys!(Pretrain);
+shared_keys!(Adapter);
+
+/// What is trained.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum MethodWord {
+    /// Low-rank adapters; the model itself stays as it is.
+    Lora,
+    /// All parameters.
+    Full,
+}
+
+/// A part of a mixture: a weight, or a weight and a ratio.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[serde(untagged)]
+pub(crate) enum Part {
+    /// The weight.
+    Weight(f64),
+    /// The weight, and for bitext the ratio.
+    Bitext(BitextPart),
+}
+
+/// A part of a mixture with a ratio.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct BitextPart {
+    /// The weight. Required.
+    #[schemars(with = "f64")]
+    pub(crate) weight: Option<f64>,
+    /// Translation instructions from the first language to the second : from the second to the first, such as
+    /// `"1:3"`. Default: 1:1.
+    pub(crate) ratio: Option<String>,
+}
+
+impl<'de> Deserialize<'de> for Part {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct PartVisitor;
+
+        impl<'de> Visitor<'de> for PartVisitor {
+            type Value = Part;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a weight such as 0.5, or a map with keys of weight, ratio")
+            }
+
+            fn visit_u64<E>(self, weight: u64) -> Result<Part, E> {
+                Ok(Part::Weight(weight as f64))
+            }
+
+            fn visit_i64<E>(self, weight: i64) -> Result<Part, E> {
+                Ok(Part::Weight(weight as f64))
+            }
+
+            fn visit_f64<E>(self, weight: f64) -> Result<Part, E> {
+                Ok(Part::Weight(weight))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Part, A::Error> {
+                BitextPart::deserialize(MapAccessDeserializer::new(map)).map(Part::Bitext)
+            }
+        }
+
+        deserializer.deserialize_any(PartVisitor)
+    }
+}
+
+/// The optimizer and its numbers.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Optimizer {
+    /// Which one. Default: adamw.
+    pub(crate) kind: Option<OptimizerWord>,
+    /// The highest learning rate. Default: 2e-5 where all parameters are trained, 2e-4 for LoRA.
+    pub(crate) learning_rate: Option<f64>,
+    /// Decoupled weight decay, on matrices only. Default: 0.1 for pretraining, 0 for adapters.
+    pub(crate) weight_decay: Option<f64>,
+    /// Decay of the first moment. Default: 0.9.
+    pub(crate) beta1: Option<f64>,
+    /// Decay of the second moment. Default: 0.95 for pretraining, 0.999 for adapters.
+    pub(crate) beta2: Option<f64>,
+    /// Added to the root of the second moment. Default: 1e-8.
+    pub(crate) epsilon: Option<f64>,
+    /// Largest norm of the gradient of a step; longer ones are scaled down to it. 0 does not clip. Default: 1.
+    pub(crate) clip: Option<f64>,
+}
+
+impl Optimizer {
+    /// Fills what is not given from the defaults.
+    pub(crate) fn or(self, defaults: Self) -> Self {
+        Self {
+            kind: self.kind.or(defaults.kind),
+            learning_rate: self.learning_rate.or(defaults.learning_rate),
+            weight_decay: self.weight_decay.or(defaults.weight_decay),
+            beta1: self.beta1.or(defaults.beta1),
+            beta2: self.beta2.or(defaults.beta2),
+            epsilon: self.epsilon.or(defaults.epsilon),
+            clip: self.clip.or(defaults.clip),
+        }
+    }
+}
+
+/// Which optimizer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum OptimizerWord {
+    /// Adam with decoupled weight decay.
+    Adamw,
+}
+
+/// The learning rate over the steps.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Schedule {
+    /// Its shape after warmup. Default: linear.
+    pub(crate) kind: Option<ScheduleKind>,
+    /// Share of all steps spent going up from zero, at least 0 and less than 1. Default: 0.03.
+    pub(crate) warmup: Option<f64>,
+    /// The rate at the last step. Default: a tenth of the learning rate for pretraining, 0 for adapters.
+    pub(crate) final_learning_rate: Option<f64>,
+}
+
+impl Schedule {
+    /// Fills what is not given from the defaults.
+    pub(crate) fn or(self, defaults: Self) -> Self {
+        Self {
+            kind: self.kind.or(defaults.kind),
+            warmup: self.warmup.or(defaults.warmup),
+            final_learning_rate: self.final_learning_rate.or(defaults.final_learning_rate),
+        }
+    }
+}
