@@ -8,6 +8,7 @@
 //! |---|---|
 //! | 0 | [`error`], [`device`], [`progress`], [`files`], [`random`] |
 //! | 1 | [`recipe`], [`kernels`] |
+//! | 2 | [`model`] |
 #![warn(missing_docs)]
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::todo))]
 
@@ -15,6 +16,7 @@ pub mod device;
 pub mod error;
 pub mod files;
 pub mod kernels;
+pub mod model;
 pub mod progress;
 pub mod random;
 pub mod recipe;

@@ -1,0 +1,118 @@
+//! The attention block of a decoder layer: projections, rotation, attention, output projection.
+
+use candle_core::Tensor;
+
+use super::cache::LayerCache;
+use super::context::{Context, LayerMasks};
+use super::parameters::GradientSink;
+use super::projection::{Projection, ProjectionSaved};
+use super::sum::add;
+use crate::error::Result;
+use crate::kernels::attention::{self, cache_write};
+use crate::kernels::rope;
+
+/// The four projections of an attention block.
+#[derive(Debug, Clone)]
+pub struct Attention {
+    /// Queries, `[heads · head_dimension, hidden]`.
+    pub q: Projection,
+    /// Keys, `[key_value_heads · head_dimension, hidden]`.
+    pub k: Projection,
+    /// Values, `[key_value_heads · head_dimension, hidden]`.
+    pub v: Projection,
+    /// Output, `[hidden, heads · head_dimension]`.
+    pub o: Projection,
+}
+
+/// What the backward of an attention block needs of its forward.
+pub(super) struct AttentionSaved {
+    /// What the projections saved.
+    inputs: [ProjectionSaved; 3],
+    /// Queries and keys after rotation, and values.
+    q: Tensor,
+    pub(super) k: Tensor,
+    pub(super) v: Tensor,
+    out: Tensor,
+    log_sum_exp: Tensor,
+    o_input: ProjectionSaved,
+}
+
+impl Attention {
+    /// Whether queries, keys or values are trained.
+    fn has_trained_input(&self) -> bool {
+        self.q.is_trained() || self.k.is_trained() || self.v.is_trained()
+    }
+
+    /// Whether anything in the block is trained.
+    pub fn is_trained(&self) -> bool {
+        self.has_trained_input() || self.o.is_trained()
+    }
+
+    /// # Shapes  `x: [tokens, hidden]` → the same
+    pub(super) fn forward(
+        &self,
+        x: &Tensor,
+        context: &Context<'_>,
+        masks: LayerMasks,
+    ) -> Result<(Tensor, AttentionSaved)> {
+        let (q, q_input) = self.q.forward(x, masks.module(0))?;
+        let (k, k_input) = self.k.forward(x, masks.module(1))?;
+        let (v, v_input) = self.v.forward(x, masks.module(2))?;
+        let heads = context.heads;
+        let q = rope::forward(&q, heads.query, &context.positions, context.rotary)?;
+        let k = rope::forward(&k, heads.key_value, &context.positions, context.rotary)?;
+        let (out, log_sum_exp) = attention::forward(&q, &k, &v, heads, context.segments)?;
+        let (y, o_input) = self.o.forward(&out, masks.module(3))?;
+        Ok((y, AttentionSaved { inputs: [q_input, k_input, v_input], q, k, v, out, log_sum_exp, o_input }))
+    }
+
+    /// The gradient of the input, if it is needed.
+    pub(super) fn backward(
+        &self,
+        dy: &Tensor,
+        saved: AttentionSaved,
+        context: &Context<'_>,
+        need_input_gradient: bool,
+        sink: &mut dyn GradientSink,
+    ) -> Result<Option<Tensor>> {
+        let below_output = need_input_gradient || self.has_trained_input();
+        let AttentionSaved { inputs: [q_input, k_input, v_input], q, k, v, out, log_sum_exp, o_input } = saved;
+        let Some(d_out) = self.o.backward(dy, o_input, below_output, sink)? else { return Ok(None) };
+        let heads = context.heads;
+        let (dq, dk, dv) = attention::backward(&d_out, &q, &k, &v, &out, &log_sum_exp, heads, context.segments)?;
+        let dq = rope::backward(&dq, heads.query, &context.positions, context.rotary)?;
+        let dk = rope::backward(&dk, heads.key_value, &context.positions, context.rotary)?;
+        let from_q = self.q.backward(&dq, q_input, need_input_gradient, sink)?;
+        let from_k = self.k.backward(&dk, k_input, need_input_gradient, sink)?;
+        let from_v = self.v.backward(&dv, v_input, need_input_gradient, sink)?;
+        match (from_q, from_k, from_v) {
+            (Some(q), Some(k), Some(v)) => Ok(Some(add(add(q, &k)?, &v)?)),
+            _ => Ok(None),
+        }
+    }
+
+    /// One new token for each row, against the row's cached keys and values, to which it adds its own.
+    ///
+    /// # Shapes  `x: [rows, hidden]`, `positions: [rows]` u32 → `[rows, hidden]`
+    pub(super) fn decode(
+        &self,
+        x: &Tensor,
+        context: &Context<'_>,
+        places: &[usize],
+        cache: &LayerCache,
+    ) -> Result<Tensor> {
+        let (q, _) = self.q.forward(x, None)?;
+        let (k, _) = self.k.forward(x, None)?;
+        let (v, _) = self.v.forward(x, None)?;
+        let heads = context.heads;
+        let q = rope::forward(&q, heads.query, &context.positions, context.rotary)?;
+        let k = rope::forward(&k, heads.key_value, &context.positions, context.rotary)?;
+        let rows: Vec<usize> = (0..places.len()).collect();
+        let (keys, values) = cache.rows(rows.len())?;
+        cache_write(&keys, &rows, places, &k)?;
+        cache_write(&values, &rows, places, &v)?;
+        let lengths: Vec<usize> = places.iter().map(|place| place + 1).collect();
+        let out = attention::decode(&q, &keys, &values, heads, &lengths)?;
+        Ok(self.o.forward(&out, None)?.0)
+    }
+}

@@ -1,0 +1,110 @@
+//! One decoder layer: attention and MLP, each behind a norm and beside a residual connection.
+
+use candle_core::Tensor;
+
+use super::attention::{Attention, AttentionSaved};
+use super::cache::LayerCache;
+use super::context::{Context, LayerMasks};
+use super::mlp::{Mlp, MlpSaved};
+use super::parameters::GradientSink;
+use super::projection::Projection;
+use super::sum::add;
+use super::weight::Weight;
+use crate::error::Result;
+use crate::kernels::rms_norm::NormSaved;
+
+/// One decoder layer.
+#[derive(Debug, Clone)]
+pub struct Layer {
+    /// `input_layernorm`, `[hidden]`.
+    pub input_norm: Weight,
+    /// `self_attn`.
+    pub attention: Attention,
+    /// `post_attention_layernorm`, `[hidden]`.
+    pub post_attention_norm: Weight,
+    /// `mlp`.
+    pub mlp: Mlp,
+}
+
+/// What the backward of a layer needs of its forward.
+pub(super) struct LayerSaved {
+    input_norm: NormSaved,
+    pub(super) attention: AttentionSaved,
+    post_attention_norm: NormSaved,
+    mlp: MlpSaved,
+}
+
+impl Layer {
+    /// Whether anything in the layer is trained.
+    pub fn is_trained(&self) -> bool {
+        self.is_attention_trained() || self.post_attention_norm.is_trained() || self.mlp.is_trained()
+    }
+
+    fn is_attention_trained(&self) -> bool {
+        self.input_norm.is_trained() || self.attention.is_trained()
+    }
+
+    /// The linear modules in the order of [`super::config::LAYER_PROJECTIONS`].
+    pub fn projections(&self) -> [&Projection; 7] {
+        let (a, m) = (&self.attention, &self.mlp);
+        [&a.q, &a.k, &a.v, &a.o, &m.gate, &m.up, &m.down]
+    }
+
+    /// As [`Layer::projections`], to change them.
+    pub fn projections_mut(&mut self) -> [&mut Projection; 7] {
+        let (a, m) = (&mut self.attention, &mut self.mlp);
+        [&mut a.q, &mut a.k, &mut a.v, &mut a.o, &mut m.gate, &mut m.up, &mut m.down]
+    }
+
+    /// # Shapes  `x: [tokens, hidden]` → the same
+    pub(super) fn forward(&self, x: &Tensor, context: &Context<'_>, masks: LayerMasks) -> Result<(Tensor, LayerSaved)> {
+        let (normed, input_norm) = self.input_norm.norm_forward(x, context.epsilon)?;
+        let (attended, attention) = self.attention.forward(&normed, context, masks)?;
+        let middle = add(attended, x)?;
+        let (normed, post_attention_norm) = self.post_attention_norm.norm_forward(&middle, context.epsilon)?;
+        let (inner, mlp) = self.mlp.forward(&normed, masks)?;
+        Ok((add(inner, &middle)?, LayerSaved { input_norm, attention, post_attention_norm, mlp }))
+    }
+
+    /// The gradient of the input, if it is needed: no module below what is trained is passed through.
+    pub(super) fn backward(
+        &self,
+        dy: &Tensor,
+        saved: LayerSaved,
+        context: &Context<'_>,
+        need_input_gradient: bool,
+        sink: &mut dyn GradientSink,
+    ) -> Result<Option<Tensor>> {
+        let need_middle = need_input_gradient || self.is_attention_trained();
+        let need_normed = need_middle || self.post_attention_norm.is_trained();
+        let LayerSaved { input_norm, attention, post_attention_norm, mlp } = saved;
+        let Some(d_normed) = self.mlp.backward(dy, mlp, need_normed, sink)? else { return Ok(None) };
+        let d_middle = self.post_attention_norm.norm_backward(&d_normed, &post_attention_norm, sink)?;
+        drop((d_normed, post_attention_norm));
+        if !need_middle {
+            return Ok(None);
+        }
+        let d_middle = add(d_middle, dy)?;
+        let need_normed = need_input_gradient || self.input_norm.is_trained();
+        let Some(d_normed) = self.attention.backward(&d_middle, attention, context, need_normed, sink)? else {
+            return Ok(None);
+        };
+        let dx = self.input_norm.norm_backward(&d_normed, &input_norm, sink)?;
+        Ok(Some(add(dx, &d_middle)?))
+    }
+
+    /// One new token for each row; see [`Attention::decode`].
+    pub(super) fn decode(
+        &self,
+        x: &Tensor,
+        context: &Context<'_>,
+        places: &[usize],
+        cache: &LayerCache,
+    ) -> Result<Tensor> {
+        let (normed, _) = self.input_norm.norm_forward(x, context.epsilon)?;
+        let middle = add(self.attention.decode(&normed, context, places, cache)?, x)?;
+        let (normed, _) = self.post_attention_norm.norm_forward(&middle, context.epsilon)?;
+        let (inner, _) = self.mlp.forward(&normed, LayerMasks::new(None, 0))?;
+        add(inner, &middle)
+    }
+}

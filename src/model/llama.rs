@@ -1,0 +1,192 @@
+//! The whole model: its parts by name, what of it is trained, and its forward pass without gradients.
+
+use candle_core::{DType, Device, Tensor};
+
+use super::attention::Attention;
+use super::batch::check_ids;
+use super::config::{Config, LAYER_PROJECTIONS};
+use super::context::{Context, LayerMasks};
+use super::head::Head;
+use super::layer::Layer;
+use super::mlp::Mlp;
+use super::projection::Projection;
+use super::weight::Weight;
+use crate::error::{Error, Result};
+use crate::kernels::attention::{Heads, Segments};
+use crate::kernels::embedding;
+use crate::kernels::rope::RotaryTable;
+use crate::random::Stream;
+
+/// A Llama.
+///
+/// A clone shares all tensors, the trained ones too; give it its own with [`Llama::freeze`].
+#[derive(Debug, Clone)]
+pub struct Llama {
+    /// The shape.
+    pub config: Config,
+    /// `model.embed_tokens`, `[vocabulary, hidden]`.
+    pub embedding: Weight,
+    /// `model.layers`.
+    pub layers: Vec<Layer>,
+    /// `model.norm`, `[hidden]`.
+    pub norm: Weight,
+    /// `lm_head`, `[vocabulary, hidden]`; none where the embedding is the head.
+    pub head: Option<Projection>,
+    pub(super) rotary: RotaryTable,
+}
+
+impl Llama {
+    /// Builds a model from a source of tensors, which are asked for in the order of [`Config::tensor_shapes`].
+    pub(super) fn assemble(
+        config: Config,
+        dtype: DType,
+        device: &Device,
+        tensor: &mut dyn FnMut(&str, &[usize]) -> Result<Tensor>,
+    ) -> Result<Self> {
+        let frequencies = config.rope.inverse_frequencies(config.head_dimension);
+        let rotary = RotaryTable::new(&frequencies, config.max_position_embeddings, 1.0, dtype, device)?;
+        let mut shapes = config.tensor_shapes().into_iter();
+        let mut next = || -> Result<Tensor> {
+            let (name, shape) =
+                shapes.next().ok_or_else(|| Error::new("the model asks for more tensors than it has"))?;
+            tensor(&name, &shape)
+        };
+        let embedding = Weight::Frozen(next()?);
+        let mut layers = Vec::with_capacity(config.layers);
+        for _ in 0..config.layers {
+            let input_norm = Weight::Frozen(next()?);
+            let mut projection = || -> Result<Projection> { Ok(Projection::Frozen(next()?)) };
+            let attention = Attention { q: projection()?, k: projection()?, v: projection()?, o: projection()? };
+            let post_attention_norm = Weight::Frozen(next()?);
+            let mut projection = || -> Result<Projection> { Ok(Projection::Frozen(next()?)) };
+            let mlp = Mlp { gate: projection()?, up: projection()?, down: projection()? };
+            layers.push(Layer { input_norm, attention, post_attention_norm, mlp });
+        }
+        let norm = Weight::Frozen(next()?);
+        let head = if config.tie_word_embeddings { None } else { Some(Projection::Frozen(next()?)) };
+        Ok(Self { config, embedding, layers, norm, head, rotary })
+    }
+
+    /// A model with fresh weights: normal with the config's `initializer_range`, norms 1.
+    ///
+    /// The numbers depend on the seed and the tensors' names only.
+    ///
+    /// # Errors
+    /// The device has no memory for it.
+    pub fn random(config: Config, seed: u64, dtype: DType, device: &Device) -> Result<Self> {
+        let deviation = config.initializer_range;
+        Self::assemble(config, dtype, device, &mut |name, shape| {
+            if shape.len() < 2 {
+                return Ok(Tensor::ones(shape, dtype, device)?);
+            }
+            let values = normal_values(Stream::new(seed, name), shape.iter().product(), deviation);
+            Ok(Tensor::from_vec(values, shape, &Device::Cpu)?.to_dtype(dtype)?.to_device(device)?)
+        })
+    }
+
+    /// Where the model is.
+    pub fn device(&self) -> &Device {
+        self.embedding.value().device()
+    }
+
+    /// The dtype of weights and activations.
+    pub fn dtype(&self) -> DType {
+        self.embedding.value().dtype()
+    }
+
+    /// The paths of all linear modules (`model.layers.0.self_attn.q_proj`), the untied head's (`lm_head`) last.
+    pub fn module_paths(&self) -> Vec<String> {
+        self.config.module_shapes().into_iter().map(|(path, _)| path).collect()
+    }
+
+    /// The linear module of that path.
+    pub fn projection(&self, path: &str) -> Option<&Projection> {
+        match place_of(path)? {
+            Place::Head => self.head.as_ref(),
+            Place::Layer(layer, which) => self.layers.get(layer)?.projections().get(which).copied(),
+        }
+    }
+
+    /// The linear module of that path, to change its state.
+    pub fn projection_mut(&mut self, path: &str) -> Option<&mut Projection> {
+        match place_of(path)? {
+            Place::Head => self.head.as_mut(),
+            Place::Layer(layer, which) => self.layers.get_mut(layer)?.projections_mut().into_iter().nth(which),
+        }
+    }
+
+    pub(super) fn head(&self) -> Head<'_> {
+        match &self.head {
+            Some(projection) => Head::Own(projection),
+            None => Head::Tied(&self.embedding),
+        }
+    }
+
+    pub(super) fn heads(&self) -> Heads {
+        let Config { heads, key_value_heads, head_dimension, .. } = self.config;
+        Heads { query: heads, key_value: key_value_heads, dimension: head_dimension }
+    }
+
+    pub(super) fn context<'a>(&'a self, segments: &'a Segments, dropout: Option<Stream>) -> Result<Context<'a>> {
+        Context::new(segments, &self.rotary, self.heads(), self.config.rms_norm_epsilon, dropout, self.device())
+    }
+
+    pub(super) fn ids(&self, ids: &[u32]) -> Result<Tensor> {
+        Ok(Tensor::from_slice(ids, ids.len(), self.device())?)
+    }
+
+    /// The residual stream after the last layer, before the last norm.
+    pub(super) fn residual(&self, ids: &[u32], segments: &Segments) -> Result<Tensor> {
+        check_ids(ids, segments, &self.config)?;
+        let context = self.context(segments, None)?;
+        let mut x = embedding::forward(self.embedding.value(), &self.ids(ids)?)?;
+        for layer in &self.layers {
+            x = layer.forward(&x, &context, LayerMasks::new(None, 0))?.0;
+        }
+        Ok(x)
+    }
+
+    pub(super) fn normed(&self, x: &Tensor) -> Result<Tensor> {
+        Ok(self.norm.norm_forward(x, self.config.rms_norm_epsilon)?.0)
+    }
+
+    /// The logits of every token.
+    ///
+    /// For training and scoring there are [`Llama::train_micro_step`] and [`Llama::log_likelihoods`], which never
+    /// hold them all.
+    ///
+    /// # Shapes  → `[tokens, vocabulary]`
+    /// # Errors  an id is outside the vocabulary; a document is longer than the model's context
+    pub fn logits(&self, ids: &[u32], segments: &Segments) -> Result<Tensor> {
+        self.head().logits(&self.normed(&self.residual(ids, segments)?)?)
+    }
+}
+
+/// Where a module stands.
+enum Place {
+    Head,
+    Layer(usize, usize),
+}
+
+fn place_of(path: &str) -> Option<Place> {
+    if path == "lm_head" {
+        return Some(Place::Head);
+    }
+    let (layer, module) = path.strip_prefix("model.layers.")?.split_once('.')?;
+    let which = LAYER_PROJECTIONS.iter().position(|name| *name == module)?;
+    Some(Place::Layer(layer.parse().ok()?, which))
+}
+
+/// Normal numbers by Box and Muller's method, each a function of the stream and its own index.
+fn normal_values(stream: Stream, count: usize, deviation: f64) -> Vec<f32> {
+    use rayon::prelude::*;
+    (0..count as u64)
+        .into_par_iter()
+        .map(|index| {
+            let pair = index & !1;
+            let radius = (-2.0 * (1.0 - stream.unit_at(pair)).ln()).sqrt();
+            let (sin, cos) = (std::f64::consts::TAU * stream.unit_at(pair | 1)).sin_cos();
+            (deviation * radius * if index & 1 == 0 { cos } else { sin }) as f32
+        })
+        .collect()
+}

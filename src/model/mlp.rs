@@ -1,0 +1,70 @@
+//! The gated MLP of a decoder layer: `down(silu(gate(x)) · up(x))`.
+
+use candle_core::Tensor;
+
+use super::context::LayerMasks;
+use super::parameters::GradientSink;
+use super::projection::{Projection, ProjectionSaved};
+use super::sum::add;
+use crate::error::Result;
+use crate::kernels::swiglu;
+
+/// The three projections of an MLP.
+#[derive(Debug, Clone)]
+pub struct Mlp {
+    /// `[intermediate, hidden]`.
+    pub gate: Projection,
+    /// `[intermediate, hidden]`.
+    pub up: Projection,
+    /// `[hidden, intermediate]`.
+    pub down: Projection,
+}
+
+/// What the backward of an MLP needs of its forward.
+pub(super) struct MlpSaved {
+    gate_input: ProjectionSaved,
+    up_input: ProjectionSaved,
+    gate: Tensor,
+    up: Tensor,
+    down_input: ProjectionSaved,
+}
+
+impl Mlp {
+    /// Whether the projections that read the input are trained.
+    fn has_trained_input(&self) -> bool {
+        self.gate.is_trained() || self.up.is_trained()
+    }
+
+    /// Whether anything in the MLP is trained.
+    pub fn is_trained(&self) -> bool {
+        self.has_trained_input() || self.down.is_trained()
+    }
+
+    /// # Shapes  `x: [tokens, hidden]` → the same
+    pub(super) fn forward(&self, x: &Tensor, masks: LayerMasks) -> Result<(Tensor, MlpSaved)> {
+        let (gate, gate_input) = self.gate.forward(x, masks.module(4))?;
+        let (up, up_input) = self.up.forward(x, masks.module(5))?;
+        let (y, down_input) = self.down.forward(&swiglu::forward(&gate, &up)?, masks.module(6))?;
+        Ok((y, MlpSaved { gate_input, up_input, gate, up, down_input }))
+    }
+
+    /// The gradient of the input, if it is needed.
+    pub(super) fn backward(
+        &self,
+        dy: &Tensor,
+        saved: MlpSaved,
+        need_input_gradient: bool,
+        sink: &mut dyn GradientSink,
+    ) -> Result<Option<Tensor>> {
+        let below_down = need_input_gradient || self.has_trained_input();
+        let MlpSaved { gate_input, up_input, gate, up, down_input } = saved;
+        let Some(d_inner) = self.down.backward(dy, down_input, below_down, sink)? else { return Ok(None) };
+        let (d_gate, d_up) = swiglu::backward(&d_inner, &gate, &up)?;
+        let from_gate = self.gate.backward(&d_gate, gate_input, need_input_gradient, sink)?;
+        let from_up = self.up.backward(&d_up, up_input, need_input_gradient, sink)?;
+        match (from_gate, from_up) {
+            (Some(gate), Some(up)) => Ok(Some(add(gate, &up)?)),
+            _ => Ok(None),
+        }
+    }
+}

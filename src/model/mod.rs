@@ -1,0 +1,52 @@
+//! Llama: its shape, its weights on disk, and its arithmetic as pairs of forward and backward.
+//!
+//! Every part is a pair on plain tensors: `forward(x)` returns the output and what its `backward` needs.
+//! Nothing is recorded behind the scenes, so what is kept, what is computed again and what has no gradient
+//! at all is written down in one place each: [`Projection`] for a linear module, the layer for its two
+//! halves, [`Llama::train_micro_step`] for the whole.
+
+mod attention;
+mod batch;
+mod cache;
+mod config;
+mod config_json;
+mod config_write;
+mod context;
+mod generate;
+mod head;
+mod layer;
+mod llama;
+mod load;
+mod mlp;
+mod parameters;
+mod projection;
+mod rope;
+mod sampling;
+mod save;
+mod scoring;
+mod state;
+mod sum;
+mod tensor_file;
+mod tensor_writer;
+mod training;
+mod weight;
+mod weights;
+
+#[cfg(test)]
+mod tests;
+
+pub use crate::kernels::attention::Segments;
+pub use attention::Attention;
+pub use batch::{Batch, Pass};
+pub use config::{Config, LAYER_PROJECTIONS};
+pub use layer::Layer;
+pub use llama::Llama;
+pub use mlp::Mlp;
+pub use parameters::{Entry, GradientSink, Parameter, Parameters};
+pub use projection::{Factor, Lora, Projection, ProjectionSaved};
+pub use rope::{Rope, RopeScaling};
+pub use sampling::Sampling;
+pub use save::SHARD_BYTES;
+pub use tensor_file::TensorFile;
+pub use tensor_writer::write_tensors;
+pub use weight::Weight;

@@ -1,0 +1,205 @@
+//! A linear module without bias, in the three states that it can have: frozen, trained, or frozen with
+//! a trained low-rank update.
+//!
+//! The state decides what is saved and what is computed: a frozen module saves nothing and has only the
+//! gradient of its input; LoRA never forms a gradient of shape `[out, in]`.
+
+use candle_core::{DType, Tensor};
+
+use super::parameters::{GradientSink, Parameter};
+use super::sum::add;
+use crate::error::{Error, Result};
+use crate::kernels::matmul::{linear, linear_input_gradient, linear_weight_gradient};
+use crate::kernels::{dropout, lora};
+use crate::random::Stream;
+
+/// A linear module of shape `[out, in]`.
+#[derive(Debug, Clone)]
+pub enum Projection {
+    /// The weight does not change.
+    Frozen(Tensor),
+    /// The weight is trained whole.
+    Trained(Parameter),
+    /// The weight does not change; a low-rank update is added.
+    Lora(Lora),
+}
+
+/// A frozen weight with a low-rank update: `x·Wᵀ + scale·(drop(x)·Aᵀ)·Bᵀ`.
+#[derive(Debug, Clone)]
+pub struct Lora {
+    /// The frozen weight, `[out, in]`.
+    pub base: Tensor,
+    /// The first factor, `[rank, in]`.
+    pub a: Factor,
+    /// The second factor, `[out, rank]`.
+    pub b: Factor,
+    /// `alpha / rank`, or `alpha / √rank`; dimensionless.
+    pub scale: f64,
+    /// The probability with which an element of the factor's input is dropped in training.
+    pub dropout: f64,
+}
+
+/// A factor of a low-rank update; its dtype may be wider than the base weight's.
+#[derive(Debug, Clone)]
+pub enum Factor {
+    /// The factor does not change.
+    Frozen(Tensor),
+    /// The factor is trained.
+    Trained(Parameter),
+}
+
+impl Factor {
+    /// The factor itself.
+    pub fn value(&self) -> &Tensor {
+        match self {
+            Self::Frozen(value) => value,
+            Self::Trained(parameter) => &parameter.value,
+        }
+    }
+
+    /// The parameter, if the factor is trained.
+    pub fn trained(&self) -> Option<&Parameter> {
+        match self {
+            Self::Frozen(_) => None,
+            Self::Trained(parameter) => Some(parameter),
+        }
+    }
+}
+
+/// What a projection's backward needs of its forward.
+#[derive(Debug, Clone)]
+pub enum ProjectionSaved {
+    /// A frozen weight needs nothing.
+    Nothing,
+    /// A trained weight needs the input.
+    Input(Tensor),
+    /// A low-rank update needs the input, the narrow product, and the stream of its mask.
+    Lora {
+        /// The input, before dropout; shared with the other modules that read it.
+        x: Tensor,
+        /// `drop(x)·Aᵀ`, `[tokens, rank]`.
+        narrow: Tensor,
+        /// The mask's stream, if dropout acts.
+        mask: Option<Stream>,
+    },
+}
+
+impl Projection {
+    /// The weight, `[out, in]`; of LoRA, the frozen one without the update.
+    pub fn weight(&self) -> &Tensor {
+        match self {
+            Self::Frozen(weight) => weight,
+            Self::Trained(parameter) => &parameter.value,
+            Self::Lora(lora) => &lora.base,
+        }
+    }
+
+    /// Whether anything in it is trained.
+    pub fn is_trained(&self) -> bool {
+        match self {
+            Self::Frozen(_) => false,
+            Self::Trained(_) => true,
+            Self::Lora(lora) => lora.is_trained(),
+        }
+    }
+
+    /// The output, and what [`Projection::backward`] needs.
+    ///
+    /// `mask` is the module's own stream of random numbers; without one, nothing is dropped.
+    ///
+    /// # Shapes  `x: [tokens, in]` → `[tokens, out]`
+    /// # Errors  shapes do not fit
+    pub fn forward(&self, x: &Tensor, mask: Option<Stream>) -> Result<(Tensor, ProjectionSaved)> {
+        match self {
+            Self::Frozen(weight) => Ok((linear(x, weight)?, ProjectionSaved::Nothing)),
+            Self::Trained(parameter) => Ok((linear(x, &parameter.value)?, ProjectionSaved::Input(x.clone()))),
+            Self::Lora(lora) => lora.forward(x, mask.filter(|_| lora.dropout > 0.0)),
+        }
+    }
+
+    /// Sends the gradients of what is trained to the sink; returns the gradient of the input, if it is needed.
+    ///
+    /// # Shapes  `dy: [tokens, out]` → `[tokens, in]`
+    /// # Errors  shapes do not fit; `saved` is of another state of the module; the sink's own
+    pub fn backward(
+        &self,
+        dy: &Tensor,
+        saved: ProjectionSaved,
+        need_input_gradient: bool,
+        sink: &mut dyn GradientSink,
+    ) -> Result<Option<Tensor>> {
+        // The input's gradient comes first: the sink may update the weight.
+        let dx = need_input_gradient.then(|| linear_input_gradient(dy, self.weight())).transpose()?;
+        match (self, saved) {
+            (Self::Frozen(_), _) => Ok(dx),
+            (Self::Trained(parameter), ProjectionSaved::Input(x)) => {
+                sink.accept(parameter, linear_weight_gradient(dy, &x)?)?;
+                Ok(dx)
+            }
+            (Self::Lora(lora), ProjectionSaved::Lora { x, narrow, mask }) => {
+                lora.backward(dy, dx, &x, &narrow, mask, sink)
+            }
+            _ => Err(Error::new("a projection changed its state between forward and backward")),
+        }
+    }
+}
+
+impl Lora {
+    /// Whether a factor is trained.
+    pub fn is_trained(&self) -> bool {
+        self.a.trained().is_some() || self.b.trained().is_some()
+    }
+
+    /// The input as the factor A reads it: in the factor's dtype, some elements dropped.
+    fn dropped(&self, x: &Tensor, mask: Option<Stream>) -> Result<Tensor> {
+        let x = x.to_dtype(self.dtype())?;
+        match mask {
+            Some(stream) => dropout::forward(&x, self.dropout, stream),
+            None => Ok(x),
+        }
+    }
+
+    fn dtype(&self) -> DType {
+        self.a.value().dtype()
+    }
+
+    fn forward(&self, x: &Tensor, mask: Option<Stream>) -> Result<(Tensor, ProjectionSaved)> {
+        let y = linear(x, &self.base)?;
+        let (delta, narrow) = lora::forward(&self.dropped(x, mask)?, self.a.value(), self.b.value(), self.scale)?;
+        let y = add(y, &delta.to_dtype(x.dtype())?)?;
+        Ok((y, ProjectionSaved::Lora { x: x.clone(), narrow, mask }))
+    }
+
+    fn backward(
+        &self,
+        dy: &Tensor,
+        dx_base: Option<Tensor>,
+        x: &Tensor,
+        narrow: &Tensor,
+        mask: Option<Stream>,
+        sink: &mut dyn GradientSink,
+    ) -> Result<Option<Tensor>> {
+        if dx_base.is_none() && !self.is_trained() {
+            return Ok(None);
+        }
+        let (dx, da, db) = lora::backward(
+            &dy.to_dtype(self.dtype())?,
+            &self.dropped(x, mask)?,
+            narrow,
+            self.a.value(),
+            self.b.value(),
+            self.scale,
+        )?;
+        let dx = match dx_base {
+            None => None,
+            // The same mask: dropout's gradient is dropout of the gradient.
+            Some(base) => Some(add(base, &self.dropped(&dx, mask)?.to_dtype(dy.dtype())?)?),
+        };
+        for (factor, gradient) in [(&self.a, da), (&self.b, db)] {
+            if let Some(parameter) = factor.trained() {
+                sink.accept(parameter, gradient)?;
+            }
+        }
+        Ok(dx)
+    }
+}

@@ -1,0 +1,129 @@
+//! Saving a model as a Hugging Face folder that appears whole.
+
+use std::path::Path;
+
+use candle_core::{DType, Tensor};
+use serde_json::{Map, Value, json};
+
+use super::config_write::ids_value;
+use super::llama::Llama;
+use super::projection::Projection;
+use super::tensor_writer::{stored_bytes, write_tensors};
+use super::weights::{INDEX_FILE, SINGLE_FILE};
+use crate::error::{Error, Place, Result};
+use crate::files;
+
+/// The largest file of weights, in bytes, as transformers has it: larger models are cut into several.
+pub const SHARD_BYTES: u64 = 5_000_000_000;
+
+impl Llama {
+    /// Saves the model as a Hugging Face folder, in place of an older one: it appears whole or not at all.
+    ///
+    /// # Errors
+    /// A module has a low-rank update (merge or detach it first); a weight is not finite; the disk is full.
+    pub fn save(&self, folder: &Path, dtype: DType) -> Result<()> {
+        let temporary = files::temporary_beside(folder);
+        files::remove_folder(&temporary)?;
+        let written = self.write_into(&temporary, dtype, SHARD_BYTES);
+        if let Err(error) = written.and_then(|()| files::rename_folder(&temporary, folder)) {
+            let _ = files::remove_folder(&temporary);
+            return Err(error);
+        }
+        Ok(())
+    }
+
+    /// Writes the files of the model into a folder; for a caller that adds files of its own before it puts the folder
+    /// in its place.
+    ///
+    /// # Errors
+    /// As [`Llama::save`].
+    pub fn write_into(&self, folder: &Path, dtype: DType, shard_bytes: u64) -> Result<()> {
+        let tensors = self.named_tensors()?;
+        files::make_folder(folder)?;
+        let mut config = self.config.clone();
+        config.dtype = Some(dtype);
+        files::write_json(&folder.join("config.json"), &config.to_json())?;
+        files::write_json(&folder.join("generation_config.json"), &self.generation_config())?;
+        let mut shards = split(tensors, dtype, shard_bytes);
+        let count = shards.len();
+        if count == 1 {
+            let tensors = shards.pop().unwrap_or_default();
+            return write_tensors(&folder.join(SINGLE_FILE), &tensors, dtype, &[("format", "pt")]);
+        }
+        let (mut weight_map, mut total) = (Map::new(), 0);
+        for (number, tensors) in shards.into_iter().enumerate() {
+            let file = format!("model-{:05}-of-{count:05}.safetensors", number + 1);
+            write_tensors(&folder.join(&file), &tensors, dtype, &[("format", "pt")])?;
+            for (name, tensor) in tensors {
+                total += stored_bytes(&tensor, dtype);
+                weight_map.insert(name, json!(file));
+            }
+        }
+        let index = json!({ "metadata": { "total_size": total }, "weight_map": weight_map });
+        files::write_json(&folder.join(INDEX_FILE), &index)
+    }
+
+    fn generation_config(&self) -> Value {
+        match &self.config.generation {
+            Some(kept) => Value::Object(kept.clone()),
+            None => json!({
+                "_from_model_config": true,
+                "bos_token_id": self.config.bos,
+                "eos_token_id": ids_value(&self.config.eos),
+            }),
+        }
+    }
+
+    /// Every tensor of the model under its Hugging Face name, in the order of the forward pass.
+    ///
+    /// # Errors
+    /// A module has a low-rank update, which such a list cannot hold.
+    pub fn named_tensors(&self) -> Result<Vec<(String, Tensor)>> {
+        let mut tensors = vec![self.embedding.value().clone()];
+        for (index, layer) in self.layers.iter().enumerate() {
+            for (which, projection) in layer.projections().into_iter().enumerate() {
+                match which {
+                    0 => tensors.push(layer.input_norm.value().clone()),
+                    4 => tensors.push(layer.post_attention_norm.value().clone()),
+                    _ => {}
+                }
+                tensors.push(plain(projection).at(format!("model.layers.{index}"))?);
+            }
+        }
+        tensors.push(self.norm.value().clone());
+        if let Some(head) = &self.head {
+            tensors.push(plain(head).at("lm_head")?);
+        }
+        Ok(self.config.tensor_shapes().into_iter().map(|(name, _)| name).zip(tensors).collect())
+    }
+}
+
+fn plain(projection: &Projection) -> Result<Tensor> {
+    match projection {
+        Projection::Lora(_) => {
+            Err(Error::new("a module has a low-rank update, so the model is not one set of weights")
+                .hint("merge the adapter into the model, or detach it, before saving"))
+        }
+        other => Ok(other.weight().clone()),
+    }
+}
+
+/// Fills one file after the other, each up to the limit; a tensor larger than that has a file of its own.
+fn split(tensors: Vec<(String, Tensor)>, dtype: DType, shard_bytes: u64) -> Vec<Vec<(String, Tensor)>> {
+    let mut shards: Vec<Vec<(String, Tensor)>> = Vec::new();
+    let mut room = 0;
+    for (name, tensor) in tensors {
+        let bytes = stored_bytes(&tensor, dtype);
+        match shards.last_mut() {
+            Some(shard) if bytes <= room => {
+                shard.push((name, tensor));
+                room -= bytes;
+            }
+            _ => {
+                room = shard_bytes.saturating_sub(bytes);
+                shards.push(vec![(name, tensor)]);
+            }
+        }
+    }
+    shards
+}

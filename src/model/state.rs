@@ -1,0 +1,68 @@
+//! What of a model is trained: everything, or nothing.
+//!
+//! Adapters set the state of single modules through [`Llama::projection_mut`].
+
+use super::llama::Llama;
+use super::parameters::{Parameter, Parameters};
+use super::projection::{Factor, Projection};
+use super::weight::Weight;
+use crate::error::{Error, Result};
+
+impl Llama {
+    /// Moves every weight into one flat buffer and trains them all; a tied head is the embedding's parameter.
+    ///
+    /// # Errors
+    /// A module has a low-rank update; there is no memory for the buffer beside the old weights.
+    pub fn train_all(&mut self) -> Result<Parameters> {
+        let (parameters, views) = Parameters::gather(self.named_tensors()?)?;
+        let mut views = views.into_iter();
+        let mut next = || views.next().ok_or_else(|| Error::new("the model has more weights than were gathered"));
+        let weight = |parameter: Parameter| Weight::Trained(parameter);
+        self.embedding = weight(next()?);
+        for layer in &mut self.layers {
+            layer.input_norm = weight(next()?);
+            let [q, k, v, o, gate, up, down] = layer.projections_mut();
+            for projection in [q, k, v, o] {
+                *projection = Projection::Trained(next()?);
+            }
+            let norm = next()?;
+            for projection in [gate, up, down] {
+                *projection = Projection::Trained(next()?);
+            }
+            layer.post_attention_norm = weight(norm);
+        }
+        self.norm = weight(next()?);
+        if let Some(head) = &mut self.head {
+            *head = Projection::Trained(next()?);
+        }
+        Ok(parameters)
+    }
+
+    /// Trains nothing from here on: every trained weight and factor gets memory of its own.
+    ///
+    /// # Errors
+    /// There is no memory for the copies.
+    pub fn freeze(&mut self) -> Result<()> {
+        let projections = self.layers.iter_mut().flat_map(|layer| layer.projections_mut()).chain(self.head.as_mut());
+        for projection in projections {
+            match projection {
+                Projection::Trained(parameter) => *projection = Projection::Frozen(parameter.value.force_contiguous()?),
+                Projection::Lora(lora) => {
+                    for factor in [&mut lora.a, &mut lora.b] {
+                        if let Factor::Trained(parameter) = factor {
+                            *factor = Factor::Frozen(parameter.value.force_contiguous()?);
+                        }
+                    }
+                }
+                Projection::Frozen(_) => {}
+            }
+        }
+        let norms = self.layers.iter_mut().flat_map(|layer| [&mut layer.input_norm, &mut layer.post_attention_norm]);
+        for weight in norms.chain([&mut self.embedding, &mut self.norm]) {
+            if let Weight::Trained(parameter) = weight {
+                *weight = Weight::Frozen(parameter.value.force_contiguous()?);
+            }
+        }
+        Ok(())
+    }
+}
