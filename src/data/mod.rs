@@ -1,0 +1,28 @@
+//! From files to batches: sources, templates, tokenizing, mixing, packing, and a ledger of where every token went.
+//!
+//! | module | concept |
+//! |---|---|
+//! | [`tokenizer`], [`train_tokenizer`] | text to ids and back; a tokenizer of one's own |
+//! | [`conversation`] | who said what |
+//! | [`read`] | rows of files, with the line each comes from |
+//! | [`template`] | a conversation as ids, with the spans that are trained on |
+//! | [`stream`] | all steps of a run of training, addressable by index |
+//! | [`ledger`] | rows and tokens read, trained on, masked, truncated, dropped |
+//! | [`world`] | the built-in bilingual world |
+
+pub mod conversation;
+pub mod ledger;
+pub mod read;
+mod sequence;
+pub mod stream;
+pub mod template;
+pub mod tokenizer;
+mod vocabulary;
+pub mod world;
+
+pub use conversation::{Conversation, Role, Turn};
+pub use ledger::Ledger;
+pub use sequence::Sequence;
+pub use stream::Stream;
+pub use tokenizer::Tokenizer;
+pub use vocabulary::train_tokenizer;

@@ -1,0 +1,167 @@
+//! Packing for pretraining: documents one after the other, cut to length.
+//!
+//! Each source is one long line of tokens, its rows in the order of its [`Rotation`](super::rotation::Rotation); a
+//! sequence is a piece of one source's line. Which source a sequence comes from, and which piece it is, depends on the
+//! sequence's number alone, so the plan for a small budget is the beginning of the plan for a large one.
+
+use std::ops::Range;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::Mixed;
+use super::interleave::Interleave;
+use super::rotation::Round;
+use crate::data::Sequence;
+use crate::recipe::Budget;
+
+/// The plan of a run: where each sequence comes from.
+#[derive(Debug)]
+pub(super) struct Concat {
+    length: u64,
+    /// The source of each sequence.
+    sources: Vec<u16>,
+    /// Sequences of each source before each step.
+    before_step: Vec<u64>,
+    /// The end of each source's line.
+    limits: Vec<u64>,
+    /// The rounds used last, of each source.
+    rounds: Vec<Mutex<Kept>>,
+}
+
+/// A piece of a line as a sequence: one document, in which all but the first token are targets.
+pub(super) fn cut(ids: &[u32]) -> Sequence {
+    let trained = (0..ids.len()).map(|at| at > 0).collect();
+    Sequence { ids: ids.to_vec(), trained, bounds: vec![0, ids.len() as u32] }
+}
+
+/// Rounds by their number, the oldest first.
+type Kept = Vec<(u64, Arc<Round>)>;
+
+/// How many rounds of a source are kept: a sequence reaches over the end of one at most now and then.
+const KEPT: usize = 2;
+
+impl Concat {
+    /// Plans a run; also the tokens of each step, one after the other.
+    pub fn plan(mixed: &Mixed, budget: Budget, length: usize, batch: usize) -> (Self, Vec<u64>) {
+        let length = length as u64;
+        let (slots, limits) = match budget {
+            Budget::Tokens(tokens) => {
+                let steps = tokens.div_ceil(length * batch as u64);
+                (steps * batch as u64, vec![u64::MAX; mixed.len()])
+            }
+            Budget::Epochs(epochs) => (u64::MAX, mixed.ends(epochs.ceil() as u64)),
+        };
+        // A last token alone could not be predicted from anything.
+        let sequences = |limit: &u64| limit / length + u64::from(limit % length > 1);
+        let available: Vec<u64> = limits.iter().map(sequences).collect();
+        let mut interleave = Interleave::new(&mixed.tokens_per_round());
+        let mut plan = Self {
+            length,
+            sources: Vec::new(),
+            before_step: Vec::new(),
+            limits,
+            rounds: (0..mixed.len()).map(|_| Mutex::default()).collect(),
+        };
+        let mut step_tokens = Vec::new();
+        for slot in 0..slots {
+            let counts = interleave.counts().to_vec();
+            let Some(source) = interleave.next(|source| counts.get(source) < available.get(source)) else { break };
+            if slot.is_multiple_of(batch as u64) {
+                plan.before_step.extend_from_slice(&counts);
+                step_tokens.push(0);
+            }
+            let span = plan.span(source, counts.get(source).copied().unwrap_or(0));
+            if let Some(tokens) = step_tokens.last_mut() {
+                *tokens += span.end - span.start;
+            }
+            plan.sources.push(source as u16);
+        }
+        (plan, step_tokens)
+    }
+
+    /// Number of sequences.
+    pub fn sequences(&self) -> u64 {
+        self.sources.len() as u64
+    }
+
+    /// The source of each sequence.
+    #[cfg(test)]
+    pub fn sources(&self) -> &[u16] {
+        &self.sources
+    }
+
+    /// The part of a source's line that its sequence `index` is.
+    fn span(&self, source: usize, index: u64) -> Range<u64> {
+        let limit = self.limits.get(source).copied().unwrap_or(u64::MAX);
+        index * self.length..((index + 1) * self.length).min(limit)
+    }
+
+    /// The sequences of a step.
+    pub fn step(&self, mixed: &Mixed, index: usize, batch: usize) -> Vec<Sequence> {
+        let count = mixed.len();
+        let mut before = self.before_step.get(index * count..(index + 1) * count).unwrap_or_default().to_vec();
+        let chosen = self.sources.iter().skip(index * batch).take(batch);
+        let mut sequences = Vec::with_capacity(batch);
+        for source in chosen.map(|source| usize::from(*source)) {
+            if let Some(index) = before.get_mut(source) {
+                sequences.push(self.sequence(mixed, source, self.span(source, *index)));
+                *index += 1;
+            }
+        }
+        sequences
+    }
+
+    fn sequence(&self, mixed: &Mixed, source: usize, span: Range<u64>) -> Sequence {
+        let Some((part, rotation)) = mixed.get(source) else { return Sequence::default() };
+        let mut ids = Vec::with_capacity((span.end - span.start) as usize);
+        let mut at = span.start;
+        while at < span.end {
+            let number = rotation.round_at(part, at);
+            let start = rotation.tokens_before(part, rotation.bound(part, number));
+            let round = self.round(mixed, source, number);
+            let (mut index, before) = round.find(part, at - start);
+            let mut skipped = at - start - before;
+            while at < span.end
+                && let Some(row) = round.rows.get(index)
+            {
+                let end = part.length(*row).min(skipped + span.end - at);
+                part.file.copy_ids(*row, skipped..end, &mut ids);
+                at += end - skipped;
+                (index, skipped) = (index + 1, 0);
+            }
+        }
+        cut(&ids)
+    }
+
+    fn round(&self, mixed: &Mixed, source: usize, number: u64) -> Arc<Round> {
+        let make = || mixed.get(source).map(|(part, rotation)| Arc::new(rotation.round(part, number)));
+        let Some(kept) = self.rounds.get(source) else { return Arc::default() };
+        // A thread that panicked here left a list that is whole: it is changed by single pushes and removals.
+        let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, round)) = kept.iter().find(|(known, _)| *known == number) {
+            return round.clone();
+        }
+        let round = make().unwrap_or_default();
+        if kept.len() == KEPT {
+            kept.remove(0);
+        }
+        kept.push((number, round.clone()));
+        round
+    }
+
+    /// Tokens, sequences and rows that the run reads from a source.
+    pub fn read_from(&self, mixed: &Mixed, source: usize) -> (u64, u64, f64) {
+        let sequences = self.sources.iter().filter(|chosen| usize::from(**chosen) == source).count() as u64;
+        let Some((part, rotation)) = mixed.get(source).filter(|_| sequences > 0) else { return (0, 0, 0.0) };
+        let end = self.span(source, sequences - 1).end;
+        // Seen from its last token, the end lies in a row also where it is the end of everything.
+        let last = end - 1;
+        let number = rotation.round_at(part, last);
+        let bound = rotation.bound(part, number);
+        let start = rotation.tokens_before(part, bound);
+        let round = self.round(mixed, source, number);
+        let (index, before) = round.find(part, last - start);
+        let length = round.rows.get(index).map_or(1, |row| part.length(*row).max(1));
+        let rows = bound as f64 + index as f64 + (end - start - before) as f64 / length as f64;
+        (end, sequences, rows)
+    }
+}

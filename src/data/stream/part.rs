@@ -1,0 +1,169 @@
+//! A source's rows sorted into those that are trained on, held out, and left out.
+
+use std::path::PathBuf;
+
+use super::cache::TokenFile;
+use crate::data::ledger::{Count, SourceLedger};
+use crate::error::{Error, Result};
+use crate::random;
+use crate::recipe::{NoTarget, Packing, TooLong, Training};
+
+/// The rows of a source that a run of training uses.
+#[derive(Debug)]
+pub(super) struct Part {
+    /// The source's name.
+    pub name: String,
+    /// The share that the recipe asks for.
+    pub weight: f64,
+    /// All rows of the source as tokens.
+    pub file: TokenFile,
+    /// Rows to train on, in the order of the source.
+    pub rows: Vec<u32>,
+    /// Rows never trained on, in the order of the source.
+    pub held_out: Vec<u32>,
+    /// The most tokens that a row may have; longer ones are cut.
+    pub longest: u64,
+}
+
+/// A source's files, for naming a row.
+pub(super) struct Named<'f> {
+    pub name: &'f str,
+    pub weight: f64,
+    pub files: &'f [PathBuf],
+}
+
+impl Part {
+    /// Sorts the rows of a source, and counts them in a ledger.
+    ///
+    /// # Errors
+    /// A row is too long or has no target and the recipe says that this is an error; no row is left.
+    pub fn sort(named: &Named<'_>, file: TokenFile, training: &Training) -> Result<(Self, SourceLedger)> {
+        // Documents that are cut to length anyway are never too long.
+        let fits = training.packing == Packing::Concat;
+        let longest = if fits { u64::MAX } else { training.sequence_length as u64 };
+        let mut ledger = SourceLedger {
+            source: named.name.to_owned(),
+            rows: file.rows() as u64,
+            tokens: file.tokens(),
+            asked_share: named.weight,
+            ..SourceLedger::default()
+        };
+        let mut part = Self {
+            name: named.name.to_owned(),
+            weight: named.weight,
+            rows: Vec::with_capacity(file.rows()),
+            file,
+            held_out: Vec::new(),
+            longest,
+        };
+        for row in 0..part.file.rows() as u32 {
+            match part.classify(row, training) {
+                Class::TooLong if training.too_long == TooLong::Error => {
+                    return Err(part.too_long(row, named));
+                }
+                Class::NoTarget if training.no_target == NoTarget::Error => {
+                    return Err(part.no_target(row, named));
+                }
+                class => part.count(row, class, &mut ledger),
+            }
+        }
+        part.rows.shrink_to_fit();
+        if part.rows.is_empty() && part.weight > 0.0 {
+            return Err(nothing_left(&ledger));
+        }
+        Ok((part, ledger))
+    }
+
+    /// Tokens of a row that are used.
+    pub fn length(&self, row: u32) -> u64 {
+        self.file.length(row).min(self.longest)
+    }
+
+    /// Targets of a row that are used.
+    pub fn targets(&self, row: u32) -> u64 {
+        self.file.targets(row, self.length(row))
+    }
+
+    fn classify(&self, row: u32, training: &Training) -> Class {
+        let too_long = self.file.length(row) > self.longest;
+        if self.file.targets(row, u64::MAX) == 0 {
+            Class::NoTarget
+        } else if too_long && training.too_long != TooLong::Truncate {
+            Class::TooLong
+        } else if too_long && self.targets(row) == 0 {
+            // What there was to train on is in the part that is cut off.
+            Class::NoTarget
+        } else if random::Stream::new(0, "held-out").unit_at(self.file.hash(row)) < training.held_out {
+            Class::HeldOut
+        } else {
+            Class::Trained
+        }
+    }
+
+    fn count(&mut self, row: u32, class: Class, ledger: &mut SourceLedger) {
+        let (all, used) = (self.file.length(row), self.length(row));
+        let (place, tokens) = match class {
+            Class::TooLong => (&mut ledger.too_long, all),
+            Class::NoTarget => (&mut ledger.no_target, all),
+            Class::HeldOut => (&mut ledger.held_out, used),
+            Class::Trained => (&mut ledger.usable, used),
+        };
+        add(place, tokens);
+        match class {
+            Class::HeldOut => self.held_out.push(row),
+            Class::Trained => self.rows.push(row),
+            Class::TooLong | Class::NoTarget => return,
+        }
+        if used < all {
+            add(&mut ledger.truncated, all - used);
+        }
+    }
+
+    fn place(&self, row: u32, named: &Named<'_>) -> String {
+        let place = self.file.place(row);
+        let file = named.files.get(place.file as usize).map(|file| file.display().to_string()).unwrap_or_default();
+        format!("source {}: {file}:{}", named.name, place.line)
+    }
+
+    fn too_long(&self, row: u32, named: &Named<'_>) -> Error {
+        Error::new("the row's length")
+            .got(format!("{} tokens", self.file.length(row)))
+            .expected(format!("at most the sequence length of {}", self.longest))
+            .at(self.place(row, named))
+            .hint("set too_long to drop or truncate, or train on longer sequences")
+    }
+
+    fn no_target(&self, row: u32, named: &Named<'_>) -> Error {
+        let cut = self.file.length(row) > self.longest && self.file.targets(row, u64::MAX) > 0;
+        let what = match cut {
+            true => "the row has nothing to train on once it is cut to the sequence length",
+            false => "the row has nothing to train on: the answer or text is empty",
+        };
+        Error::new(what).at(self.place(row, named)).hint("set no_target to drop to leave such rows out")
+    }
+}
+
+/// What becomes of a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Class {
+    TooLong,
+    NoTarget,
+    HeldOut,
+    Trained,
+}
+
+fn add(count: &mut Count, tokens: u64) {
+    count.rows += 1;
+    count.tokens += tokens;
+}
+
+fn nothing_left(ledger: &SourceLedger) -> Error {
+    let error = Error::new(format!("source {} has no row to train on", ledger.source));
+    if ledger.rows == 0 {
+        return error.hint("the source is empty");
+    }
+    error.hint(format!(
+        "of its {} rows {} are too long, {} have nothing to train on, {} are held out",
+        ledger.rows, ledger.too_long.rows, ledger.no_target.rows, ledger.held_out.rows
+    ))
+}

@@ -1,0 +1,177 @@
+//! The order in which a source's rows are read, round after round.
+//!
+//! A round is once through the mixture: as far as the source that runs out first, for its weight, reaches. Each source
+//! has one fixed random order of its rows; round after round takes the next stretch of it, as long as the source's share
+//! of the round asks, and shuffles that stretch anew. So no row is repeated inside a round, and a source whose share is
+//! smaller than its size shows other rows each time before any comes again.
+//!
+//! Stretches are bounded by the nearest row, and each bound is a function of the round's number alone, so rounding never
+//! adds up and any round can be found at once.
+
+use super::part::Part;
+use crate::random;
+
+/// One sum of tokens is kept for this many rows.
+const SPAN: usize = 64;
+
+/// Running sums of row lengths, from a sample of them.
+#[derive(Debug, Default)]
+pub(super) struct Sums {
+    sampled: Vec<u64>,
+    total: u64,
+}
+
+impl Sums {
+    fn new(lengths: impl Iterator<Item = u64>) -> Self {
+        let mut sums = Self::default();
+        for (index, length) in lengths.enumerate() {
+            if index % SPAN == 0 {
+                sums.sampled.push(sums.total);
+            }
+            sums.total += length;
+        }
+        sums
+    }
+
+    /// The sum of the first `count` lengths.
+    fn before(&self, count: usize, length: impl Fn(usize) -> u64) -> u64 {
+        let span = (count / SPAN).min(self.sampled.len().saturating_sub(1));
+        let start = self.sampled.get(span).copied().unwrap_or(0);
+        start + (span * SPAN..count).map(length).sum::<u64>()
+    }
+
+    /// The row in which token `at` lies, and the sum before it.
+    fn find(&self, at: u64, length: impl Fn(usize) -> u64) -> (usize, u64) {
+        let span = self.sampled.partition_point(|sum| *sum <= at).saturating_sub(1);
+        let (mut row, mut sum) = (span * SPAN, self.sampled.get(span).copied().unwrap_or(0));
+        while sum < self.total {
+            let next = sum + length(row);
+            if next > at {
+                break;
+            }
+            (row, sum) = (row + 1, next);
+        }
+        (row, sum)
+    }
+}
+
+/// A source's fixed order and its division into rounds.
+#[derive(Debug)]
+pub(super) struct Rotation {
+    order: Vec<u32>,
+    sums: Sums,
+    by_rows: bool,
+    /// Tokens, or rows, that a round takes.
+    per_round: f64,
+    /// Rounds until training ends; infinite for a budget in tokens.
+    rounds: f64,
+    shuffle: random::Stream,
+}
+
+/// A round of a source: its rows in the order they are read.
+#[derive(Debug, Default)]
+pub(super) struct Round {
+    /// Row numbers of the source.
+    pub rows: Vec<u32>,
+    sums: Sums,
+}
+
+impl Round {
+    /// The row in which token `at` of the round lies: its index in `rows` and the tokens before it.
+    pub fn find(&self, part: &Part, at: u64) -> (usize, u64) {
+        self.sums.find(at, |index| self.rows.get(index).map_or(0, |row| part.length(*row)))
+    }
+}
+
+impl Rotation {
+    /// The rotation of a source under a stream of its own. `per_round` is set by [`divide`].
+    pub fn new(part: &Part, by_rows: bool, rounds: f64, stream: random::Stream) -> Self {
+        let order: Vec<u32> = stream
+            .child(0)
+            .permutation(part.rows.len())
+            .into_iter()
+            .filter_map(|index| part.rows.get(index as usize).copied())
+            .collect();
+        let sums = Sums::new(order.iter().map(|row| part.length(*row)));
+        Self { order, sums, by_rows, per_round: 0.0, rounds, shuffle: stream.child(1) }
+    }
+
+    /// What a round is measured in: tokens or rows of all rows together.
+    fn measure(&self) -> f64 {
+        if self.by_rows { self.order.len() as f64 } else { self.sums.total as f64 }
+    }
+
+    /// Tokens that a round takes, on average.
+    pub fn tokens_per_round(&self) -> f64 {
+        self.per_round / self.measure() * self.sums.total as f64
+    }
+
+    /// The rows that are read before round `round`, counted through all repeats.
+    pub fn bound(&self, part: &Part, round: u64) -> u64 {
+        let rows = self.order.len() as u64;
+        let target = (round as f64).min(self.rounds) * self.per_round;
+        let times = (target / self.measure()).floor();
+        let rest = target - times * self.measure();
+        let index = match self.by_rows {
+            true => rest.round() as usize,
+            false => {
+                let (index, before) = self.sums.find(rest as u64, |index| self.length(part, index));
+                let after = before + self.length(part, index);
+                index + usize::from(after as f64 - rest < rest - before as f64)
+            }
+        };
+        times as u64 * rows + index as u64
+    }
+
+    /// The tokens of the first `rows` rows, counted through all repeats.
+    pub fn tokens_before(&self, part: &Part, rows: u64) -> u64 {
+        let count = self.order.len().max(1) as u64;
+        let rest = (rows % count) as usize;
+        rows / count * self.sums.total + self.sums.before(rest, |index| self.length(part, index))
+    }
+
+    /// The round in which token `at` of the whole run lies.
+    pub fn round_at(&self, part: &Part, at: u64) -> u64 {
+        let total = self.sums.total.max(1);
+        let (index, _) = self.sums.find(at % total, |index| self.length(part, index));
+        let row = at / total * self.order.len() as u64 + index as u64;
+        let measured = if self.by_rows { row as f64 } else { at as f64 };
+        let mut round = (measured / self.per_round) as u64;
+        while self.bound(part, round) > row {
+            round -= 1;
+        }
+        // A round shorter than half a row is empty; rows never are, so this ends.
+        while self.bound(part, round + 1) <= row && ((round + 1) as f64) < self.rounds {
+            round += 1;
+        }
+        round
+    }
+
+    /// The rows of a round.
+    pub fn round(&self, part: &Part, round: u64) -> Round {
+        let (start, end) = (self.bound(part, round), self.bound(part, round + 1));
+        let count = self.order.len().max(1) as u64;
+        let shuffled = self.shuffle.child(round).permutation(end.saturating_sub(start) as usize);
+        let rows: Vec<u32> = shuffled
+            .into_iter()
+            .filter_map(|index| self.order.get(((start + u64::from(index)) % count) as usize).copied())
+            .collect();
+        let sums = Sums::new(rows.iter().map(|row| part.length(*row)));
+        Round { rows, sums }
+    }
+
+    fn length(&self, part: &Part, index: usize) -> u64 {
+        self.order.get(index).map_or(0, |row| part.length(*row))
+    }
+}
+
+/// Sets how much each source gives to a round: its weight's share of what the source that runs out first allows.
+pub(super) fn divide(rotations: &mut [Rotation], weights: &[f64]) {
+    let whole = |(rotation, weight): (&Rotation, &f64)| rotation.measure() / weight;
+    let limit = rotations.iter().zip(weights).map(whole).fold(f64::INFINITY, f64::min);
+    for (rotation, weight) in rotations.iter_mut().zip(weights) {
+        let all = rotation.measure();
+        // The source that runs out first gives all of itself, exactly.
+        rotation.per_round = if all / weight <= limit { all } else { (limit * weight).min(all) };
+    }
+}

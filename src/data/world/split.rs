@@ -1,0 +1,56 @@
+//! Which sentences are held out for the tests.
+//!
+//! A sentence is known by its wording in both languages, with names and not pronouns. A hash of it, the
+//! same for every seed, holds one in ten out. Facts of the world and the weather are never held out:
+//! they are too few, and a model could not answer for facts that it never read.
+
+use super::semantics::{Clause, Mention, Sentence};
+use super::{english, estonian};
+use crate::random::Stream;
+
+/// One in this many is held out.
+const HELD_OUT_OF: u64 = 10;
+
+impl Sentence {
+    /// Whether this sentence is kept for the tests.
+    pub(super) fn is_held_out(&self) -> bool {
+        !self.is_shared() && is_held_out(&[*self])
+    }
+
+    /// Whether this sentence may stand in training and in tests alike.
+    pub(super) fn is_shared(&self) -> bool {
+        self.is_fact() || matches!(self.clause, Clause::Weather(_))
+    }
+
+    /// In English, by name.
+    pub(super) fn english(&self) -> String {
+        english::statement(self, Mention::default()).sentence('.')
+    }
+
+    /// In Estonian, by name.
+    pub(super) fn estonian(&self) -> String {
+        estonian::statement(self, Mention::default(), false).sentence('.')
+    }
+}
+
+/// Whether these sentences together, in this order, are kept for the tests.
+pub(super) fn is_held_out(sentences: &[Sentence]) -> bool {
+    let content: Vec<String> = sentences.iter().flat_map(|it| [it.english(), it.estonian()]).collect();
+    Stream::new(0, &content.join("\n")).below_at(0, HELD_OUT_OF) == 0
+}
+
+/// Which side of the split something is drawn for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Side {
+    /// What the generators write: nothing held out in it.
+    Training,
+    /// What the tests ask: something held out in it.
+    Tests,
+}
+
+impl Side {
+    /// Whether something that is (or is not) held out belongs here.
+    pub(super) fn takes(self, held_out: bool) -> bool {
+        held_out == (self == Self::Tests)
+    }
+}
