@@ -9,9 +9,11 @@
 //! | 0 | [`error`], [`device`], [`progress`], [`files`], [`random`] |
 //! | 1 | [`recipe`], [`kernels`] |
 //! | 2 | [`data`], [`model`] |
+//! | 3 | [`adapter`] |
 #![warn(missing_docs)]
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::todo))]
 
+pub mod adapter;
 pub mod data;
 pub mod device;
 pub mod error;

@@ -1,0 +1,178 @@
+//! An adapter on a base model, off it again, and into it for good.
+
+use candle_core::{DType, Tensor};
+
+use super::{Adapter, LoraPair, all_finite};
+use crate::error::{Error, Place, Result};
+use crate::kernels::matmul::matmul;
+use crate::model::{Factor, Llama, Lora, Projection};
+
+/// Half a unit in the last place of bf16, twice over, relative to the largest value.
+const ROUNDING: f32 = 1.0 / 256.0;
+
+impl Adapter {
+    /// Lets this adapter act on a model, in the place of any other.
+    ///
+    /// The model's weights stay where they are and the factors are shared, so a swap costs no more than a
+    /// few pointers for each module, if the factors are on the model's device (see [`Adapter::prepare`]). The factors
+    /// do not change in training; to train them, see [`Adapter::start_from`]. Dropout does not act.
+    ///
+    /// # Errors
+    /// The adapter does not fit the model: it names the module, and which base to use. The model is then unchanged.
+    pub fn attach(&self, model: &mut Llama) -> Result<()> {
+        self.check_fits(model)?;
+        let mut states = Vec::with_capacity(self.modules.len());
+        for (path, pair) in &self.modules {
+            let base = frozen_weight(model, path)?;
+            let pair = pair.beside(&base)?;
+            let scale = self.config.scale_of(path)?;
+            let lora = Lora { base, a: Factor::Frozen(pair.a), b: Factor::Frozen(pair.b), scale, dropout: 0.0 };
+            states.push((path.as_str(), Projection::Lora(lora)));
+        }
+        detach(model)?;
+        set(model, states)
+    }
+
+    /// Adds the adapter to the weights of a model, for good: `W + scale·B·A`, computed in f32 (f64 if `W` is f64).
+    ///
+    /// Adapters that are attached to the model are taken off first.
+    ///
+    /// # Errors
+    /// The adapter does not fit the model; a merged weight is not finite in the model's dtype.
+    pub fn merge(&self, model: &mut Llama) -> Result<()> {
+        self.check_fits(model)?;
+        detach(model)?;
+        for (path, pair) in &self.modules {
+            let base = frozen_weight(model, path)?;
+            let merged = merged_weight(&base, pair, self.config.scale_of(path)?).at(path.as_str())?;
+            set(model, vec![(path, Projection::Frozen(merged))])?;
+        }
+        Ok(())
+    }
+
+    /// Checks that every module of the adapter is one of the model, that its factors have the module's shape, and
+    /// that the modules are those that its config names.
+    ///
+    /// # Errors
+    /// Names each module that does not fit, and which base the adapter belongs on.
+    pub fn check_fits(&self, model: &Llama) -> Result<()> {
+        let mut errors = Vec::new();
+        for (path, pair) in &self.modules {
+            let Some(projection) = model.projection(path) else {
+                errors
+                    .push(Error::new("the adapter has factors for a module that the model has not").at(path.as_str()));
+                continue;
+            };
+            let (rows, columns) = projection.weight().dims2().at(path.as_str())?;
+            let (got_rows, got_columns) = (pair.b.dim(0)?, pair.a.dim(1)?);
+            if (rows, columns) != (got_rows, got_columns) {
+                let error = Error::new("the shape of the update").got(format!("[{got_rows}, {got_columns}]"));
+                errors.push(error.expected(format!("[{rows}, {columns}], as the model's weight")).at(path.as_str()));
+            }
+        }
+        let paths = model.module_paths();
+        let chosen = self.config.rules.select(&paths)?;
+        for path in chosen.iter().filter(|path| !self.modules.contains_key(**path)) {
+            errors.push(Error::new("the adapter's config names the module, but there are no factors for it").at(*path));
+        }
+        let fitting = self.modules.keys().filter(|path| model.projection(path).is_some());
+        for path in fitting.filter(|path| !chosen.contains(&path.as_str())) {
+            errors.push(
+                Error::new("there are factors for the module, but the adapter's config does not name it").at(path),
+            );
+        }
+        for (path, copy) in &self.copies {
+            let same = match path.as_str() {
+                "model.embed_tokens" => is_copy(copy, model.embedding.value())?,
+                path => match model.projection(path) {
+                    Some(projection) => is_copy(copy, projection.weight())?,
+                    None => true,
+                },
+            };
+            if !same {
+                let error =
+                    Error::new("the adapter's file holds a weight for the whole module, and it is not the base's");
+                errors.push(error.at(path.as_str()));
+            }
+        }
+        match (errors.len(), errors.into_iter().next()) {
+            (_, None) => Ok(()),
+            (1, Some(first)) => Err(first.hint(self.base_hint())),
+            (count, Some(first)) => {
+                Err(first.hint(format!("{} modules more do not fit; {}", count - 1, self.base_hint())))
+            }
+        }
+    }
+}
+
+impl LoraPair {
+    /// The factors on the device of the base weight, and no narrower than it.
+    fn beside(&self, base: &Tensor) -> Result<Self> {
+        let moved = |tensor: &Tensor| -> Result<Tensor> {
+            let tensor = tensor.to_device(base.device())?;
+            Ok(if base.dtype() == DType::F64 { tensor.to_dtype(DType::F64)? } else { tensor })
+        };
+        Ok(Self { a: moved(&self.a)?, b: moved(&self.b)? })
+    }
+}
+
+/// Takes every adapter off a model; what is left is the base alone.
+///
+/// # Errors
+/// None at present; a model's modules are all there.
+pub fn detach(model: &mut Llama) -> Result<()> {
+    for path in model.module_paths() {
+        if let Some(projection) = model.projection_mut(&path)
+            && let Projection::Lora(lora) = projection
+        {
+            *projection = Projection::Frozen(lora.base.clone());
+        }
+    }
+    Ok(())
+}
+
+/// The frozen weight of a module, with or without an adapter on it.
+pub(super) fn frozen_weight(model: &Llama, path: &str) -> Result<Tensor> {
+    match model.projection(path) {
+        Some(Projection::Frozen(weight)) => Ok(weight.clone()),
+        Some(Projection::Lora(lora)) => Ok(lora.base.clone()),
+        Some(_) => Err(Error::new("the module is trained whole, so it takes no adapter")
+            .at(path)
+            .hint("freeze the model first, or use an adapter and no full training")),
+        None => Err(Error::new("the model has no such module").at(path)),
+    }
+}
+
+/// Puts new states in the place of the old ones.
+pub(super) fn set(model: &mut Llama, states: Vec<(&str, Projection)>) -> Result<()> {
+    for (path, state) in states {
+        match model.projection_mut(path) {
+            Some(projection) => *projection = state,
+            None => return Err(Error::new("the model has no such module").at(path)),
+        }
+    }
+    Ok(())
+}
+
+/// Whether a tensor is the weight, but for the rounding of either to a narrower dtype.
+fn is_copy(copy: &Tensor, weight: &Tensor) -> Result<bool> {
+    if copy.dims() != weight.dims() {
+        return Ok(false);
+    }
+    let (copy, weight) = (copy.to_device(weight.device())?.to_dtype(DType::F32)?, weight.to_dtype(DType::F32)?);
+    let largest = |tensor: Tensor| -> Result<f32> { Ok(tensor.abs()?.max_all()?.to_scalar()?) };
+    Ok(largest((&copy - &weight)?)? <= ROUNDING * largest(weight)?)
+}
+
+/// `W + scale·B·A`
+fn merged_weight(base: &Tensor, pair: &LoraPair, scale: f64) -> Result<Tensor> {
+    let wide = if base.dtype() == DType::F64 { DType::F64 } else { DType::F32 };
+    let factor = |tensor: &Tensor| -> Result<Tensor> { Ok(tensor.to_device(base.device())?.to_dtype(wide)?) };
+    let update = (matmul(&factor(&pair.b)?, &factor(&pair.a)?)? * scale)?;
+    let merged = (base.to_dtype(wide)? + update)?.to_dtype(base.dtype())?;
+    if !all_finite(&merged)? {
+        return Err(Error::new("the merged weight is not finite")
+            .hint("the adapter's training diverged, or f16 is too narrow for it: use bf16 or f32"));
+    }
+    Ok(merged)
+}

@@ -1,0 +1,141 @@
+//! `adapter_config.json`, as PEFT reads and writes it.
+//!
+//! A file written here has every key that PEFT writes, in its order. A file read here may be of any
+//! release: missing keys take PEFT's defaults, unknown ones are kept, and a key whose value changes what
+//! the adapter computes in a way that is not done here is refused by name, never ignored.
+
+use std::path::Path;
+
+use serde_json::{Map, Value, json};
+
+use super::config_keys::{KEYS, meaning};
+use super::config_read;
+use super::targets::{ModuleRules, pattern_entry};
+use crate::error::Result;
+use crate::files;
+use crate::recipe::{LoraSettings, Targets};
+
+/// The name of the file.
+pub const CONFIG_FILE: &str = "adapter_config.json";
+
+/// What an adapter is: its shape, its scale, and the modules it is for.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PeftConfig {
+    /// Rank of the update, where [`PeftConfig::rank_pattern`] has no other for the module.
+    pub rank: usize,
+    /// The update is multiplied by alpha / rank, or alpha / √rank for rsLoRA.
+    pub alpha: f64,
+    /// Probability that an input of A is set to zero while training.
+    pub dropout: f64,
+    /// Scale by alpha / √rank.
+    pub rslora: bool,
+    /// Which modules it is for.
+    pub rules: ModuleRules,
+    /// Ranks of single modules, by regular expressions on the end of the path.
+    pub rank_pattern: Vec<(String, usize)>,
+    /// Alphas of single modules, likewise.
+    pub alpha_pattern: Vec<(String, f64)>,
+    /// The name or path of the base model.
+    pub base_model: Option<String>,
+    /// Everything else in the file.
+    pub other: Map<String, Value>,
+}
+
+impl PeftConfig {
+    /// The config of an adapter that a recipe asks for; `targets` are resolved by the caller.
+    pub fn new(settings: &LoraSettings, targets: Targets) -> Self {
+        Self {
+            rank: settings.rank,
+            alpha: settings.alpha,
+            dropout: settings.dropout,
+            rslora: settings.rslora,
+            rules: ModuleRules::only(targets),
+            rank_pattern: Vec::new(),
+            alpha_pattern: Vec::new(),
+            base_model: None,
+            other: Map::new(),
+        }
+    }
+
+    /// Reads the file in an adapter's folder.
+    ///
+    /// # Errors
+    /// The file is missing or not JSON; it is not for LoRA; keys have impossible values or ask for what is not done
+    /// here. All wrong keys are reported together.
+    pub fn read(folder: &Path) -> Result<Self> {
+        let path = folder.join(CONFIG_FILE);
+        let value: Value = files::read_json(&path)?;
+        Self::parse(&value, &path.display().to_string())
+    }
+
+    /// Reads the content of the file; `place` names it in errors.
+    ///
+    /// # Errors
+    /// As [`PeftConfig::read`].
+    pub fn parse(value: &Value, place: &str) -> Result<Self> {
+        config_read::parse(value, place)
+    }
+
+    /// The content of the file.
+    pub fn to_json(&self) -> Value {
+        let mut entries: Vec<(String, Value)> = Vec::with_capacity(KEYS.len() + self.other.len());
+        for (key, _, default) in KEYS {
+            let value = self
+                .field(key)
+                .or_else(|| self.other.get(key).cloned())
+                .or_else(|| serde_json::from_str(default).ok())
+                .unwrap_or_default();
+            entries.push((key.into(), value));
+        }
+        let unknown = self.other.iter().filter(|(key, _)| meaning(key).is_none());
+        entries.extend(unknown.map(|(key, value)| (key.clone(), value.clone())));
+        entries.sort_by(|left, right| left.0.cmp(&right.0));
+        Value::Object(entries.into_iter().collect())
+    }
+
+    fn field(&self, key: &str) -> Option<Value> {
+        let pattern = |entries: Vec<(String, Value)>| Value::Object(entries.into_iter().collect());
+        Some(match key {
+            "r" => json!(self.rank),
+            "lora_alpha" => whole(self.alpha),
+            "lora_dropout" => json!(self.dropout),
+            "use_rslora" => json!(self.rslora),
+            "rank_pattern" => pattern(self.rank_pattern.iter().map(|(k, v)| (k.clone(), json!(v))).collect()),
+            "alpha_pattern" => pattern(self.alpha_pattern.iter().map(|(k, v)| (k.clone(), whole(*v))).collect()),
+            "base_model_name_or_path" => json!(self.base_model),
+            "target_modules" => json!(self.rules.targets),
+            "exclude_modules" => json!(self.rules.exclude),
+            "layers_to_transform" => json!(self.rules.layers),
+            "layers_pattern" => json!(self.rules.layers_pattern),
+            _ => return None,
+        })
+    }
+
+    /// The keys that this program does not know; they are kept, but nothing is done with them.
+    pub fn unknown_keys(&self) -> Vec<&str> {
+        self.other.keys().map(String::as_str).filter(|key| meaning(key).is_none()).collect()
+    }
+
+    /// The rank of the update of a module.
+    ///
+    /// # Errors
+    /// A key of `rank_pattern` is not a regular expression.
+    pub fn rank_of(&self, path: &str) -> Result<usize> {
+        Ok(pattern_entry(&self.rank_pattern, path)?.copied().unwrap_or(self.rank))
+    }
+
+    /// What the update of a module is multiplied by: alpha / rank, or alpha / √rank for rsLoRA.
+    ///
+    /// # Errors
+    /// A key of `rank_pattern` or `alpha_pattern` is not a regular expression.
+    pub fn scale_of(&self, path: &str) -> Result<f64> {
+        let rank = self.rank_of(path)? as f64;
+        let alpha = pattern_entry(&self.alpha_pattern, path)?.copied().unwrap_or(self.alpha);
+        Ok(alpha / if self.rslora { rank.sqrt() } else { rank })
+    }
+}
+
+/// A number as PEFT writes it: `16`, not `16.0`.
+fn whole(number: f64) -> Value {
+    if number.fract() == 0.0 && number.abs() < 1e15 { json!(number as i64) } else { json!(number) }
+}

@@ -1,0 +1,103 @@
+//! The keys of `adapter_config.json`: every one that PEFT 0.21.2 writes for LoRA, and what this program makes of it.
+
+use serde_json::Value;
+
+/// What a key means here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Key {
+    /// A field of [`super::PeftConfig`].
+    Field,
+    /// Says nothing about what the finished adapter computes; kept as it is.
+    Kept,
+    /// Changes what the adapter computes, in a way that is not done here: any other value than the default is refused.
+    Refused,
+}
+
+/// Keys in the order of the file, with the default as JSON.
+pub(super) const KEYS: [(&str, Key, &str); 41] = [
+    ("alora_invocation_tokens", Key::Refused, "null"),
+    ("alpha_pattern", Key::Field, "{}"),
+    ("arrow_config", Key::Refused, "null"),
+    ("auto_mapping", Key::Kept, "null"),
+    ("base_model_name_or_path", Key::Field, "null"),
+    ("bias", Key::Refused, "\"none\""),
+    ("corda_config", Key::Kept, "null"),
+    ("ensure_weight_tying", Key::Refused, "false"),
+    ("eva_config", Key::Kept, "null"),
+    ("exclude_modules", Key::Field, "null"),
+    ("fan_in_fan_out", Key::Refused, "false"),
+    ("inference_mode", Key::Kept, "true"),
+    ("init_lora_weights", Key::Kept, "true"),
+    ("kasa_config", Key::Refused, "null"),
+    ("layer_replication", Key::Refused, "null"),
+    ("layers_pattern", Key::Field, "null"),
+    ("layers_to_transform", Key::Field, "null"),
+    ("loftq_config", Key::Kept, "{}"),
+    ("lora_alpha", Key::Field, "8"),
+    ("lora_bias", Key::Refused, "false"),
+    ("lora_dropout", Key::Field, "0.0"),
+    ("lora_ga_config", Key::Kept, "null"),
+    ("megatron_config", Key::Refused, "null"),
+    ("megatron_core", Key::Kept, "\"megatron.core\""),
+    ("modules_to_save", Key::Refused, "null"),
+    ("monteclora_config", Key::Refused, "null"),
+    ("peft_type", Key::Kept, "\"LORA\""),
+    ("peft_version", Key::Kept, "\"0.21.2\""),
+    ("qalora_group_size", Key::Kept, "16"),
+    ("r", Key::Field, "8"),
+    ("rank_pattern", Key::Field, "{}"),
+    ("revision", Key::Kept, "null"),
+    ("target_modules", Key::Field, "null"),
+    ("target_parameters", Key::Refused, "null"),
+    ("task_type", Key::Kept, "\"CAUSAL_LM\""),
+    ("trainable_token_indices", Key::Refused, "null"),
+    ("use_bdlora", Key::Refused, "null"),
+    ("use_dora", Key::Refused, "false"),
+    ("use_qalora", Key::Refused, "false"),
+    ("use_rslora", Key::Field, "false"),
+    ("velora_config", Key::Refused, "null"),
+];
+
+/// What a key means, if it is known.
+pub(super) fn meaning(key: &str) -> Option<Key> {
+    KEYS.iter().find(|(name, ..)| *name == key).map(|(_, meaning, _)| *meaning)
+}
+
+/// Whether a value says "not used": PEFT's releases write null, false, or something empty for it.
+pub(super) fn is_off(value: &Value) -> bool {
+    match value {
+        Value::Null | Value::Bool(false) => true,
+        Value::String(text) => text.is_empty() || text == "none",
+        Value::Array(items) => items.is_empty(),
+        Value::Object(entries) => entries.is_empty(),
+        Value::Bool(true) | Value::Number(_) => false,
+    }
+}
+
+/// Why a refused key is refused, as a hint.
+pub(super) fn reason(key: &str) -> &'static str {
+    match key {
+        "use_dora" => {
+            "DoRA rescales each row of the merged weight; merge the adapter with PEFT and use the merged model"
+        }
+        "bias" | "lora_bias" => "Llama's linear modules have no bias to train; retrain with bias: none",
+        "modules_to_save" | "trainable_token_indices" => {
+            "the adapter replaces whole modules or rows of the embedding; merge it with PEFT and use the merged model"
+        }
+        "fan_in_fan_out" => "Llama stores its weights as [out, in]; set it to false",
+        _ => "merge the adapter with PEFT (merge_and_unload) and use the merged model",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn defaults_are_json_and_keys_are_sorted() {
+        for (key, _, default) in KEYS {
+            assert!(serde_json::from_str::<Value>(default).is_ok(), "{key}");
+        }
+        assert!(KEYS.windows(2).all(|pair| pair[0].0 < pair[1].0));
+    }
+}

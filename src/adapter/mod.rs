@@ -1,0 +1,115 @@
+//! Low-rank adapters (LoRA) in PEFT's format: made, trained, read, written, swapped and merged.
+//!
+//! An [`Adapter`] is two small matrices for each module it is for. The base model's weights exist once;
+//! any number of adapters can be loaded beside them, and [`Adapter::attach`] changes which one acts
+//! without copying a weight. A module with an adapter computes
+//! `x·Wᵀ + scale·(x·Aᵀ)·Bᵀ`, and [`Adapter::merge`] writes the same sum into `W`.
+//!
+//! Formulas, files and the rules for choosing modules follow PEFT (0.21.2), so that adapters go both
+//! ways; `tests/parity.rs` and `tests/peft.rs` hold that. The candle-lora crate is not used: its forward
+//! is `(W·x + B·A·x)·scale`, which scales the base model's output too and disagrees with its own merge,
+//! and its files are not PEFT's.
+//!
+//! | file | what |
+//! |---|---|
+//! | `config`, `config_read`, `config_keys` | `adapter_config.json` |
+//! | `targets` | which modules |
+//! | `files` | the folder on disk |
+//! | `create` | fresh factors, factors taken up again, factors taken out after training |
+//! | `attach` | on and off a base model, and into it |
+
+mod attach;
+mod config;
+mod config_keys;
+mod config_read;
+mod create;
+mod files;
+mod targets;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+
+use candle_core::{DType, Device, Tensor};
+
+pub use attach::detach;
+pub use config::{CONFIG_FILE, PeftConfig};
+pub use create::create;
+pub use files::WEIGHTS_FILE;
+pub use targets::{ModuleRules, resolve};
+
+use crate::error::{Error, Result};
+
+/// The two factors of one module's update.
+#[derive(Debug, Clone)]
+pub struct LoraPair {
+    /// The first factor, `[rank, in]`.
+    pub a: Tensor,
+    /// The second factor, `[out, rank]`.
+    pub b: Tensor,
+}
+
+/// A low-rank update of some modules of a base model.
+#[derive(Debug, Clone)]
+pub struct Adapter {
+    /// Its shape, its scale, and the modules it is for.
+    pub config: PeftConfig,
+    /// The factors, by the path of their module: `model.layers.0.self_attn.q_proj`.
+    pub modules: BTreeMap<String, LoraPair>,
+    /// What identifies the weights of the base it was trained on (a hash that the trainer chose), if it is recorded.
+    pub base_hash: Option<String>,
+    /// Weights of the base that came in the adapter's file, by the path of their module.
+    copies: BTreeMap<String, Tensor>,
+}
+
+impl Adapter {
+    /// Number of elements of all factors.
+    pub fn elements(&self) -> usize {
+        self.modules.values().map(|pair| pair.a.elem_count() + pair.b.elem_count()).sum()
+    }
+
+    /// The same adapter in another dtype or on another device, so that [`Adapter::attach`] has nothing to move.
+    ///
+    /// # Errors
+    /// The device has no room.
+    pub fn prepare(&self, dtype: DType, device: &Device) -> Result<Self> {
+        let moved = |tensor: &Tensor| -> Result<Tensor> { Ok(tensor.to_device(device)?.to_dtype(dtype)?) };
+        let modules = self
+            .modules
+            .iter()
+            .map(|(path, pair)| Ok((path.clone(), LoraPair { a: moved(&pair.a)?, b: moved(&pair.b)? })))
+            .collect::<Result<_>>()?;
+        Ok(Self { modules, ..self.clone() })
+    }
+
+    /// Refuses a base whose weights are not the ones that the adapter was trained on.
+    ///
+    /// An adapter that records no base, as those from elsewhere, passes; its shapes are checked by
+    /// [`Adapter::attach`].
+    ///
+    /// # Errors
+    /// The adapter records another hash.
+    pub fn check_base(&self, hash: &str) -> Result<()> {
+        match &self.base_hash {
+            Some(recorded) if recorded != hash => Err(Error::new("the base model")
+                .got(format!("not the one that the adapter was trained on: its weights hash to {hash}"))
+                .expected(recorded)
+                .hint(self.base_hint())),
+            _ => Ok(()),
+        }
+    }
+
+    /// Which base the adapter belongs on, as a hint.
+    fn base_hint(&self) -> String {
+        match &self.config.base_model {
+            Some(name) => format!("the adapter was trained on {name}; use it with that model"),
+            None => "the adapter does not say which model it was trained on; use it with that one".into(),
+        }
+    }
+}
+
+/// Whether no value is NaN or infinite: a finite number times zero is zero, any other is NaN.
+fn all_finite(tensor: &Tensor) -> Result<bool> {
+    Ok((tensor * 0.0)?.to_dtype(DType::F32)?.sum_all()?.to_scalar::<f32>()? == 0.0)
+}

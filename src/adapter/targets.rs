@@ -1,0 +1,217 @@
+//! Which modules an adapter is for, by PEFT's rules.
+//!
+//! A list of names holds a module if its path equals one of them or ends in `.name`; a text is a regular
+//! expression that must match the whole path; `all-linear` is every linear module but the head. Exclusions
+//! go first, and `layers_to_transform` narrows what a name ends in. Only linear modules are looked at.
+
+use std::collections::BTreeSet;
+
+use fancy_regex::Regex;
+
+use crate::error::{Error, Result};
+use crate::recipe::{AllLinear, Targets};
+
+/// The module that `all-linear` leaves out.
+pub(super) const HEAD: &str = "lm_head";
+
+/// The keys of `adapter_config.json` that choose modules.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ModuleRules {
+    /// Which modules.
+    pub targets: Targets,
+    /// Except these.
+    pub exclude: Option<Targets>,
+    /// Only in these layers, numbered from 0.
+    pub layers: Option<Vec<usize>>,
+    /// The name before the layer number, as a regular expression; any name if absent.
+    pub layers_pattern: Option<Vec<String>>,
+}
+
+impl ModuleRules {
+    /// The modules of `targets`, without exceptions.
+    pub fn only(targets: Targets) -> Self {
+        Self { targets, exclude: None, layers: None, layers_pattern: None }
+    }
+
+    /// The paths, out of `paths`, that the rules choose, in the order given.
+    ///
+    /// # Errors
+    /// A pattern is not a regular expression, or too costly to match.
+    pub fn select<'a>(&self, paths: &'a [String]) -> Result<Vec<&'a str>> {
+        let targets = Matcher::new(&self.targets)?;
+        let exclude = self.exclude.as_ref().map(Matcher::new).transpose()?;
+        let layers =
+            self.layers.as_ref().map(|layers| Layers::new(layers, self.layers_pattern.as_deref())).transpose()?;
+        let mut chosen = Vec::new();
+        for path in paths {
+            let excluded = match &exclude {
+                Some(exclude) => exclude.how(path)?.is_some(),
+                None => false,
+            };
+            let matched = match (targets.how(path)?, &layers) {
+                (None, _) => false,
+                (Some(How::End), Some(layers)) => layers.hold(path)?,
+                (Some(_), _) => true,
+            };
+            if matched && !excluded {
+                chosen.push(path.as_str());
+            }
+        }
+        Ok(chosen)
+    }
+}
+
+/// The paths that a recipe's targets choose, and the targets as `adapter_config.json` shall name them.
+///
+/// `all-linear` and a regular expression become the last names of the chosen modules, or their whole paths where a last
+/// name alone would choose more than was meant. (PEFT keeps an expression, but then also tries it on the modules that are
+/// not linear, such as `mlp.act_fn`, and fails to load the adapter if one matches.)
+///
+/// # Errors
+/// A pattern is not a regular expression; a target matches no module (names it, and the modules there are).
+pub fn resolve(targets: &Targets, paths: &[String]) -> Result<(Vec<String>, Targets)> {
+    if let Targets::Names(names) = targets {
+        let missing: Vec<Error> = names
+            .iter()
+            .filter(|name| !paths.iter().any(|path| name_holds(name, path).is_some()))
+            .map(|name| no_match(&format!("the target module {name:?}"), name, paths))
+            .collect();
+        if let Some(error) = Error::all(missing) {
+            return Err(error);
+        }
+    }
+    let chosen = ModuleRules::only(targets.clone()).select(paths)?;
+    if chosen.is_empty() {
+        let what = match targets {
+            Targets::Names(_) => "an empty list of target modules".to_string(),
+            Targets::Pattern(pattern) => format!("the target pattern {pattern:?}"),
+            Targets::AllLinear(_) => "all-linear".into(),
+        };
+        return Err(no_match(&what, "", paths));
+    }
+    let named = match targets {
+        Targets::Names(names) => Targets::Names(names.clone()),
+        _ => Targets::Names(shortest_names(&chosen, paths)),
+    };
+    Ok((chosen.into_iter().map(str::to_string).collect(), named))
+}
+
+/// The value of the first pattern that matches the end of a path, as `rank_pattern` and `alpha_pattern` mean it.
+pub(super) fn pattern_entry<'a, T>(entries: &'a [(String, T)], path: &str) -> Result<Option<&'a T>> {
+    for (pattern, value) in entries {
+        if is_match(&compile(&format!(r"\A(?:.*\.)?(?:{pattern})\z"), pattern)?, path)? {
+            return Ok(Some(value));
+        }
+    }
+    Ok(None)
+}
+
+/// How a path was matched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum How {
+    /// All of it.
+    Whole,
+    /// Its last names.
+    End,
+}
+
+fn name_holds(name: &str, path: &str) -> Option<How> {
+    match path.strip_suffix(name)? {
+        "" => Some(How::Whole),
+        before if before.ends_with('.') => Some(How::End),
+        _ => None,
+    }
+}
+
+enum Matcher<'a> {
+    AllButHead,
+    Names(&'a [String]),
+    Pattern(Regex),
+}
+
+impl<'a> Matcher<'a> {
+    fn new(targets: &'a Targets) -> Result<Self> {
+        Ok(match targets {
+            Targets::AllLinear(AllLinear::AllLinear) => Self::AllButHead,
+            Targets::Names(names) => Self::Names(names),
+            Targets::Pattern(pattern) => Self::Pattern(compile(&format!(r"\A(?:{pattern})\z"), pattern)?),
+        })
+    }
+
+    fn how(&self, path: &str) -> Result<Option<How>> {
+        Ok(match self {
+            Self::AllButHead => (path != HEAD).then_some(How::Whole),
+            Self::Names(names) => match names.iter().any(|name| name == path) {
+                true => Some(How::Whole),
+                false => names.iter().find_map(|name| name_holds(name, path)),
+            },
+            Self::Pattern(pattern) => is_match(pattern, path)?.then_some(How::Whole),
+        })
+    }
+}
+
+/// `layers_to_transform` and `layers_pattern`.
+struct Layers<'a> {
+    numbers: &'a [usize],
+    patterns: Vec<Regex>,
+}
+
+impl<'a> Layers<'a> {
+    fn new(numbers: &'a [usize], names: Option<&[String]>) -> Result<Self> {
+        let patterns = match names {
+            None | Some([]) => vec![compile(r"\A.*?\.[^.]*\.(\d+)\.", "")?],
+            Some(names) => names
+                .iter()
+                .map(|name| compile(&format!(r"\A(?:|.*?\.)(?:{name})\.(\d+)\."), name))
+                .collect::<Result<_>>()?,
+        };
+        Ok(Self { numbers, patterns })
+    }
+
+    fn hold(&self, path: &str) -> Result<bool> {
+        for pattern in &self.patterns {
+            let found = pattern.captures(path).map_err(|e| Error::new(format!("cannot match {path}: {e}")))?;
+            // The layer number is the last group: the name itself may hold groups.
+            if let Some(number) =
+                found.and_then(|groups| groups.iter().flatten().last().map(|g| g.as_str().to_string()))
+            {
+                return Ok(number.parse().is_ok_and(|number: usize| self.numbers.contains(&number)));
+            }
+        }
+        Ok(false)
+    }
+}
+
+fn compile(whole: &str, pattern: &str) -> Result<Regex> {
+    Regex::new(whole).map_err(|source| {
+        Error::new(format!("{pattern:?} is not a regular expression: {source}"))
+            .hint("a list of names, like [\"q_proj\", \"v_proj\"], needs no regular expression")
+    })
+}
+
+fn is_match(regex: &Regex, path: &str) -> Result<bool> {
+    regex.is_match(path).map_err(|source| {
+        Error::new(format!("the pattern {:?} cannot be matched against {path}: {source}", regex.as_str()))
+            .hint("simplify it: nested repetitions make matching costly")
+    })
+}
+
+fn no_match(what: &str, name: &str, paths: &[String]) -> Error {
+    let there: Vec<String> = last_names(paths.iter().map(String::as_str)).into_iter().map(str::to_string).collect();
+    let error = Error::new(format!("{what} matches no linear module"));
+    if name == HEAD {
+        return error
+            .hint("the head of this model is its embedding (tie_word_embeddings), so it takes no adapter of its own");
+    }
+    error.hint(format!("the model has {}", there.join(", ")))
+}
+
+fn last_names<'a>(paths: impl Iterator<Item = &'a str>) -> BTreeSet<&'a str> {
+    paths.map(|path| path.rsplit('.').next().unwrap_or(path)).collect()
+}
+
+fn shortest_names(chosen: &[&str], paths: &[String]) -> Vec<String> {
+    let names: Vec<String> = last_names(chosen.iter().copied()).into_iter().map(str::to_string).collect();
+    let held = paths.iter().filter(|path| names.iter().any(|name| name_holds(name, path).is_some())).count();
+    if held == chosen.len() { names } else { chosen.iter().map(|path| path.to_string()).collect() }
+}
