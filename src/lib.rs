@@ -10,6 +10,7 @@
 //! | 1 | [`recipe`], [`kernels`] |
 //! | 2 | [`data`], [`model`] |
 //! | 3 | [`adapter`] |
+//! | 4 | [`train`] |
 #![warn(missing_docs)]
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::todo))]
 
@@ -23,3 +24,4 @@ pub mod model;
 pub mod progress;
 pub mod random;
 pub mod recipe;
+pub mod train;

@@ -1,0 +1,264 @@
+//! AdamW over all trained parameters at once, as `torch.optim.AdamW` computes it.
+//!
+//! The state is kept in f32: both moments, and where parameters are bf16 or f16 a master copy that they
+//! are rounded from. Matrices decay and vectors do not; in the flat buffer the first come before the
+//! second, so an update is two passes.
+
+use std::ops::Range;
+
+use candle_core::{DType, Tensor};
+
+use super::flat_file::FlatFile;
+use crate::error::Result;
+use crate::kernels::adamw::{self, AdamwStep};
+use crate::model::Parameters;
+use crate::recipe::OptimizerSettings;
+
+/// Elements updated at one time: bounds what the update needs beside the state.
+pub(crate) const CHUNK: usize = 1 << 24;
+
+/// AdamW and its state.
+#[derive(Debug, Clone)]
+pub struct Optimizer {
+    settings: OptimizerSettings,
+    parameters: Parameters,
+    state: Tensor,
+}
+
+/// What is particular to one update.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Update {
+    /// Which one, counted from 1.
+    pub step: u64,
+    /// Its learning rate.
+    pub learning_rate: f64,
+    /// What the gradients are multiplied by first: the clip factor.
+    pub gradient_scale: f64,
+}
+
+impl Optimizer {
+    /// AdamW before its first update: moments of zero, and a master copy where the parameters are narrow.
+    ///
+    /// # Errors
+    /// The device has no room for the state.
+    pub fn new(parameters: &Parameters, settings: &OptimizerSettings) -> Result<Self> {
+        let (dtype, rows) = state_layout(parameters.dtype());
+        let elements = parameters.elements();
+        let state = Tensor::zeros((rows, elements), dtype, parameters.value().device())?;
+        if rows == 3 {
+            let master = state.narrow(0, 2, 1)?.squeeze(0)?;
+            for range in chunks(0..elements) {
+                let part = parameters.value().narrow(0, range.start, range.len())?;
+                master.slice_set(&part.to_dtype(dtype)?, 0, range.start)?;
+            }
+        }
+        Ok(Self { settings: settings.clone(), parameters: parameters.clone(), state })
+    }
+
+    /// Updates all parameters from gradients of the same layout.
+    ///
+    /// # Shapes
+    /// `gradients: [elements]`, of the parameters' dtype or wider
+    /// # Errors
+    /// The shape differs.
+    pub fn update(&self, gradients: &Tensor, update: Update) -> Result<()> {
+        let decayed = self.parameters.decayed_elements();
+        let halves = [(0..decayed, self.settings.weight_decay), (decayed..self.parameters.elements(), 0.0)];
+        for (half, weight_decay) in halves {
+            for range in chunks(half) {
+                let gradients = gradients.narrow(0, range.start, range.len())?;
+                self.update_range(range, &gradients, weight_decay, update)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Updates one parameter, by its index among the entries, from its gradient.
+    ///
+    /// # Errors
+    /// There is no such parameter, or its shape differs.
+    pub fn update_one(&self, index: usize, gradient: &Tensor, update: Update) -> Result<()> {
+        let Some(entry) = self.parameters.entries().get(index) else { return Ok(()) };
+        let weight_decay = if entry.decay { self.settings.weight_decay } else { 0.0 };
+        let gradient = gradient.contiguous()?.flatten_all()?;
+        for range in chunks(entry.offset..entry.offset + entry.elements()) {
+            let gradient = gradient.narrow(0, range.start - entry.offset, range.len())?;
+            self.update_range(range, &gradient, weight_decay, update)?;
+        }
+        Ok(())
+    }
+
+    fn update_range(&self, range: Range<usize>, gradients: &Tensor, weight_decay: f64, update: Update) -> Result<()> {
+        let step = AdamwStep {
+            learning_rate: update.learning_rate,
+            beta1: self.settings.beta1,
+            beta2: self.settings.beta2,
+            epsilon: self.settings.epsilon,
+            weight_decay,
+            step: update.step,
+            gradient_scale: update.gradient_scale,
+        };
+        let parameters = self.parameters.value().narrow(0, range.start, range.len())?;
+        let state = self.state.narrow(1, range.start, range.len())?;
+        adamw::step(&parameters, gradients, &state, &step)
+    }
+
+    /// The state as it goes into a checkpoint.
+    pub(crate) fn file(&self) -> Result<FlatFile> {
+        let (_, rows) = state_layout(self.parameters.dtype());
+        let names = ["first_moment", "second_moment", "master"].into_iter().take(rows);
+        let parts = names.map(|name| (name.to_owned(), vec![self.parameters.elements()])).collect();
+        Ok(FlatFile { name: "optimizer.safetensors", flat: self.state.flatten_all()?, parts })
+    }
+}
+
+/// The dtype of the state, and its rows for each parameter element.
+pub(crate) fn state_layout(parameters: DType) -> (DType, usize) {
+    match parameters {
+        DType::F64 => (DType::F64, 2),
+        DType::F32 => (DType::F32, 2),
+        _ => (DType::F32, 3),
+    }
+}
+
+/// The factor that brings a gradient of this norm down to `clip`, as `torch.nn.utils.clip_grad_norm_` does.
+pub fn clip_factor(norm: f64, clip: Option<f64>) -> f64 {
+    clip.map_or(1.0, |clip| (clip / (norm + 1e-6)).min(1.0))
+}
+
+fn chunks(range: Range<usize>) -> impl Iterator<Item = Range<usize>> {
+    let end = range.end;
+    range.step_by(CHUNK).map(move |start| start..(start + CHUNK).min(end))
+}
+
+#[cfg(test)]
+mod tests {
+    use candle_core::Device;
+
+    use super::*;
+    use crate::model::Parameter;
+
+    const SETTINGS: OptimizerSettings = OptimizerSettings {
+        learning_rate: 1e-2,
+        weight_decay: 0.1,
+        beta1: 0.9,
+        beta2: 0.95,
+        epsilon: 1e-8,
+        clip: None,
+    };
+
+    /// A matrix, which decays, and a vector, which does not.
+    fn parameters(dtype: DType) -> (Parameters, Vec<Parameter>) {
+        let tensor = |values: &[f64], shape: &[usize]| {
+            Tensor::from_slice(values, shape, &Device::Cpu).unwrap().to_dtype(dtype).unwrap()
+        };
+        let vector = tensor(&[1.0, -0.3], &[2]);
+        let matrix = tensor(&[0.5, -1.25, 2.0, 0.1], &[2, 2]);
+        Parameters::gather(vec![("vector".into(), vector), ("matrix".into(), matrix)]).unwrap()
+    }
+
+    /// The gradients that the golden values were made with, matrix first.
+    fn gradients(step: usize, dtype: DType) -> Tensor {
+        let s = step as f64;
+        let values = [0.3 * (s + 1.0), -2.0 + s, 0.05 * s, 1e-3, 0.7 - s * 0.2, 4.0 / (s + 1.0)];
+        Tensor::new(&values, &Device::Cpu).unwrap().to_dtype(dtype).unwrap()
+    }
+
+    fn values(parameters: &Parameters) -> Vec<f64> {
+        parameters.value().to_dtype(DType::F64).unwrap().to_vec1().unwrap()
+    }
+
+    /// `torch.optim.AdamW` 2.15 with `clip_grad_norm_(…, 1.0)`, in f64: the norm and the parameters after each step.
+    #[rustfmt::skip]
+    const TORCH: [(f64, [f64; 6]); 5] = [
+        (4.5365185991021795, [0.489500001512173, -1.238750000226826, 1.998, 0.08990045363138084, 0.9900000006480741, -0.309999999886587]),
+        (2.369071759149562, [0.4820713173691934, -1.2297655865992847, 1.9905219238718352, 0.08212603611176386, 0.9820609836507695, -0.31799341360660294]),
+        (1.639444655295743, [0.476650724585791, -1.224333608354095, 1.984680943726264, 0.07636541817607978, 0.97609167628155, -0.32398143953265035]),
+        (1.8634647836758278, [0.4728906239043134, -1.2234821554313111, 1.980539806078742, 0.07246174938668935, 0.9724502150385377, -0.3278781881064384]),
+        (2.634388164261296, [0.47094813054755613, -1.2238594940794236, 1.9783741395389802, 0.07051496951083373, 0.9710333262702451, -0.32972378665089436]),
+    ];
+
+    fn run_five_steps(dtype: DType, tolerance: f64) {
+        let (parameters, _) = parameters(dtype);
+        let optimizer = Optimizer::new(&parameters, &SETTINGS).unwrap();
+        for (step, (golden_norm, golden)) in TORCH.iter().enumerate() {
+            let gradients = gradients(step, dtype);
+            let norm = adamw::norm(&gradients).unwrap();
+            assert!((norm - golden_norm).abs() <= tolerance * golden_norm, "step {step}: norm {norm}");
+            let gradient_scale = clip_factor(norm, Some(1.0));
+            let learning_rate = 1e-2 * (5 - step) as f64 / 5.0;
+            optimizer.update(&gradients, Update { step: step as u64 + 1, learning_rate, gradient_scale }).unwrap();
+            for (value, golden) in values(&parameters).iter().zip(golden) {
+                assert!((value - golden).abs() <= tolerance, "step {step}: {value} is not {golden}");
+            }
+        }
+    }
+
+    #[test]
+    fn five_steps_with_clipping_and_decay_are_those_of_torch() {
+        run_five_steps(DType::F64, 1e-13);
+        run_five_steps(DType::F32, 2e-7);
+    }
+
+    #[test]
+    fn bf16_parameters_are_rounded_from_an_f32_master() {
+        let (parameters, _) = parameters(DType::BF16);
+        let optimizer = Optimizer::new(&parameters, &SETTINGS).unwrap();
+        let mut plain = values(&parameters);
+        let (mut first, mut second) = ([0.0; 6], [0.0; 6]);
+        for step in 1..=20 {
+            let gradients = gradients(step, DType::F32);
+            let update = Update { step: step as u64, learning_rate: 1e-4, gradient_scale: 0.5 };
+            optimizer.update(&gradients, update).unwrap();
+            // The same in f64, written out.
+            for (i, gradient) in gradients.to_vec1::<f32>().unwrap().into_iter().enumerate() {
+                let gradient = 0.5 * f64::from(gradient);
+                first[i] = 0.9 * first[i] + 0.1 * gradient;
+                second[i] = 0.95 * second[i] + 0.05 * gradient * gradient;
+                let decay = if i < 4 { 0.1 } else { 0.0 };
+                let correct = |beta: f64| 1.0 - beta.powi(step as i32);
+                plain[i] *= 1.0 - 1e-4 * decay;
+                plain[i] -= 1e-4 * (first[i] / correct(0.9)) / ((second[i] / correct(0.95)).sqrt() + 1e-8);
+            }
+        }
+        let master = optimizer.state.narrow(0, 2, 1).unwrap().squeeze(0).unwrap();
+        let rounded: Vec<f64> = master.to_dtype(DType::BF16).unwrap().to_dtype(DType::F64).unwrap().to_vec1().unwrap();
+        assert_eq!(values(&parameters), rounded);
+        for (master, plain) in master.to_dtype(DType::F64).unwrap().to_vec1::<f64>().unwrap().iter().zip(plain) {
+            // Twenty roundings to f32 of numbers up to 2.
+            assert!((master - plain).abs() <= 2e-6, "{master} is not {plain}");
+        }
+        // A bf16 parameter near 2 moves in steps of 2⁻⁷, so twenty updates of 1e-4 would all have been lost.
+        assert!((plain_start(2) - master.get(2).unwrap().to_scalar::<f32>().unwrap()).abs() > 1e-3);
+    }
+
+    fn plain_start(index: usize) -> f32 {
+        values(&parameters(DType::BF16).0)[index] as f32
+    }
+
+    #[test]
+    fn one_parameter_at_a_time_is_all_at_once_bit_by_bit() {
+        let (together, _) = parameters(DType::F32);
+        let (apart, views) = parameters(DType::F32);
+        let both = [&together, &apart].map(|parameters| Optimizer::new(parameters, &SETTINGS).unwrap());
+        for step in 0..3 {
+            let update = Update { step: step as u64 + 1, learning_rate: 1e-2, gradient_scale: 1.0 };
+            let gradients = gradients(step, DType::F32);
+            both[0].update(&gradients, update).unwrap();
+            for view in &views {
+                let gradient = apart.view(&gradients, view.index).unwrap();
+                both[1].update_one(view.index, &gradient, update).unwrap();
+            }
+        }
+        assert_eq!(values(&together), values(&apart));
+        assert_ne!(values(&together), values(&parameters(DType::F32).0));
+    }
+
+    #[test]
+    fn clipping_never_scales_up() {
+        assert_eq!(clip_factor(0.5, Some(1.0)), 1.0);
+        assert_eq!(clip_factor(4.0, Some(1.0)), 1.0 / 4.000001);
+        assert_eq!(clip_factor(4.0, None), 1.0);
+        assert_eq!(clip_factor(0.0, Some(1.0)), 1.0);
+    }
+}

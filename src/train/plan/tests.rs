@@ -1,0 +1,124 @@
+//! Plans of real models, against numbers worked out by hand.
+
+use super::*;
+use crate::recipe::{
+    ChatTemplate, Mixture, MixtureUnit, NewModel, NoTarget, OptimizerSettings, Packing, Schedule, ScheduleKind, TooLong,
+};
+
+const GIB: f64 = (1u64 << 30) as f64;
+
+fn llama_2_7b() -> Config {
+    let shape = NewModel {
+        hidden_size: 4096,
+        intermediate_size: 11_008,
+        layers: 32,
+        heads: 32,
+        key_value_heads: 32,
+        max_position_embeddings: 4096,
+        tie_word_embeddings: false,
+        rope_theta: 10_000.0,
+        initializer_range: 0.02,
+    };
+    Config::new(&shape, 32_000, Some(1), vec![2]).unwrap()
+}
+
+fn training() -> Training {
+    Training {
+        sequence_length: 1024,
+        batch: 256,
+        micro_batch: 4,
+        budget: Budget::Tokens(5_000_000_000),
+        packing: Packing::Concat,
+        too_long: TooLong::Error,
+        no_target: NoTarget::Error,
+        optimizer: OptimizerSettings {
+            learning_rate: 2e-5,
+            weight_decay: 0.1,
+            beta1: 0.9,
+            beta2: 0.95,
+            epsilon: 1e-8,
+            clip: Some(1.0),
+        },
+        schedule: Schedule { kind: ScheduleKind::Linear, warmup: 0.03, final_learning_rate: 2e-6 },
+        template: ChatTemplate::Plain,
+        mixture: Mixture { parts: Vec::new(), by: MixtureUnit::Tokens },
+        checkpoint_every: 500,
+        evaluate_every: 0,
+        held_out: 0.0,
+        recompute: true,
+    }
+}
+
+#[test]
+fn pretraining_all_of_llama_2_7b_adds_up() {
+    let plan = Plan::new(&llama_2_7b(), DType::BF16, true, Trained::All, &training(), None);
+    let parameters = 6_738_415_616;
+    assert_eq!((plan.parameters, plan.trained), (parameters, parameters));
+    assert_eq!((plan.steps, plan.tokens, plan.micro_steps), (Some(19_074), Some(5_000_000_000), 64));
+    assert_eq!(plan.memory.weights, 2 * parameters);
+    // Two moments and a master, in f32; the sum of the gradients too, and one gradient on its way there.
+    assert_eq!(plan.memory.optimizer, 12 * parameters);
+    assert_eq!(plan.memory.gradients, 4 * parameters + 2 * 32_000 * 4096);
+    assert_eq!(plan.checkpoint, 14 * parameters);
+    assert_eq!(plan.disk, 2 * plan.checkpoint);
+    // 6 operations for each parameter but the embedding, 2 more to compute again, and the attention.
+    let layers = (parameters - 2 * 32_000 * 4096 - 65 * 4096) as f64;
+    let head = 32_000.0 * 4096.0;
+    let attention = 2.0 * 4096.0 * 1024.0 * 32.0 * 4.5;
+    let expected = 8.0 * layers + 6.0 * head + attention;
+    assert!((plan.operations_per_token - expected).abs() <= 1e-9 * expected);
+    assert_eq!(plan.operations(), Some(5e9 * plan.operations_per_token));
+    assert!(plan.warnings.is_empty());
+}
+
+#[test]
+fn an_adapter_on_llama_2_7b_needs_little_beside_the_model() {
+    let config = llama_2_7b();
+    let modules: Vec<_> = config.module_shapes().into_iter().filter(|(path, _)| path != "lm_head").collect();
+    let trained = Trained::Lora { modules: &modules, rank: 64 };
+    let training = Training { batch: 128, budget: Budget::Epochs(3.0), evaluate_every: 50, ..training() };
+    let plan = Plan::new(&config, DType::BF16, true, trained, &training, None);
+    // What PEFT prints for rank 64 on all linear modules.
+    assert_eq!(plan.trained, 159_907_840);
+    assert_eq!((plan.steps, plan.tokens, plan.operations()), (None, None, None));
+    assert_eq!(plan.checkpoint, 12 * plan.trained);
+    assert_eq!(plan.disk, 3 * plan.checkpoint);
+    let total = plan.memory.total() as f64 / GIB;
+    assert!((15.0..24.0).contains(&total), "{total} GiB");
+    assert!(
+        plan.memory.total()
+            < Plan::new(&config, DType::BF16, true, trained, &Training { recompute: false, ..training }, None)
+                .memory
+                .total()
+    );
+}
+
+#[test]
+fn modules_above_a_frozen_part_spare_its_backward_pass() {
+    let config = llama_2_7b();
+    let at = |layer: &str| -> Vec<(String, [usize; 2])> {
+        config.module_shapes().into_iter().filter(|(path, _)| path.contains(layer)).collect()
+    };
+    let plan = |modules: &[(String, [usize; 2])]| {
+        Plan::new(&config, DType::BF16, true, Trained::Lora { modules, rank: 8 }, &training(), Some((10, 1000)))
+    };
+    let (low, high) = (plan(&at(".layers.0.")), plan(&at(".layers.31.")));
+    assert_eq!((low.trained, low.steps, low.tokens), (high.trained, Some(10), Some(1000)));
+    assert!(low.memory.activations > high.memory.activations);
+    assert!(low.operations_per_token > 1.4 * high.operations_per_token);
+}
+
+#[test]
+fn without_clipping_and_accumulation_one_gradient_lives_at_a_time() {
+    let mut training = Training { batch: 4, ..training() };
+    training.optimizer.clip = None;
+    let plan = Plan::new(&llama_2_7b(), DType::BF16, true, Trained::All, &training, None);
+    assert_eq!(plan.memory.gradients, 2 * 32_000 * 4096);
+}
+
+#[test]
+fn a_warmup_as_long_as_the_job_is_said() {
+    let plan = Plan::new(&llama_2_7b(), DType::F32, true, Trained::All, &training(), Some((1, 1000)));
+    assert_eq!(plan.warnings.len(), 1);
+    assert!(plan.warnings[0].contains("warmup takes all 1 steps"));
+}

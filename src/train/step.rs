@@ -1,0 +1,173 @@
+//! One step of training: sequences in, changed parameters out.
+
+use super::batches::micro_batches;
+use super::optimizer::{Optimizer, Update, clip_factor};
+use super::sinks::{Accumulator, DIVERGED, OptimizerInBackward, is_in_backward, non_finite};
+use crate::data::Sequence;
+use crate::error::{Error, Result};
+use crate::kernels::adamw;
+use crate::model::{Batch, GradientSink, Llama, Parameters, Pass};
+use crate::random::Stream;
+use crate::recipe::Training;
+
+/// Everything that a step needs and the next step needs again.
+#[derive(Debug)]
+pub struct Trainer<'a> {
+    parameters: &'a Parameters,
+    training: &'a Training,
+    dropout: Stream,
+    optimizer: Optimizer,
+    /// `None` where parameters are updated within the backward pass.
+    accumulator: Option<Accumulator>,
+}
+
+/// What a step has to say.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct StepReport {
+    /// Mean loss over the step's target tokens, natural log, before the update.
+    pub loss: f64,
+    /// Global norm of the gradient, before clipping.
+    pub gradient_norm: f64,
+    /// Target tokens.
+    pub targets: u64,
+}
+
+impl<'a> Trainer<'a> {
+    /// A trainer before its first step; `dropout` is the job's own stream of random numbers.
+    ///
+    /// # Errors
+    /// The device has no room for the optimizer's state or the gradients.
+    pub fn new(parameters: &'a Parameters, training: &'a Training, dropout: Stream) -> Result<Self> {
+        let optimizer = Optimizer::new(parameters, &training.optimizer)?;
+        let micro_steps = training.batch.div_ceil(training.micro_batch.max(1));
+        let accumulator =
+            (!is_in_backward(training, micro_steps)).then(|| Accumulator::new(parameters, micro_steps)).transpose()?;
+        Ok(Self { parameters, training, dropout, optimizer, accumulator })
+    }
+
+    /// The optimizer, whose state belongs into a checkpoint.
+    pub fn optimizer(&self) -> &Optimizer {
+        &self.optimizer
+    }
+
+    /// Does step `index`, counted from 0, at this learning rate.
+    ///
+    /// # Errors
+    /// No token of the step is a target; the loss or a gradient is not finite (names the parameters);
+    /// the device is full.
+    pub fn step(
+        &mut self,
+        model: &Llama,
+        index: u64,
+        sequences: &[Sequence],
+        learning_rate: f64,
+    ) -> Result<StepReport> {
+        let batches = micro_batches(sequences, self.training.micro_batch)?;
+        let targets = batches.iter().map(|batch| batch.targets.len() as u64).sum::<u64>();
+        if targets == 0 {
+            return Err(Error::new("no token of the step is a target, so there is nothing to learn from"));
+        }
+        let micro_steps = MicroSteps {
+            model,
+            batches: &batches,
+            loss_scale: 1.0 / targets as f64,
+            recompute: self.training.recompute,
+            dropout: self.dropout.child(index),
+        };
+        if self.accumulator.is_none() && batches.len() > 1 {
+            return Err(Error::new("the number of sequences")
+                .got(sequences.len())
+                .expected(format!("at most {}, the batch", self.training.batch)));
+        }
+        let update = Update { step: index + 1, learning_rate, gradient_scale: 1.0 };
+
+        let Some(gradients) = &mut self.accumulator else {
+            let mut sink = OptimizerInBackward::new(&self.optimizer, self.parameters, update);
+            let loss = micro_steps.run(&mut sink).map_err(|error| self.explain(error))?;
+            return Ok(StepReport { loss, gradient_norm: sink.norm(), targets });
+        };
+        gradients.clear();
+        let loss = micro_steps.run(gradients);
+        let gradients = gradients.gradients()?.clone();
+        let loss = loss.map_err(|error| self.explain(error))?;
+        let gradient_norm = adamw::norm(&gradients)?;
+        if !gradient_norm.is_finite() {
+            let names = listed(&non_finite(self.parameters, &gradients)?);
+            return Err(self.explain(Error::new(format!("gradients that are not finite: {names}")).hint(DIVERGED)));
+        }
+        let gradient_scale = clip_factor(gradient_norm, self.training.optimizer.clip);
+        self.optimizer.update(&gradients, Update { gradient_scale, ..update })?;
+        Ok(StepReport { loss, gradient_norm, targets })
+    }
+
+    /// Refuses parameters that are not finite, by name.
+    ///
+    /// # Errors
+    /// There are some.
+    pub fn check_parameters(&self) -> Result<()> {
+        if adamw::norm(self.parameters.value())?.is_finite() {
+            return Ok(());
+        }
+        Err(self.explain(Error::new("the last update broke the model").hint(DIVERGED)))
+    }
+
+    /// Adds to a failure the parameters that are not finite, from which it may well follow.
+    fn explain(&self, error: Error) -> Error {
+        match non_finite(self.parameters, self.parameters.value()) {
+            Ok(names) if !names.is_empty() => error.at(format!("parameters that are not finite: {}", listed(&names))),
+            _ => error,
+        }
+    }
+}
+
+/// A few names, and how many more there are.
+fn listed(names: &[String]) -> String {
+    match names {
+        [first, second, third, rest @ ..] if !rest.is_empty() => {
+            format!("{first}, {second}, {third} and {} more", rest.len())
+        }
+        few => few.join(", "),
+    }
+}
+
+/// The forward and backward passes of a step.
+struct MicroSteps<'a> {
+    model: &'a Llama,
+    batches: &'a [Batch],
+    loss_scale: f64,
+    recompute: bool,
+    dropout: Stream,
+}
+
+impl MicroSteps<'_> {
+    /// Sends all gradients to the sink; returns the mean loss over the target tokens of the whole step.
+    fn run(&self, sink: &mut dyn GradientSink) -> Result<f64> {
+        let mut loss = 0.0;
+        for (number, batch) in self.batches.iter().enumerate() {
+            let pass = Pass {
+                loss_scale: self.loss_scale,
+                recompute: self.recompute,
+                dropout: Some(self.dropout.child(number as u64)),
+            };
+            loss += self.model.train_micro_step(batch, &pass, sink)?;
+        }
+        Ok(loss * self.loss_scale)
+    }
+}
+
+/// Mean loss over the target tokens of sequences that are not trained on, natural log.
+///
+/// # Errors
+/// There is no target among them.
+pub fn evaluate(model: &Llama, sequences: &[Sequence], micro_batch: usize) -> Result<f64> {
+    let (mut sum, mut targets) = (0.0, 0);
+    for batch in micro_batches(sequences, micro_batch)? {
+        let values = model.log_likelihoods(&batch)?;
+        sum -= values.iter().sum::<f64>();
+        targets += values.len();
+    }
+    match targets {
+        0 => Err(Error::new("no token of the held-out sequences is a target, so there is no evaluation loss")),
+        _ => Ok(sum / targets as f64),
+    }
+}

@@ -1,0 +1,145 @@
+//! The memory that a plan foretells is the memory that a step takes, measured by counting allocations.
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+
+use candle_core::{DType, Device, Tensor};
+use emakeel::data::Sequence;
+use emakeel::model::{Config, Factor, Llama, Lora, Parameters, Projection};
+use emakeel::random::Stream;
+use emakeel::recipe::{
+    Budget, ChatTemplate, Mixture, MixtureUnit, NewModel, NoTarget, OptimizerSettings, Packing, Schedule, ScheduleKind,
+    TooLong, Training,
+};
+use emakeel::train::{Plan, Trained, Trainer};
+
+/// The system's allocator, with a count of the bytes that live and the most that ever did.
+struct Counting;
+
+static LIVING: AtomicUsize = AtomicUsize::new(0);
+static PEAK: AtomicUsize = AtomicUsize::new(0);
+
+// SAFETY: everything is passed on to the system's allocator; the counts are beside it.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        let living = LIVING.fetch_add(layout.size(), Relaxed) + layout.size();
+        PEAK.fetch_max(living, Relaxed);
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        LIVING.fetch_sub(layout.size(), Relaxed);
+        unsafe { System.dealloc(pointer, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+fn config() -> Config {
+    let shape = NewModel {
+        hidden_size: 128,
+        intermediate_size: 344,
+        layers: 5,
+        heads: 8,
+        key_value_heads: 4,
+        max_position_embeddings: 256,
+        tie_word_embeddings: false,
+        rope_theta: 10_000.0,
+        initializer_range: 0.02,
+    };
+    Config::new(&shape, 1_000, None, Vec::new()).unwrap()
+}
+
+fn training(micro_batch: usize, recompute: bool, clip: Option<f64>) -> Training {
+    Training {
+        sequence_length: 256,
+        batch: 4,
+        micro_batch,
+        budget: Budget::Epochs(1.0),
+        packing: Packing::Concat,
+        too_long: TooLong::Error,
+        no_target: NoTarget::Error,
+        optimizer: OptimizerSettings {
+            learning_rate: 1e-3,
+            weight_decay: 0.1,
+            beta1: 0.9,
+            beta2: 0.95,
+            epsilon: 1e-8,
+            clip,
+        },
+        schedule: Schedule { kind: ScheduleKind::Linear, warmup: 0.0, final_learning_rate: 0.0 },
+        template: ChatTemplate::Plain,
+        mixture: Mixture { parts: Vec::new(), by: MixtureUnit::Tokens },
+        checkpoint_every: 100,
+        evaluate_every: 0,
+        held_out: 0.0,
+        recompute,
+    }
+}
+
+/// Factors of rank 8 on every module of the layers.
+fn attach(model: &mut Llama, modules: &[(String, [usize; 2])]) -> Parameters {
+    let mut tensors = Vec::new();
+    for (path, [rows, columns]) in modules {
+        tensors.push((format!("{path}.a"), Tensor::rand(-0.1f32, 0.1, (8, *columns), &Device::Cpu).unwrap()));
+        tensors.push((format!("{path}.b"), Tensor::rand(-0.1f32, 0.1, (*rows, 8), &Device::Cpu).unwrap()));
+    }
+    let (parameters, views) = Parameters::gather(tensors).unwrap();
+    let mut views = views.into_iter().map(Factor::Trained);
+    for (path, _) in modules {
+        let base = model.projection(path).unwrap().weight().clone();
+        let (a, b) = (views.next().unwrap(), views.next().unwrap());
+        *model.projection_mut(path).unwrap() = Projection::Lora(Lora { base, a, b, scale: 2.0, dropout: 0.0 });
+    }
+    parameters
+}
+
+/// Measured bytes over planned ones.
+fn ratio(lora: bool, dtype: DType, training: &Training) -> f64 {
+    let config = config();
+    let modules: Vec<_> = config.module_shapes().into_iter().filter(|(path, _)| path != "lm_head").collect();
+    let before = LIVING.load(Relaxed);
+    let mut model = Llama::random(config.clone(), 1, dtype, &Device::Cpu).unwrap();
+    let (parameters, trained) = match lora {
+        true => (attach(&mut model, &modules), Trained::Lora { modules: &modules, rank: 8 }),
+        false => (model.train_all().unwrap(), Trained::All),
+    };
+    let mut trainer = Trainer::new(&parameters, training, Stream::new(1, "memory")).unwrap();
+    let sequences: Vec<Sequence> = (0..4)
+        .map(|row| Sequence {
+            ids: (0..256).map(|i| Stream::new(2, "ids").child(row).below_at(i, 1_000) as u32).collect(),
+            trained: (0..256).map(|i| i > 0).collect(),
+            bounds: vec![0, 256],
+        })
+        .collect();
+    PEAK.store(LIVING.load(Relaxed), Relaxed);
+    trainer.step(&model, 0, &sequences, 1e-3).unwrap();
+    let measured = PEAK.load(Relaxed) - before;
+    let plan = Plan::new(&config, dtype, false, trained, training, Some((1, 1024)));
+    let ratio = measured as f64 / plan.memory.total() as f64;
+    println!(
+        "lora {lora}, {dtype:?}, micro-batch {}, recompute {}, clip {:?}: measured {measured}, planned {} {:?}, ratio {ratio:.2}",
+        training.micro_batch,
+        training.recompute,
+        training.optimizer.clip,
+        plan.memory.total(),
+        plan.memory
+    );
+    ratio
+}
+
+/// One test, so that nothing else allocates beside it.
+#[test]
+fn a_step_takes_the_memory_that_is_planned() {
+    let fused = [(4, false, Some(1.0)), (4, true, Some(1.0)), (1, false, Some(1.0)), (4, true, None)];
+    let fused = fused.map(|case| (DType::F32, case));
+    // Narrow dtypes go through plain operations on the CPU, as they do on a GPU.
+    let plain = [(DType::BF16, (2, true, Some(1.0)))];
+    for (dtype, (micro_batch, recompute, clip)) in fused.into_iter().chain(plain) {
+        for lora in [false, true] {
+            let ratio = ratio(lora, dtype, &training(micro_batch, recompute, clip));
+            assert!((0.8..=1.1).contains(&ratio), "{ratio}");
+        }
+    }
+}
