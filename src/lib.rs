@@ -10,7 +10,7 @@
 //! | 1 | [`recipe`], [`kernels`] |
 //! | 2 | [`data`], [`model`] |
 //! | 3 | [`adapter`] |
-//! | 4 | [`train`] |
+//! | 4 | [`train`], [`eval`] |
 #![warn(missing_docs)]
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::todo))]
 
@@ -18,6 +18,7 @@ pub mod adapter;
 pub mod data;
 pub mod device;
 pub mod error;
+pub mod eval;
 pub mod files;
 pub mod kernels;
 pub mod model;

@@ -1,0 +1,72 @@
+//! One example of a task, whatever file it came from.
+
+/// A question with its right answers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Example {
+    /// A sentence to translate.
+    Translation {
+        /// The sentence.
+        source: String,
+        /// Right translations, at least one.
+        references: Vec<String>,
+    },
+    /// Texts of which one is the likelier cause or effect.
+    Choice {
+        /// What happened.
+        premise: String,
+        /// What is asked.
+        asks: Asks,
+        /// The texts, at least two.
+        choices: Vec<String>,
+        /// The index of the right one.
+        right: usize,
+    },
+    /// A question about a passage.
+    Answer {
+        /// The passage.
+        context: String,
+        /// The question.
+        question: String,
+        /// Right answers, at least one.
+        references: Vec<String>,
+    },
+    /// A sentence to correct.
+    Correction {
+        /// The sentence as written.
+        source: String,
+        /// The sentence as it should be, in each way that is right.
+        references: Vec<String>,
+    },
+    /// A text to predict.
+    Text(String),
+}
+
+impl Example {
+    /// Right answers; for a choice, the right text; none for a text to predict.
+    pub fn references(&self) -> Vec<String> {
+        match self {
+            Self::Translation { references, .. }
+            | Self::Answer { references, .. }
+            | Self::Correction { references, .. } => references.clone(),
+            Self::Choice { choices, right, .. } => choices.get(*right).cloned().into_iter().collect(),
+            Self::Text(_) => Vec::new(),
+        }
+    }
+
+    /// The sentence to translate or to correct; empty for the other kinds.
+    pub fn source(&self) -> &str {
+        match self {
+            Self::Translation { source, .. } | Self::Correction { source, .. } => source,
+            _ => "",
+        }
+    }
+}
+
+/// What a choice asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Asks {
+    /// Why the premise happened.
+    Cause,
+    /// What followed from the premise.
+    Effect,
+}

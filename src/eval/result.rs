@@ -1,0 +1,93 @@
+//! What a candidate reached in a task: one column for each metric, with its interval.
+
+use serde::Serialize;
+
+use crate::random::Stream;
+
+use super::bootstrap::{Interval, Rows};
+use super::language::Language;
+use super::metric::Metric;
+use super::prediction::{Prediction, rounded};
+
+/// The scores of one candidate in one task.
+#[derive(Debug, Clone, Serialize)]
+pub struct Column {
+    /// The task, as tables name it.
+    pub task: String,
+    /// The metric.
+    pub metric: Metric,
+    /// The metric's name in tables.
+    pub name: &'static str,
+    /// The score.
+    pub value: f64,
+    /// Its unit in words.
+    pub unit: &'static str,
+    /// Whether more is better.
+    pub higher_is_better: bool,
+    /// 95 % of the bootstrap distribution; none for fewer than two examples.
+    pub interval: Option<Interval>,
+    /// Examples that the score is over.
+    pub examples: usize,
+    /// By which others reproduce the score, for metrics that have such a signature.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub signature: Option<String>,
+    /// The examples' rows, from which differences to other candidates are computed.
+    #[serde(skip)]
+    pub rows: Rows,
+    /// The draws of the bootstrap: the same for every candidate.
+    #[serde(skip)]
+    pub draws: Stream,
+}
+
+/// What a candidate answered in a task, and its scores.
+#[derive(Debug, Clone)]
+pub struct TaskResult {
+    /// The task, as tables name it.
+    pub task: String,
+    /// One for each metric of the task; the most telling one first.
+    pub columns: Vec<Column>,
+    /// One for each example, in the order of the task.
+    pub predictions: Vec<Prediction>,
+}
+
+impl TaskResult {
+    /// Scores predictions; what they said about their own scores is written anew.
+    pub(super) fn of(
+        task: &str,
+        metrics: &[Metric],
+        language: &Language,
+        seed: u64,
+        mut predictions: Vec<Prediction>,
+    ) -> Self {
+        for prediction in &mut predictions {
+            prediction.scores.clear();
+        }
+        let mut columns = Vec::with_capacity(metrics.len());
+        for &metric in metrics {
+            let rows = metric.rows(&predictions, language);
+            for (prediction, row) in predictions.iter_mut().zip(rows.iter()) {
+                let score = rounded(metric.example_score(row), 1e6);
+                prediction.scores.insert(metric.name().to_owned(), score);
+            }
+            columns.push(column(task, metric, rows, seed, &predictions));
+        }
+        Self { task: task.to_owned(), columns, predictions }
+    }
+}
+
+fn column(task: &str, metric: Metric, rows: Rows, seed: u64, predictions: &[Prediction]) -> Column {
+    let draws = Stream::new(seed, &format!("bootstrap of {} in {task}", metric.name()));
+    Column {
+        task: task.to_owned(),
+        metric,
+        name: metric.name(),
+        value: metric.score(&rows.sum()),
+        unit: metric.unit(),
+        higher_is_better: metric.higher_is_better(),
+        interval: metric.interval(&rows, draws),
+        examples: rows.len(),
+        signature: metric.signature(predictions),
+        rows,
+        draws,
+    }
+}

@@ -1,0 +1,210 @@
+//! The comparison: candidates down, scores across, the best of each column marked.
+//!
+//! A score that a paired bootstrap cannot tell from the best one (p ≥ 0.05, two-sided) is marked too: it
+//! may as well be the best. With many candidates some such marks come and go by chance; they say what the
+//! test set can show, not what is true of the models.
+
+mod markdown;
+mod terminal;
+
+use serde::Serialize;
+
+use super::bootstrap::{self, Interval};
+use super::result::{Column, TaskResult};
+
+/// Below this probability a difference counts as shown.
+const SIGNIFICANCE: f64 = 0.05;
+
+/// A table that grows by results.
+#[derive(Debug, Clone, Default)]
+pub struct Table {
+    candidates: Vec<String>,
+    columns: Vec<Scores>,
+}
+
+/// One metric of one task, over all candidates.
+#[derive(Debug, Clone)]
+struct Scores {
+    /// The results, by number of the candidate.
+    of: Vec<Option<Column>>,
+}
+
+/// One score, compared with the others of its column.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Cell {
+    /// The score.
+    pub value: f64,
+    /// Its 95 % interval.
+    pub interval: Option<Interval>,
+    /// How it stands to the best of its column.
+    pub standing: Standing,
+    /// Two-sided p-value of the paired difference to the best; none for the best itself, or where it cannot be computed.
+    pub p_value: Option<f64>,
+}
+
+/// How a score stands to the best of its column.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Standing {
+    /// No score of the column is better.
+    Best,
+    /// Not shown to be worse than the best.
+    Near,
+    /// Worse than the best, or not comparable.
+    Behind,
+    /// There is no best: the column has one score only, or all are equal.
+    Level,
+}
+
+impl Table {
+    /// An empty table.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a candidate's result in a task; a result that is there already is replaced.
+    ///
+    /// Rows and columns stand in the order in which they came first.
+    pub fn add(&mut self, candidate: &str, result: &TaskResult) {
+        let row = match self.candidates.iter().position(|name| name == candidate) {
+            Some(row) => row,
+            None => {
+                self.candidates.push(candidate.to_owned());
+                self.candidates.len() - 1
+            }
+        };
+        for column in &result.columns {
+            let same = |scores: &&mut Scores| {
+                scores.first().is_some_and(|first| first.task == column.task && first.metric == column.metric)
+            };
+            match self.columns.iter_mut().find(same) {
+                Some(scores) => scores.put(row, column.clone()),
+                None => {
+                    let mut scores = Scores { of: Vec::new() };
+                    scores.put(row, column.clone());
+                    self.columns.push(scores);
+                }
+            }
+        }
+    }
+
+    /// The candidates, in the order of the rows.
+    pub fn candidates(&self) -> &[String] {
+        &self.candidates
+    }
+
+    /// What each column is, and its cells in the order of the candidates; a candidate without this score has none.
+    pub fn columns(&self) -> impl Iterator<Item = (&Column, Vec<Option<Cell>>)> {
+        self.columns.iter().filter_map(|scores| Some((scores.first()?, scores.cells(self.candidates.len()))))
+    }
+
+    /// The table as JSON: columns with name, task, unit and direction; each candidate's scores by column.
+    pub fn to_json(&self) -> serde_json::Value {
+        let columns: Vec<_> = self.columns().collect();
+        let described = columns.iter().map(|(column, _)| {
+            serde_json::json!({
+                "task": column.task, "metric": column.metric, "name": column.name, "unit": column.unit,
+                "higher_is_better": column.higher_is_better, "examples": column.examples, "signature": column.signature,
+            })
+        });
+        let candidates = self.candidates.iter().enumerate().map(|(row, name)| {
+            let scores: Vec<_> = columns.iter().map(|(_, cells)| cells.get(row).copied().flatten()).collect();
+            serde_json::json!({ "candidate": name, "scores": scores })
+        });
+        serde_json::json!({
+            "columns": described.collect::<Vec<_>>(),
+            "candidates": candidates.collect::<Vec<_>>(),
+            "interval": "95 %, bootstrap over examples",
+            "significance": SIGNIFICANCE,
+        })
+    }
+
+    /// The table as Markdown: an overview of all tasks, then each task in full.
+    pub fn to_markdown(&self) -> String {
+        markdown::render(self)
+    }
+
+    /// The table for a terminal, with colours; print it through `anstream`, which drops them where they do not belong.
+    pub fn to_terminal(&self) -> String {
+        terminal::render(self)
+    }
+
+    /// The tasks, in order.
+    fn tasks(&self) -> Vec<&str> {
+        let mut tasks: Vec<&str> = Vec::new();
+        for task in self.columns.iter().filter_map(Scores::first).map(|column| column.task.as_str()) {
+            if !tasks.contains(&task) {
+                tasks.push(task);
+            }
+        }
+        tasks
+    }
+}
+
+impl Scores {
+    fn put(&mut self, row: usize, column: Column) {
+        if self.of.len() <= row {
+            self.of.resize(row + 1, None);
+        }
+        if let Some(place) = self.of.get_mut(row) {
+            *place = Some(column);
+        }
+    }
+
+    fn first(&self) -> Option<&Column> {
+        self.of.iter().flatten().next()
+    }
+
+    /// The best score's column; the first of equals, NaN never.
+    fn best(&self) -> Option<&Column> {
+        let better = |a: &Column, b: &Column| if a.higher_is_better { a.value > b.value } else { a.value < b.value };
+        let finite = self.of.iter().flatten().filter(|column| column.value.is_finite());
+        finite.reduce(|best, other| if better(other, best) { other } else { best })
+    }
+
+    fn cells(&self, count: usize) -> Vec<Option<Cell>> {
+        let best = self.best();
+        let differs = |best: &Column| self.of.iter().flatten().any(|column| column.value != best.value);
+        let best = best.filter(|best| differs(best));
+        let mut cells: Vec<Option<Cell>> = self.of.iter().map(|column| Some(cell(column.as_ref()?, best))).collect();
+        cells.resize(count, None);
+        cells
+    }
+}
+
+fn cell(column: &Column, best: Option<&Column>) -> Cell {
+    let is_best = best.is_some_and(|best| best.value == column.value);
+    let difference = best.filter(|_| !is_best).and_then(|best| {
+        bootstrap::difference(&column.rows, &best.rows, |sums| column.metric.score(sums), column.draws)
+    });
+    let p_value = difference.map(|difference| difference.p_value);
+    let standing = match p_value {
+        _ if best.is_none() => Standing::Level,
+        _ if is_best => Standing::Best,
+        Some(p) if p >= SIGNIFICANCE => Standing::Near,
+        _ => Standing::Behind,
+    };
+    Cell { value: column.value, interval: column.interval, standing, p_value }
+}
+
+/// `12.3`, in the metric's digits.
+fn number(column: &Column, value: f64) -> String {
+    format!("{value:.*}", column.metric.digits())
+}
+
+/// `BLEU ↑`.
+fn heading(column: &Column) -> String {
+    format!("{} {}", column.name, if column.higher_is_better { '↑' } else { '↓' })
+}
+
+/// What the marks mean, one sentence a line.
+fn legend() -> [&'static str; 3] {
+    [
+        "↑ more is better, ↓ less is better.",
+        "In brackets: 95 % interval, by bootstrap over the examples (1000 resamples; for shares of none or all, Wilson's).",
+        "≈ not shown to be worse than the best (paired bootstrap over the same examples, p ≥ 0.05).",
+    ]
+}
+
+#[cfg(test)]
+mod tests;

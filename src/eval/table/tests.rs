@@ -1,0 +1,116 @@
+//! The whole table, from predictions to what a person sees.
+
+use std::collections::BTreeMap;
+
+use super::*;
+use crate::eval::{Language, Likelihood, Metric, Prediction};
+
+fn answers(answers: &[&str], references: &[&str]) -> Vec<Prediction> {
+    let prediction = |(example, (answer, reference)): (usize, (&&str, &&str))| Prediction {
+        example,
+        prompt: "?".into(),
+        source: String::new(),
+        answer: (*answer).into(),
+        references: vec![(*reference).into()],
+        likelihoods: Vec::new(),
+        scores: BTreeMap::new(),
+    };
+    answers.iter().zip(references).enumerate().map(prediction).collect()
+}
+
+fn text_of(nats: f64, example: usize) -> Prediction {
+    let mut prediction = answers(&[""], &[""]).remove(0);
+    prediction.example = example;
+    prediction.references.clear();
+    prediction.likelihoods = vec![Likelihood::new("kakskümmend tähte on", 5, -nats)];
+    prediction
+}
+
+fn table() -> Table {
+    const REFERENCES: [&str; 8] =
+        ["üks maja", "kaks maja", "kolm maja", "neli maja", "viis puud", "kuus puud", "jah", "ei"];
+    let translations = |answered: &[&str]| {
+        let metrics = [Metric::ExactMatch, Metric::ChrfPlusPlus];
+        TaskResult::of("English→Estonian, world", &metrics, &Language::Estonian, 7, answers(answered, &REFERENCES))
+    };
+    let texts = |base: f64| {
+        let predictions = (0..8).map(|i| text_of(base + i as f64, i)).collect();
+        TaskResult::of(
+            "text, Estonian",
+            &[Metric::Perplexity, Metric::BitsPerByte],
+            &Language::Estonian,
+            7,
+            predictions,
+        )
+    };
+    let mut table = Table::new();
+    table.add("base", &translations(&["a", "b", "c", "d", "e", "f", "g", "h"]));
+    table.add("base", &texts(30.0));
+    table.add("ratio-1-1", &translations(&REFERENCES));
+    table.add("ratio-1-1", &texts(12.0));
+    let nearly = ["üks maja", "kaks maja", "kolm maja", "neli maja", "viis puud", "kuus puud", "jah", "jah"];
+    table.add("ratio-1-3", &translations(&nearly));
+    table
+}
+
+#[test]
+fn the_best_is_marked_and_so_is_what_cannot_be_told_from_it() {
+    let table = table();
+    let columns: Vec<_> = table.columns().collect();
+    let standings = |at: usize| -> Vec<_> { columns[at].1.iter().map(|cell| cell.map(|c| c.standing)).collect() };
+    use Standing::{Behind, Best, Near};
+    assert_eq!(standings(0), [Some(Behind), Some(Best), Some(Near)]);
+    assert_eq!(standings(2), [Some(Behind), Some(Best), None], "less perplexity is better");
+    assert_eq!(columns[0].1[1].unwrap().value, 100.0);
+    assert_eq!(columns[0].1[0].unwrap().interval, Some(bootstrap::share_interval(0.0, 8.0)));
+    assert!(columns[0].1[0].unwrap().p_value.unwrap() < 0.001);
+    // Mean of the eight texts: 12 + 3.5 nats over 5 tokens.
+    assert!((columns[2].1[1].unwrap().value - (15.5f64 / 5.0).exp()).abs() < 1e-9);
+}
+
+#[test]
+fn one_score_or_all_equal_scores_have_no_best() {
+    let result = TaskResult::of("t", &[Metric::ExactMatch], &Language::English, 1, answers(&["a", "b"], &["a", "a"]));
+    let mut table = Table::new();
+    table.add("one", &result);
+    assert_eq!(table.columns().next().unwrap().1[0].unwrap().standing, Standing::Level);
+    table.add("two", &result);
+    assert!(table.columns().next().unwrap().1.iter().all(|cell| cell.unwrap().standing == Standing::Level));
+}
+
+#[test]
+fn a_result_given_again_replaces_the_older_one() {
+    let mut table = table();
+    let before = table.to_markdown();
+    let again = TaskResult::of(
+        "English→Estonian, world",
+        &[Metric::ExactMatch],
+        &Language::Estonian,
+        7,
+        answers(&["üks maja"], &["üks maja"]),
+    );
+    table.add("base", &again);
+    assert_eq!(table.candidates().len(), 3);
+    assert_ne!(table.to_markdown(), before);
+}
+
+#[test]
+fn markdown_looks_like_this() {
+    insta::assert_snapshot!(table().to_markdown());
+}
+
+#[test]
+fn a_terminal_shows_this_and_plain_text_has_no_colours() {
+    let shown = table().to_terminal();
+    assert!(shown.contains("\u{1b}["));
+    insta::assert_snapshot!(anstream::adapter::strip_str(&shown).to_string());
+}
+
+#[test]
+fn json_holds_numbers_units_and_directions() {
+    let json = table().to_json();
+    assert_eq!(json["columns"][1]["metric"], "chrf++");
+    assert_eq!(json["columns"][2]["higher_is_better"], false);
+    assert_eq!(json["candidates"][1]["scores"][0]["standing"], "best");
+    assert_eq!(json["candidates"][2]["scores"][2], serde_json::Value::Null);
+}

@@ -1,0 +1,229 @@
+//! A task: its examples with the words they are asked in, its metrics, and how it goes by name.
+
+use std::path::{Path, PathBuf};
+
+use crate::data::{Conversation, Tokenizer};
+use crate::error::{Error, Place, Result};
+use crate::model::Config;
+use crate::random::Stream;
+use crate::recipe::{ChatTemplate, Compare, TaskData, TaskKind, TaskSettings};
+
+use super::example::Example;
+use super::language::Language;
+use super::metric::Metric;
+use super::prediction::Prediction;
+use super::result::TaskResult;
+use super::{from_world, read, wording};
+
+/// Examples taken from the built-in world where the recipe sets no limit.
+const WORLD_EXAMPLES: usize = 200;
+
+/// Examples of one kind from one place, ready to be asked.
+#[derive(Debug, Clone)]
+pub struct Task {
+    pub(super) name: String,
+    pub(super) kind: TaskKind,
+    /// The language of the answers.
+    pub(super) language: Language,
+    pub(super) items: Vec<Item>,
+    pub(super) template: ChatTemplate,
+    pub(super) batch: usize,
+    pub(super) max_new_tokens: usize,
+    seed: u64,
+}
+
+/// An example and the words that ask for its answer.
+#[derive(Debug, Clone)]
+pub(super) struct Item {
+    pub(super) example: Example,
+    pub(super) question: Conversation,
+}
+
+impl Task {
+    /// Loads all tasks of a comparison; each gets a name of its own.
+    ///
+    /// # Errors
+    /// As [`Task::load`], for all tasks at once.
+    pub fn load_all(compare: &Compare, seed: u64) -> Result<Vec<Self>> {
+        let (mut tasks, mut errors) = (Vec::new(), Vec::new());
+        for (settings, number) in compare.tasks.iter().zip(1usize..) {
+            match Self::load(settings, compare, seed) {
+                Ok(task) => tasks.push(task),
+                Err(error) => errors.push(error.at(format!("task {number}"))),
+            }
+        }
+        if let Some(error) = Error::all(errors) {
+            return Err(error);
+        }
+        for (task, name) in tasks.iter_mut().zip(distinct_names(&compare.tasks)) {
+            task.name = name;
+        }
+        Ok(tasks)
+    }
+
+    /// Loads one task: reads its files, or asks the built-in world.
+    ///
+    /// With a limit, a seeded choice of that many examples is taken, in the order of the file.
+    ///
+    /// # Errors
+    /// As [`read::examples`]; a world task in a language that the world does not speak.
+    pub fn load(settings: &TaskSettings, compare: &Compare, seed: u64) -> Result<Self> {
+        let name = name_of(settings, false);
+        let (TaskData::World { language } | TaskData::File { language, .. }) = &settings.data;
+        let (from, language) = match &settings.kind {
+            TaskKind::Translation { from, to } => (Language::named(from), Language::named(to)),
+            _ => (Language::named(language), Language::named(language)),
+        };
+        let items = match &settings.data {
+            TaskData::World { .. } => {
+                from_world::items(&settings.kind, &from, &language, compare.limit.unwrap_or(WORLD_EXAMPLES), seed)
+                    .at(&name)?
+            }
+            TaskData::File { paths, .. } => {
+                let examples = limited(read::examples(&settings.kind, paths)?, compare.limit, seed);
+                let ask = |example: Example| Item { question: wording::question(&example, &from, &language), example };
+                examples.into_iter().map(ask).collect()
+            }
+        };
+        if items.is_empty() {
+            return Err(Error::new("the task has no examples").at(name));
+        }
+        Ok(Self {
+            name,
+            kind: settings.kind.clone(),
+            language,
+            items,
+            template: compare.template,
+            batch: compare.batch.max(1),
+            max_new_tokens: settings.max_new_tokens,
+            seed,
+        })
+    }
+
+    /// How tables name it: `translation English→Estonian, flores_en_et`.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Its name as a file name: `translation-english-estonian-flores-en-et`.
+    pub fn file_name(&self) -> String {
+        let words = self.name.to_lowercase();
+        let words = words.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
+        words.collect::<Vec<_>>().join("-")
+    }
+
+    /// Number of examples.
+    pub fn len(&self) -> usize {
+        self.items.len()
+    }
+
+    /// Whether there is no example; a loaded task has some.
+    pub fn is_empty(&self) -> bool {
+        self.items.is_empty()
+    }
+
+    /// The examples, in order.
+    pub fn examples(&self) -> impl Iterator<Item = &Example> {
+        self.items.iter().map(|item| &item.example)
+    }
+
+    /// Its metrics; the most telling one first.
+    pub fn metrics(&self) -> &'static [Metric] {
+        match self.kind {
+            TaskKind::Translation { .. } => &[Metric::Bleu, Metric::Chrf, Metric::ChrfPlusPlus],
+            TaskKind::Choice => &[Metric::Accuracy, Metric::AccuracyUnnormalised],
+            TaskKind::Answer => &[Metric::F1, Metric::ExactMatch],
+            TaskKind::Correction => &[Metric::EditF05, Metric::SameText, Metric::Chrf],
+            TaskKind::Perplexity => &[Metric::BitsPerByte, Metric::Perplexity],
+        }
+    }
+
+    /// Checks that every prompt fits the model, before hours of training are spent.
+    ///
+    /// # Errors
+    /// Names the task, the example and its number of tokens.
+    pub fn check_lengths(&self, tokenizer: &Tokenizer, config: &Config) -> Result<()> {
+        self.check(tokenizer, config.max_position_embeddings).at(self.name())
+    }
+
+    /// Scores predictions of this task, such as those that an earlier run kept.
+    ///
+    /// # Errors
+    /// The predictions are not of these examples.
+    pub fn result(&self, predictions: Vec<Prediction>) -> Result<TaskResult> {
+        if predictions.len() != self.len() {
+            return Err(Error::new("number of predictions")
+                .got(predictions.len())
+                .expected(self.len())
+                .at(self.name())
+                .hint("they belong to another state of the recipe; remove them and the task is answered again"));
+        }
+        let pairs = predictions.iter().zip(&self.items).zip(0usize..);
+        let other = pairs.into_iter().find(|((prediction, item), at)| {
+            prediction.example != *at || prediction.references != item.example.references()
+        });
+        if let Some((_, at)) = other {
+            return Err(Error::new(format!("prediction {at} is not of example {at} of this task"))
+                .at(self.name())
+                .hint("the examples have changed; remove the predictions and the task is answered again"));
+        }
+        Ok(TaskResult::of(&self.name, self.metrics(), &self.language, self.seed, predictions))
+    }
+}
+
+/// A seeded choice of at most `limit` examples, in their order.
+fn limited(examples: Vec<Example>, limit: Option<usize>, seed: u64) -> Vec<Example> {
+    let Some(limit) = limit.filter(|limit| *limit < examples.len()) else { return examples };
+    let order = Stream::new(seed, "examples of a task").permutation(examples.len());
+    let mut chosen = vec![false; examples.len()];
+    for &index in order.iter().take(limit) {
+        if let Some(place) = chosen.get_mut(index as usize) {
+            *place = true;
+        }
+    }
+    examples.into_iter().zip(chosen).filter_map(|(example, chosen)| chosen.then_some(example)).collect()
+}
+
+/// A name for each task: with the folder where two would be alike, and with a number where they still are.
+fn distinct_names(tasks: &[TaskSettings]) -> Vec<String> {
+    let short: Vec<String> = tasks.iter().map(|settings| name_of(settings, false)).collect();
+    let alike = |name: &String| short.iter().filter(|other| *other == name).count() > 1;
+    let mut names: Vec<String> = Vec::new();
+    for (settings, short_name) in tasks.iter().zip(&short) {
+        let plain = if alike(short_name) { name_of(settings, true) } else { short_name.clone() };
+        let mut numbered = (2..).map(|number| format!("{plain} {number}"));
+        let mut name = plain.clone();
+        while names.contains(&name) {
+            name = numbered.next().unwrap_or_default();
+        }
+        names.push(name);
+    }
+    names
+}
+
+/// Words for a task's kind, languages and data; with the folder of its file where two would be alike.
+fn name_of(settings: &TaskSettings, with_folder: bool) -> String {
+    let (data, language) = match &settings.data {
+        TaskData::World { language } => ("world".to_owned(), language),
+        TaskData::File { paths, language } => {
+            let names: Vec<String> = paths.iter().map(|path| file_words(path, with_folder)).collect();
+            (names.join(" + "), language)
+        }
+    };
+    match &settings.kind {
+        TaskKind::Translation { from, to } => format!("translation {from}→{to}, {data}"),
+        TaskKind::Choice => format!("choice {language}, {data}"),
+        TaskKind::Answer => format!("answer {language}, {data}"),
+        TaskKind::Correction => format!("correction {language}, {data}"),
+        TaskKind::Perplexity => format!("text {language}, {data}"),
+    }
+}
+
+fn file_words(path: &Path, with_folder: bool) -> String {
+    let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+    let folder = path.parent().and_then(Path::file_name).filter(|_| with_folder);
+    folder.map_or(stem.clone(), |folder| PathBuf::from(folder).join(stem).display().to_string())
+}
+
+#[cfg(test)]
+mod tests;

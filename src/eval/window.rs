@@ -1,0 +1,82 @@
+//! Documents whose tokens are scored: a prompt with its answer, or a stretch of a long text.
+
+use crate::data::template::Encoded;
+
+/// Tokens in a window of a text, BOS included; fewer where the model's context is shorter.
+pub(super) const LENGTH: usize = 1024;
+
+/// Token ids and which of them are scored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Document {
+    pub(super) ids: Vec<u32>,
+    /// The row that predicts, and what it is to predict.
+    pub(super) rows: Vec<(u32, u32)>,
+}
+
+impl Document {
+    /// A conversation of which the assistant's words are scored; the end token is not, since what a model
+    /// does after an answer says nothing about the answer.
+    pub(super) fn of_answer(encoded: &Encoded, eos: u32) -> Self {
+        let targets = encoded.ids.iter().zip(&encoded.trained).enumerate().skip(1);
+        let rows = targets.filter(|(_, (id, trained))| **trained && **id != eos);
+        let rows = rows.map(|(at, (id, _))| (at as u32 - 1, *id)).collect();
+        Self { ids: encoded.ids.clone(), rows }
+    }
+
+    /// Number of tokens scored.
+    pub(super) fn targets(&self) -> usize {
+        self.rows.len()
+    }
+}
+
+/// Cuts a text into windows of at most `length` tokens, each with BOS in front.
+///
+/// Every token is scored once. The first window scores all of its tokens; each later one begins half a
+/// window earlier than what it scores, so that no token is predicted from less than half a window.
+pub(super) fn windows(bos: u32, ids: &[u32], length: usize) -> Vec<Document> {
+    let body = length.saturating_sub(1).max(1);
+    let stride = body.div_ceil(2);
+    let mut windows = Vec::new();
+    let mut done = 0;
+    while done < ids.len() {
+        let end = if done == 0 { body } else { done + stride }.min(ids.len());
+        let start = end.saturating_sub(body);
+        let tokens = ids.get(start..end).unwrap_or_default();
+        let rows = tokens.iter().enumerate().skip(done - start).map(|(row, id)| (row as u32, *id)).collect();
+        windows.push(Document { ids: std::iter::once(bos).chain(tokens.iter().copied()).collect(), rows });
+        done = end;
+    }
+    windows
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_token_is_scored_once_from_at_least_half_a_window() {
+        for (count, length) in [(1, 8), (7, 8), (8, 8), (9, 8), (100, 8), (100, 7), (5, 2), (3, 1)] {
+            let ids: Vec<u32> = (100..100 + count).collect();
+            let windows = windows(1, &ids, length);
+            let scored: Vec<u32> = windows.iter().flat_map(|w| w.rows.iter().map(|(_, id)| *id)).collect();
+            assert_eq!(scored, ids, "{count} tokens in windows of {length}");
+            for (at, window) in windows.iter().enumerate() {
+                assert!(window.ids.len() <= length.max(2) && window.ids[0] == 1);
+                for &(row, id) in &window.rows {
+                    assert_eq!(window.ids[row as usize + 1], id);
+                    assert!(at == 0 || row as usize >= (length.saturating_sub(1)) / 2);
+                }
+            }
+        }
+        assert!(windows(1, &[], 8).is_empty());
+    }
+
+    #[test]
+    fn of_an_answer_only_the_words_are_scored() {
+        let encoded = Encoded {
+            ids: vec![1, 10, 11, 20, 21, 2, 13],
+            trained: vec![false, false, false, true, true, true, false],
+        };
+        assert_eq!(Document::of_answer(&encoded, 2).rows, [(2, 20), (3, 21)]);
+    }
+}

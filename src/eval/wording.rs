@@ -1,0 +1,70 @@
+//! How the examples of files are put to a model, in English and in Estonian.
+//!
+//! Every candidate reads the same words. A choice is not shown its alternatives: each of them is scored as
+//! the answer, so nothing can be gained by their order. The built-in world words its own tests, as in its
+//! training rows.
+
+use crate::data::Conversation;
+use crate::data::template::translation;
+
+use super::example::{Asks, Example};
+use super::language::Language;
+
+/// The question that an example asks, in the task's language (English for languages without wordings).
+///
+/// `from` is the language of a sentence to translate. A text to predict asks nothing.
+pub(super) fn question(example: &Example, from: &Language, language: &Language) -> Conversation {
+    let estonian = *language == Language::Estonian;
+    let worded = |in_english: &str, in_estonian: &str| if estonian { in_estonian } else { in_english }.to_owned();
+    match example {
+        // As in training, where one of many wordings is drawn.
+        Example::Translation { source, .. } => translation::question(from.name(), language.name(), source),
+        Example::Choice { premise, asks: Asks::Cause, .. } => {
+            Conversation::question(worded("What was the cause of this?", "Mis oli selle põhjus?"), premise)
+        }
+        Example::Choice { premise, asks: Asks::Effect, .. } => {
+            Conversation::question(worded("What happened as a result?", "Mis selle tagajärjel juhtus?"), premise)
+        }
+        Example::Answer { context, question, .. } => {
+            let instruction = worded(
+                "Answer the question from the text. Write only the answer, in as few words as possible.",
+                "Vasta küsimusele teksti põhjal. Kirjuta ainult vastus, võimalikult lühidalt.",
+            );
+            let word = worded("Question", "Küsimus");
+            Conversation::question(instruction, format!("{context}\n\n{word}: {question}"))
+        }
+        Example::Correction { source, .. } => {
+            let instruction = worded(
+                "Correct the mistakes in the sentence. Write only the corrected sentence.",
+                "Paranda lauses olevad vead. Kirjuta ainult parandatud lause.",
+            );
+            Conversation::question(instruction, source)
+        }
+        Example::Text(_) => Conversation::default(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn questions_are_asked_in_the_language_of_the_task() {
+        let example = Example::Choice {
+            premise: "Tee oli märg.".into(),
+            asks: Asks::Cause,
+            choices: vec!["Sadas.".into(), "Oli kuiv.".into()],
+            right: 0,
+        };
+        let asked = |language: Language| question(&example, &language, &language).turns.remove(0);
+        assert_eq!(asked(Language::Estonian).text, "Mis oli selle põhjus?");
+        assert_eq!(asked(Language::Other("Latvian".into())).text, "What was the cause of this?");
+        assert_eq!(asked(Language::Estonian).input, "Tee oli märg.");
+        let example = Example::Translation { source: "Tere!".into(), references: vec!["Hello!".into()] };
+        let turn = question(&example, &Language::Estonian, &Language::English).turns.remove(0);
+        assert_eq!(
+            (turn.text.as_str(), turn.input.as_str()),
+            ("Translate the following Estonian text into English.", "Tere!")
+        );
+    }
+}
