@@ -11,10 +11,14 @@
 //! | 2 | [`data`], [`model`] |
 //! | 3 | [`adapter`] |
 //! | 4 | [`train`], [`eval`] |
+//! | 5 | [`study`] |
+//! | 6 | [`commands`], [`cli`] |
 #![warn(missing_docs)]
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::todo))]
 
 pub mod adapter;
+pub mod cli;
+pub mod commands;
 pub mod data;
 pub mod device;
 pub mod error;
@@ -25,4 +29,5 @@ pub mod model;
 pub mod progress;
 pub mod random;
 pub mod recipe;
+pub mod study;
 pub mod train;

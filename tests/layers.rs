@@ -87,7 +87,8 @@ fn imports_point_down_only() {
 fn an_upward_import_is_seen() {
     let place = tempfile::tempdir().expect("a temporary folder");
     std::fs::create_dir(place.path().join("kernels")).expect("a folder");
-    std::fs::write(place.path().join("kernels/rope.rs"), "use crate::{error::Result, model::Llama};\n").expect("a file");
+    std::fs::write(place.path().join("kernels/rope.rs"), "use crate::{error::Result, model::Llama};\n")
+        .expect("a file");
     std::fs::write(place.path().join("data.rs"), "// crate::train is not an import\nuse crate::model::Config;\n")
         .expect("a file");
     assert_eq!(violations(place.path()), ["data.rs:2 data → model", "kernels/rope.rs:1 kernels → model"]);

@@ -1,0 +1,176 @@
+//! What can be typed: subcommands and flags, and nothing else.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+/// Teach a Llama a new language on one GPU: one recipe runs pretraining, adapters and their comparison.
+#[derive(Debug, Parser)]
+#[command(name = "emakeel", version, about, max_term_width = 100)]
+pub struct Cli {
+    /// Print nothing but results and errors.
+    #[arg(long, short, global = true)]
+    pub quiet: bool,
+    /// Use this many CPU threads.
+    #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub threads: Option<u16>,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The subcommands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run a study, or go on with one: pretrain, adapters, compare.
+    Run(RunArgs),
+    /// Validate a recipe and everything it names, and print the plan; trains nothing.
+    Check(RecipeArgs),
+    /// Show what a recipe's sources hold and what would be trained on.
+    Data(RecipeArgs),
+    /// Score the finished candidates of a run folder and print the table.
+    Compare(CompareArgs),
+    /// Answer one prompt, or each line of standard input.
+    Generate(GenerateArgs),
+    /// Talk to a model; `/adapter NAME` swaps the adapter while talking.
+    Chat(ChatArgs),
+    /// Write a model with an adapter merged into it as a Hugging Face folder.
+    Merge(MergeArgs),
+    /// List the recipes that come with the program, or copy one.
+    Recipes(RecipesArgs),
+    /// Print the JSON Schema of recipes, for editors.
+    Schema,
+}
+
+/// A recipe and changes to it.
+#[derive(Debug, Args)]
+pub struct RecipeArgs {
+    /// The recipe: a YAML file.
+    pub recipe: PathBuf,
+    /// Change a value, for example `--set adapters.general.rank=8`; may be given several times.
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub sets: Vec<String>,
+    /// The folder that holds run folders.
+    #[arg(long, value_name = "DIR", default_value = "runs")]
+    pub runs: PathBuf,
+    /// Print one JSON object on standard output and nothing else there.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `emakeel run`.
+#[derive(Debug, Args)]
+pub struct RunArgs {
+    /// The recipe and where it runs.
+    #[command(flatten)]
+    pub recipe: RecipeArgs,
+}
+
+/// `emakeel compare`.
+#[derive(Debug, Args)]
+pub struct CompareArgs {
+    /// A run folder, for example `runs/quickstart`.
+    pub run: PathBuf,
+    /// Print one JSON object on standard output and nothing else there.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// The model that answers if none is named: what the quickstart makes of tiny-english.
+pub const BUILT_IN_MODEL: &str = "tiny-estonian";
+
+/// A model, and how its answers are chosen.
+#[derive(Debug, Args)]
+pub struct ModelArgs {
+    /// A Hugging Face model folder, or a model inside the program: tiny-estonian, tiny-english.
+    #[arg(long, short, default_value = BUILT_IN_MODEL)]
+    pub model: String,
+    /// Where to run: auto, cpu, cuda or cuda:N.
+    #[arg(long, default_value = "auto")]
+    pub device: String,
+    /// The dtype of weights and activations: f32, bf16 or f16.
+    #[arg(long, default_value = "f32")]
+    pub dtype: String,
+    /// How a conversation becomes text: llammas-chat, alpaca or plain.
+    #[arg(long, default_value = "llammas-chat")]
+    pub template: String,
+    /// The most tokens an answer may have.
+    #[arg(long, default_value_t = 128, value_name = "N")]
+    pub max_new_tokens: usize,
+    /// 0 takes the likeliest token each time; higher is more varied.
+    #[arg(long, default_value_t = 0.0)]
+    pub temperature: f64,
+    /// Sample from the N likeliest tokens only.
+    #[arg(long, value_name = "N")]
+    pub top_k: Option<usize>,
+    /// Sample from the likeliest tokens that together have this probability.
+    #[arg(long, value_name = "P")]
+    pub top_p: Option<f64>,
+    /// The same seed gives the same samples.
+    #[arg(long, default_value_t = 42)]
+    pub seed: u64,
+}
+
+/// `emakeel generate`.
+#[derive(Debug, Args)]
+pub struct GenerateArgs {
+    /// The model and its sampling.
+    #[command(flatten)]
+    pub model: ModelArgs,
+    /// An adapter folder in PEFT's layout.
+    #[arg(long, short, value_name = "DIR")]
+    pub adapter: Option<PathBuf>,
+    /// What to ask; without it each line of standard input is a prompt.
+    pub prompt: Option<String>,
+    /// Give the text to the model as it is, without a template.
+    #[arg(long)]
+    pub raw: bool,
+    /// Print one JSON object on standard output and nothing else there.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `emakeel chat`.
+#[derive(Debug, Args)]
+pub struct ChatArgs {
+    /// The model and its sampling.
+    #[command(flatten)]
+    pub model: ModelArgs,
+    /// Adapter folders in PEFT's layout, or folders that hold several; the first one speaks first.
+    #[arg(long, short, value_name = "DIR")]
+    pub adapter: Vec<PathBuf>,
+}
+
+/// `emakeel merge`.
+#[derive(Debug, Args)]
+pub struct MergeArgs {
+    /// The base: a Hugging Face model folder.
+    pub base: PathBuf,
+    /// The adapter: a folder in PEFT's layout.
+    pub adapter: PathBuf,
+    /// The folder to write.
+    pub out: PathBuf,
+    /// The dtype of the weights written: f32, bf16 or f16; the base's own if not given.
+    #[arg(long)]
+    pub dtype: Option<String>,
+}
+
+/// `emakeel recipes`.
+#[derive(Debug, Args)]
+pub struct RecipesArgs {
+    /// The recipe to copy; without it all are listed.
+    pub name: Option<String>,
+    /// Where to copy it; the current folder if not given.
+    pub to: Option<PathBuf>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_flags_do_not_contradict_each_other() {
+        Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,27 @@
+//! `emakeel compare`: scores what a run folder holds, and prints the table.
+
+use crate::cli::CompareArgs;
+use crate::commands::interrupt::Interrupt;
+use crate::commands::output;
+use crate::error::{Error, Result};
+use crate::progress::Progress;
+use crate::recipe::Recipe;
+use crate::study::{self, RunOptions};
+
+/// Scores the candidates that are finished; those already scored are read back.
+pub fn run(args: &CompareArgs, progress: Progress) -> Result<()> {
+    let recipe = args.run.join("recipe.yaml");
+    if !recipe.exists() {
+        return Err(Error::new("there is no run folder here")
+            .at(args.run.display().to_string())
+            .hint("give the folder that `emakeel run` wrote, for example runs/quickstart"));
+    }
+    let recipe = Recipe::open(&recipe, &[])?;
+    let interrupt = Interrupt::listen()?;
+    let options = RunOptions { folder: &args.run, progress, stop: &|| interrupt.asked() };
+    let summary = study::compare_finished(&recipe, &options)?;
+    if args.json {
+        return output::print_json(&summary.to_json());
+    }
+    output::print(summary.to_text())
+}

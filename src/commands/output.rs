@@ -1,0 +1,35 @@
+//! Standard output: results only, and a reader that goes away early is no error.
+
+use std::io::{ErrorKind, Write};
+
+use anstyle::{AnsiColor, Style};
+use serde::Serialize;
+
+use crate::error::{Error, Result};
+
+/// Prints a result and a line end.
+pub fn print(text: impl AsRef<str>) -> Result<()> {
+    write(&format!("{}\n", text.as_ref()))
+}
+
+/// Prints a piece of a result at once: the words of a model as they come.
+pub fn write(text: &str) -> Result<()> {
+    let mut out = anstream::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        // The reader has seen enough, as with `| head`.
+        Err(e) if e.kind() == ErrorKind::BrokenPipe => Err(Error::interrupted("standard output was closed")),
+        Err(e) => Err(Error::new(format!("cannot write to standard output: {e}"))),
+        Ok(()) => Ok(()),
+    }
+}
+
+/// Prints one JSON object.
+pub fn print_json(value: &impl Serialize) -> Result<()> {
+    print(serde_json::to_string_pretty(value).map_err(|e| Error::new(format!("cannot write JSON: {e}")))?)
+}
+
+/// An error as the terminal shows it.
+pub fn render_error(error: &Error) -> String {
+    let red = Style::new().fg_color(Some(AnsiColor::Red.into())).bold();
+    format!("{red}error{red:#}: {error}")
+}

@@ -1,0 +1,49 @@
+//! `emakeel recipes`: the recipes that come with the program.
+
+use std::path::PathBuf;
+
+use crate::cli::RecipesArgs;
+use crate::commands::output;
+use crate::error::{Error, Result};
+use crate::files;
+use crate::progress::Progress;
+
+/// Name, what it is for, and the text.
+const RECIPES: [(&str, &str, &str); 4] = [
+    ("quickstart", "the whole job in miniature, nothing to download", include_str!("../../recipes/quickstart.yaml")),
+    ("tiny-base", "trains the tiny English model inside the program", include_str!("../../recipes/tiny-base.yaml")),
+    (
+        "estonian-small",
+        "the job on your own files, small enough for a CPU",
+        include_str!("../../recipes/estonian-small.yaml"),
+    ),
+    ("llammas-7b", "Llama 2 7B as in arXiv:2404.04042, on one GPU", include_str!("../../recipes/llammas-7b.yaml")),
+];
+
+/// Lists the recipes, or copies one to be edited.
+pub fn run(args: &RecipesArgs, progress: Progress) -> Result<()> {
+    let Some(name) = &args.name else {
+        let width = RECIPES.iter().map(|(name, ..)| name.len()).max().unwrap_or(0);
+        let lines: Vec<String> = RECIPES.iter().map(|(name, purpose, _)| format!("{name:width$}  {purpose}")).collect();
+        return output::print(lines.join("\n"));
+    };
+    let Some((name, _, text)) = RECIPES.iter().find(|(known, ..)| known == name) else {
+        let known: Vec<&str> = RECIPES.iter().map(|(name, ..)| *name).collect();
+        return Err(
+            Error::usage(format!("there is no recipe {name:?}")).hint(format!("there are: {}", known.join(", ")))
+        );
+    };
+    let place = match &args.to {
+        Some(to) if to.is_dir() => to.join(format!("{name}.yaml")),
+        Some(to) => to.clone(),
+        None => PathBuf::from(format!("{name}.yaml")),
+    };
+    if place.exists() {
+        return Err(Error::new("a file of that name is already there")
+            .at(place.display().to_string())
+            .hint("give another name: emakeel recipes NAME FILE"));
+    }
+    files::write(&place, text)?;
+    progress.say(format!("copied to {}; run it with: emakeel run {}", place.display(), place.display()));
+    Ok(())
+}

@@ -1,0 +1,120 @@
+//! The adapters stage: one adapter, or full tune, for each instruction mix.
+
+use serde_json::{Value, json};
+
+use crate::adapter::{self, Adapter, PeftConfig};
+use crate::error::Result;
+use crate::files;
+use crate::model::{Llama, Parameters};
+use crate::recipe::{AdapterPlan, LoraSettings, Method, Stage};
+use crate::study::card::{CardFacts, write_card};
+use crate::study::folder::StageRecord;
+use crate::study::ground::Ground;
+use crate::study::{base, pretrain, stage, training};
+
+/// Trains every adapter of the study that is not finished.
+pub fn run(ground: &Ground<'_>) -> Result<()> {
+    for plan in &ground.study.adapters {
+        let inputs = inputs(ground, plan)?;
+        let label = format!("adapters.{}", plan.name);
+        if stage::finished(ground, &label, &ground.folder.adapter(&plan.name), &inputs)?.is_some() {
+            ground.progress.say(format!("{}: done before", plan.name));
+            // A kill between the result and this leaves the checkpoints.
+            training::clean(&ground.folder.training(&plan.name))?;
+            continue;
+        }
+        train_one(ground, plan, &inputs)?;
+    }
+    Ok(())
+}
+
+/// Everything that the adapter follows from; what it stands on and starts from by their own keys.
+fn inputs(ground: &Ground<'_>, plan: &AdapterPlan) -> Result<Value> {
+    let foundation = ground.folder.record(&ground.foundation_folder(plan.on))?.map(|record| record.key);
+    let start = match &plan.start_from {
+        Some(name) => ground.folder.record(&ground.folder.adapter(name))?.map(|record| record.key),
+        None => None,
+    };
+    Ok(json!({
+        "stage": "adapter",
+        "plan": ground.study.stage_inputs(Stage::Adapter(&plan.name)),
+        "base": ground.origin("base"),
+        "tokenizer": ground.origin("tokenizer"),
+        "sources": training::source_origins(ground, &plan.training),
+        "foundation": foundation,
+        "start_from": start,
+    }))
+}
+
+fn train_one(ground: &Ground<'_>, plan: &AdapterPlan, inputs: &Value) -> Result<()> {
+    let checkpoints = stage::open_training(ground, &plan.name, inputs)?;
+    let stream = training::open_stream(ground, &plan.training, &plan.name)?;
+    let mut model = load_start(ground, plan)?;
+    let (parameters, config) = match &plan.method {
+        Method::Full => (model.train_all()?, None),
+        Method::Lora(settings) => {
+            let (parameters, config) = make_trainable(ground, plan, settings, &mut model)?;
+            (parameters, Some(config))
+        }
+    };
+    let work = training::Work {
+        name: &plan.name,
+        training: &plan.training,
+        stream: &stream,
+        inputs,
+        snapshots: &[],
+        checkpoints: &checkpoints,
+    };
+    let outcome = training::run(ground, &model, &parameters, &work, &mut |_, _| Ok(()))?;
+    save(ground, plan, &model, config, inputs, outcome)?;
+    training::clean(&checkpoints)
+}
+
+/// The model that training starts from: the foundation, or the full tune that this one goes on from.
+fn load_start(ground: &Ground<'_>, plan: &AdapterPlan) -> Result<Llama> {
+    match (&plan.method, &plan.start_from) {
+        (Method::Full, Some(start)) => {
+            Llama::load(&ground.folder.adapter(start), ground.study.base.dtype, &ground.device)
+        }
+        _ => ground.load(plan.on),
+    }
+}
+
+fn make_trainable(
+    ground: &Ground<'_>,
+    plan: &AdapterPlan,
+    settings: &LoraSettings,
+    model: &mut Llama,
+) -> Result<(Parameters, PeftConfig)> {
+    match &plan.start_from {
+        Some(start) => Adapter::load(&ground.folder.adapter(start))?.start_from(model, settings),
+        None => adapter::create(model, settings, ground.study.seed),
+    }
+}
+
+/// Writes the adapter's folder whole: weights, config, card, record.
+fn save(
+    ground: &Ground<'_>,
+    plan: &AdapterPlan,
+    model: &Llama,
+    config: Option<PeftConfig>,
+    inputs: &Value,
+    outcome: Value,
+) -> Result<()> {
+    let place = ground.folder.adapter(&plan.name);
+    let record = StageRecord { key: stage::key(inputs), inputs: inputs.clone(), outcome };
+    let Some(mut config) = config else {
+        return pretrain::save_model(ground, model, &place, &record);
+    };
+    let base_hash = base::weights_hash(&ground.foundation_folder(plan.on))?;
+    let base_name = ground.foundation_name(plan.on);
+    config.base_model = Some(base_name.clone());
+    let mut adapter = Adapter::take(model, &config)?;
+    adapter.base_hash = Some(base_hash.clone());
+    let facts =
+        CardFacts { study: ground.study, plan, outcome: &record.outcome, base: &base_name, base_hash: &base_hash };
+    adapter.save_with(&place, |folder| {
+        files::write(&folder.join("README.md"), write_card(&facts))?;
+        ground.folder.write_record(folder, &record)
+    })
+}

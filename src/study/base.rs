@@ -1,0 +1,122 @@
+//! The base of a study: found in a folder, taken out of the program, or made from random weights.
+
+use std::path::{Path, PathBuf};
+
+use candle_core::{DType, Device};
+use serde_json::json;
+
+use crate::data::Tokenizer;
+use crate::data::read::{Row, Rows};
+use crate::error::{Error, Result};
+use crate::files;
+use crate::model::{Config, Llama};
+use crate::progress::Progress;
+use crate::recipe::{BaseOrigin, NewModel, Study, TokenizerOrigin};
+use crate::study::assets;
+use crate::study::folder::RunFolder;
+
+/// A base that is ready to be loaded.
+pub struct OpenedBase {
+    /// Its Hugging Face folder.
+    pub folder: PathBuf,
+    /// How people know it.
+    pub name: String,
+    /// Its tokenizer.
+    pub tokenizer: Tokenizer,
+    /// The hash of its weights, or of the recipe that makes them.
+    pub hash: String,
+}
+
+/// Finds or makes the base of a study.
+///
+/// # Errors
+/// The folder is missing something, or the tokenizer has more pieces than the model has embeddings.
+pub fn open(study: &Study, run: &RunFolder, progress: Progress) -> Result<OpenedBase> {
+    let opened = match &study.base.origin {
+        BaseOrigin::Folder(folder) => open_folder(study, folder)?,
+        BaseOrigin::BuiltIn(name) => open_built_in(name, run)?,
+        BaseOrigin::New(shape) => make_new(study, shape, run, progress)?,
+    };
+    let config = Config::read(&opened.folder)?;
+    opened.tokenizer.check_vocabulary(config.vocabulary)?;
+    Ok(opened)
+}
+
+fn open_folder(study: &Study, folder: &Path) -> Result<OpenedBase> {
+    if !folder.is_dir() {
+        return Err(Error::new("base.model")
+            .got(format!("{:?}, which is no folder here", folder.display().to_string()))
+            .expected("a folder with config.json, model.safetensors and a tokenizer")
+            .hint("download a Hub model first, for example: hf download meta-llama/Llama-2-7b-hf --local-dir DIR"));
+    }
+    let place = match &study.base.tokenizer {
+        Some(TokenizerOrigin::Path(path)) => path,
+        _ => folder,
+    };
+    Ok(OpenedBase {
+        folder: folder.to_owned(),
+        name: folder.display().to_string(),
+        tokenizer: Tokenizer::open(place)?,
+        hash: weights_hash(folder)?,
+    })
+}
+
+fn open_built_in(name: &str, run: &RunFolder) -> Result<OpenedBase> {
+    let folder = run.base();
+    assets::unpack(name, &folder)?;
+    Ok(OpenedBase { tokenizer: Tokenizer::open(&folder)?, hash: weights_hash(&folder)?, name: name.to_owned(), folder })
+}
+
+/// Random weights, made once and kept in the run folder.
+fn make_new(study: &Study, shape: &NewModel, run: &RunFolder, progress: Progress) -> Result<OpenedBase> {
+    let folder = run.base();
+    let wanted = files::sha256(format!("{:?} {:?} {}", study.base.origin, study.base.tokenizer, study.seed));
+    let record = folder.join("made.json");
+    let made = record.exists() && files::read_json::<serde_json::Value>(&record)?.get("from") == Some(&json!(wanted));
+    if !made {
+        progress.say("making a base with random weights");
+        let tokenizer = match &study.base.tokenizer {
+            Some(TokenizerOrigin::Trained { sources, vocabulary }) => train_tokenizer(study, sources, *vocabulary)?,
+            Some(TokenizerOrigin::Path(path)) => Tokenizer::open(path)?,
+            None => {
+                return Err(Error::new("base.tokenizer is missing")
+                    .hint("a new model needs `tokenizer: PATH` or `tokenizer: { train: … }`"));
+            }
+        };
+        let config = Config::new(shape, tokenizer.vocabulary(), Some(tokenizer.bos()), vec![tokenizer.eos()])?;
+        let partial = files::temporary_beside(&folder);
+        files::remove_folder(&partial)?;
+        Llama::random(config, study.seed, DType::F32, &Device::Cpu)?.save(&partial, DType::F32)?;
+        tokenizer.save(&partial)?;
+        files::write_json(&partial.join("made.json"), &json!({ "from": wanted }))?;
+        files::rename_folder(&partial, &folder)?;
+    }
+    Ok(OpenedBase { tokenizer: Tokenizer::open(&folder)?, hash: wanted, name: "random weights".to_owned(), folder })
+}
+
+/// A tokenizer of its own for a new model, from the text of sources.
+fn train_tokenizer(study: &Study, names: &[String], vocabulary: usize) -> Result<Tokenizer> {
+    let mut texts = Vec::new();
+    for source in study.sources.iter().filter(|source| names.contains(&source.name)) {
+        for read in Rows::open(source, study.seed)? {
+            match read?.row {
+                Row::Document(text) => texts.push(text),
+                Row::Pair(first, second) => texts.extend([first, second]),
+                Row::Conversation(conversation) => {
+                    texts.extend(conversation.turns.into_iter().flat_map(|turn| [turn.text, turn.input]));
+                }
+            }
+        }
+    }
+    Tokenizer::train(texts, vocabulary)
+}
+
+/// The hash over all weight files of a model folder, in the order of their names.
+pub fn weights_hash(folder: &Path) -> Result<String> {
+    let entries = std::fs::read_dir(folder).map_err(|e| Error::io(folder, "list the folder", &e))?;
+    let mut weights: Vec<PathBuf> =
+        entries.flatten().map(|e| e.path()).filter(|p| p.extension().is_some_and(|e| e == "safetensors")).collect();
+    weights.sort();
+    let each: Result<Vec<String>> = weights.iter().map(|path| files::sha256_of_file(path)).collect();
+    Ok(files::sha256(each?.join("\n")))
+}

@@ -1,0 +1,297 @@
+//! Everything that can be known before training: files, shapes, templates, steps, memory, disk, time.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use candle_core::{DType, Device, Tensor};
+use serde::Serialize;
+
+use crate::adapter;
+use crate::data::Stream;
+use crate::error::{Error, Place, Result};
+use crate::eval::Task;
+use crate::kernels::matmul;
+use crate::model::Config;
+use crate::progress::{short_bytes, short_count, short_time};
+use crate::recipe::{AdapterPlan, BaseOrigin, Method, Recipe, SourceOrigin, TaskData, TokenizerOrigin, Training};
+use crate::study::ground::{Ground, RunOptions};
+use crate::study::{pretrain, training};
+use crate::train::{Plan as StageNeeds, Trained};
+
+/// The share of the measured matmul rate that a training step reaches; see `docs/benchmarks.md`.
+const STEP_EFFICIENCY: f64 = 0.5;
+
+/// What a study is going to do and need.
+#[derive(Debug, Serialize)]
+pub struct Plan {
+    /// The name of the study.
+    pub study: String,
+    /// The base, as people know it.
+    pub base: String,
+    /// The stages that train, in order.
+    pub stages: Vec<StagePlan>,
+    /// Candidates to compare, and tasks.
+    pub candidates: usize,
+    /// Columns of the comparison come from these.
+    pub tasks: Vec<String>,
+    /// Bytes that the run folder will take at most.
+    pub disk_bytes: u64,
+    /// Bytes free where the run folder is.
+    pub disk_free_bytes: u64,
+    /// Bytes of memory free, if the system says so.
+    pub memory_free_bytes: Option<u64>,
+    /// Sentences about what is likely not meant.
+    pub warnings: Vec<String>,
+}
+
+/// One stage of the plan.
+#[derive(Debug, Serialize)]
+pub struct StagePlan {
+    /// `pretrain`, or the adapter's name.
+    pub stage: String,
+    /// The model it stands on.
+    pub on: String,
+    /// Steps.
+    pub steps: u64,
+    /// Tokens read.
+    pub tokens: u64,
+    /// Parameters of the model.
+    pub parameters: u64,
+    /// Parameters trained.
+    pub parameters_trained: u64,
+    /// Bytes of memory at the fullest moment.
+    pub memory_bytes: u64,
+    /// The same by part.
+    pub memory_parts: MemoryParts,
+    /// Estimated from this machine's matmul rate.
+    pub seconds: f64,
+}
+
+/// Bytes of memory by what they hold.
+#[derive(Debug, Serialize)]
+pub struct MemoryParts {
+    weights: u64,
+    gradients: u64,
+    optimizer: u64,
+    activations: u64,
+    layer: u64,
+    logits: u64,
+}
+
+/// Validates a recipe and everything that it names, and plans the study.
+///
+/// # Errors
+/// Anything that would stop the study: a file that is missing or wrong, a row that cannot be used, a
+/// target that matches nothing, a disk or memory that is too small.
+pub fn check(recipe: &Recipe, options: &RunOptions<'_>) -> Result<Plan> {
+    files_exist(recipe)?;
+    let ground = Ground::prepare(recipe, options)?;
+    let study = ground.study;
+    let config = Config::read(&ground.base)?;
+    let rate = measure_matmul(&config, &ground.device)? * STEP_EFFICIENCY;
+    let mut plan = Plan {
+        study: study.name.clone(),
+        base: ground.base_name.clone(),
+        stages: Vec::new(),
+        candidates: super::candidate::all(&ground).len(),
+        tasks: Vec::new(),
+        disk_bytes: 0,
+        disk_free_bytes: fs4::available_space(ground.folder.root())
+            .map_err(|e| Error::io(ground.folder.root(), "read the free space", &e))?,
+        memory_free_bytes: free_memory(),
+        warnings: Vec::new(),
+    };
+    let mut checkpoints = 0;
+    if let Some(pretrain) = &study.pretrain {
+        let stream = training::open_stream(&ground, &pretrain.training, pretrain::STAGE)?;
+        let snapshots = pretrain.snapshots.len() as u64;
+        let needs = needs(&ground, &config, Trained::All, &pretrain.training, &stream);
+        plan.disk_bytes += snapshots * config.parameter_count() as u64 * study.base.dtype.size_in_bytes() as u64;
+        checkpoints = checkpoints.max(needs.disk);
+        plan.add(pretrain::STAGE, "base".to_owned(), &needs, rate);
+    }
+    for adapter in &study.adapters {
+        let stream = training::open_stream(&ground, &adapter.training, &adapter.name)?;
+        let needs = adapter_needs(&ground, recipe, adapter, &config, &stream)?;
+        plan.disk_bytes += needs.trained * 4;
+        checkpoints = checkpoints.max(needs.disk);
+        plan.add(&adapter.name, adapter.on.label(), &needs, rate);
+    }
+    // Results stay; checkpoints go when their stage is finished, so only the largest counts.
+    plan.disk_bytes += checkpoints;
+    if let Some(compare) = &study.compare {
+        for task in Task::load_all(compare, study.seed)? {
+            task.check_lengths(&ground.tokenizer, &config)?;
+            plan.tasks.push(task.name().to_owned());
+        }
+    }
+    plan.refuse_what_does_not_fit(&ground)?;
+    Ok(plan)
+}
+
+fn adapter_needs(
+    ground: &Ground<'_>,
+    recipe: &Recipe,
+    adapter: &AdapterPlan,
+    config: &Config,
+    stream: &Stream,
+) -> Result<StageNeeds> {
+    let Method::Lora(settings) = &adapter.method else {
+        return Ok(needs(ground, config, Trained::All, &adapter.training, stream));
+    };
+    let shapes = config.module_shapes();
+    let paths: Vec<String> = shapes.iter().map(|(path, _)| path.clone()).collect();
+    let (chosen, _) = adapter::resolve(&settings.targets, &paths)
+        .at(recipe.places.of(&format!("adapters.{}.targets", adapter.entry())))?;
+    let modules: Vec<(String, [usize; 2])> = shapes.into_iter().filter(|(path, _)| chosen.contains(path)).collect();
+    Ok(needs(ground, config, Trained::Lora { modules: &modules, rank: settings.rank }, &adapter.training, stream))
+}
+
+fn needs(
+    ground: &Ground<'_>,
+    config: &Config,
+    trained: Trained<'_>,
+    training: &Training,
+    stream: &Stream,
+) -> StageNeeds {
+    let length = (stream.steps(), stream.tokens_after(stream.steps()));
+    StageNeeds::new(config, ground.study.base.dtype, ground.device.is_cuda(), trained, training, Some(length))
+}
+
+impl Plan {
+    fn add(&mut self, stage: &str, on: String, needs: &StageNeeds, operations_per_s: f64) {
+        self.warnings.extend(needs.warnings.iter().map(|warning| format!("{stage}: {warning}")));
+        self.stages.push(StagePlan {
+            stage: stage.to_owned(),
+            on,
+            steps: needs.steps.unwrap_or(0),
+            tokens: needs.tokens.unwrap_or(0),
+            parameters: needs.parameters,
+            parameters_trained: needs.trained,
+            memory_bytes: needs.memory.total(),
+            memory_parts: MemoryParts {
+                weights: needs.memory.weights,
+                gradients: needs.memory.gradients,
+                optimizer: needs.memory.optimizer,
+                activations: needs.memory.activations,
+                layer: needs.memory.layer,
+                logits: needs.memory.logits,
+            },
+            seconds: needs.operations().unwrap_or(0.0) / operations_per_s.max(1.0),
+        });
+    }
+
+    fn refuse_what_does_not_fit(&self, ground: &Ground<'_>) -> Result<()> {
+        if self.disk_bytes > self.disk_free_bytes {
+            return Err(Error::new("free disk space")
+                .at(ground.folder.root().display().to_string())
+                .got(short_bytes(self.disk_free_bytes))
+                .expected(format!("at least {}", short_bytes(self.disk_bytes)))
+                .hint("keep fewer snapshots, or choose another disk with --runs"));
+        }
+        let largest = self.stages.iter().max_by_key(|stage| stage.memory_bytes);
+        match (largest, self.memory_free_bytes, ground.device.is_cpu()) {
+            (Some(stage), Some(free), true) if stage.memory_bytes > free => Err(Error::new("free memory")
+                .at(stage.stage.clone())
+                .got(short_bytes(free))
+                .expected(format!("at least {}", short_bytes(stage.memory_bytes)))
+                .hint("lower micro_batch or sequence_length, or set recompute: true")),
+            _ => Ok(()),
+        }
+    }
+
+    /// The plan as a table for a person.
+    pub fn to_text(&self) -> String {
+        let mut text = format!("{} on {}\n\n", self.study, self.base);
+        text.push_str(&format!(
+            "{:<20} {:<14} {:>8} {:>9} {:>22} {:>10} {:>9}\n",
+            "stage", "on", "steps", "tokens", "parameters trained", "memory", "time"
+        ));
+        for stage in &self.stages {
+            let share = 100.0 * stage.parameters_trained as f64 / stage.parameters.max(1) as f64;
+            text.push_str(&format!(
+                "{:<20} {:<14} {:>8} {:>9} {:>22} {:>10} {:>9}\n",
+                stage.stage,
+                stage.on,
+                stage.steps,
+                short_count(stage.tokens),
+                format!("{} ({share:.1} %)", short_count(stage.parameters_trained)),
+                short_bytes(stage.memory_bytes),
+                format!("~{}", short_time(Duration::from_secs_f64(stage.seconds))),
+            ));
+        }
+        let all: f64 = self.stages.iter().map(|stage| stage.seconds).sum();
+        text.push_str(&format!(
+            "\ntraining in all      ~{} (estimated from this machine's matmul rate)\n",
+            short_time(Duration::from_secs_f64(all))
+        ));
+        text.push_str(&format!("compared             {} candidates on {}\n", self.candidates, self.tasks.join(", ")));
+        text.push_str(&format!(
+            "disk                 {} of {} free",
+            short_bytes(self.disk_bytes),
+            short_bytes(self.disk_free_bytes)
+        ));
+        for warning in &self.warnings {
+            text.push_str(&format!("\nwarning: {warning}"));
+        }
+        text
+    }
+}
+
+/// Checks that every file that the recipe names is there, all missing ones at once.
+pub fn files_exist(recipe: &Recipe) -> Result<()> {
+    let mut missing = Vec::new();
+    let mut look = |key: String, path: &Path| {
+        if !path.exists() {
+            missing.push(
+                Error::new(format!("{key}: there is no {}", path.display()))
+                    .at(recipe.places.of(&key))
+                    .hint("relative paths start at the current folder"),
+            );
+        }
+    };
+    let study = &recipe.study;
+    if let BaseOrigin::Folder(folder) = &study.base.origin {
+        // A folder that is missing may be a Hub id: the base says so itself.
+        if folder.is_absolute() {
+            look("base.model".to_owned(), folder);
+        }
+    }
+    if let Some(TokenizerOrigin::Path(path)) = &study.base.tokenizer {
+        look("base.tokenizer".to_owned(), path);
+    }
+    for source in &study.sources {
+        if let SourceOrigin::Files(paths) = &source.origin {
+            paths.iter().for_each(|path: &PathBuf| look(format!("sources.{}.path", source.name), path));
+        }
+    }
+    for (index, task) in study.compare.iter().flat_map(|compare| compare.tasks.iter()).enumerate() {
+        if let TaskData::File { paths, .. } = &task.data {
+            paths.iter().for_each(|path| look(format!("compare.tasks.{index}.data"), path));
+        }
+    }
+    Error::all(missing).map_or(Ok(()), Err)
+}
+
+/// Operations a second of a matmul of the model's own shape, the best of a fifth of a second.
+fn measure_matmul(config: &Config, device: &Device) -> Result<f64> {
+    let (rows, inner, columns) = (512, config.hidden_size, config.intermediate_size);
+    let x = Tensor::zeros((rows, inner), DType::F32, device)?;
+    let weight = Tensor::zeros((columns, inner), DType::F32, device)?;
+    let operations = 2.0 * rows as f64 * inner as f64 * columns as f64;
+    let (mut best, begin) = (0.0f64, Instant::now());
+    while begin.elapsed() < Duration::from_millis(200) {
+        let start = Instant::now();
+        matmul::linear(&x, &weight)?;
+        device.synchronize()?;
+        best = best.max(operations / start.elapsed().as_secs_f64().max(1e-9));
+    }
+    Ok(best)
+}
+
+/// Memory that new work can have, as Linux says it.
+fn free_memory() -> Option<u64> {
+    let text = std::fs::read_to_string("/proc/meminfo").ok()?;
+    let line = text.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
+    line.split_whitespace().next()?.parse::<u64>().ok().map(|kib| kib * 1024)
+}

@@ -1,0 +1,139 @@
+//! What every stage of a study stands on: the locked run folder, the device, the base and its
+//! tokenizer, and the hashes of all that came from outside.
+
+use std::path::{Path, PathBuf};
+
+use candle_core::Device;
+use serde_json::{Value, json};
+
+use crate::data::{Tokenizer, world};
+use crate::device;
+use crate::error::{Place, Result};
+use crate::files;
+use crate::model::Llama;
+use crate::progress::Progress;
+use crate::recipe::{Foundation, Recipe, SourceOrigin, Study};
+use crate::study::base;
+use crate::study::folder::RunFolder;
+
+/// Rows of a generator that stand for it in its hash.
+const WORLD_SAMPLE: u64 = 200;
+
+/// How a study is run: where, and how it speaks and listens.
+pub struct RunOptions<'a> {
+    /// The run folder.
+    pub folder: &'a Path,
+    /// Bars and lines.
+    pub progress: Progress,
+    /// Whether a person asked to stop.
+    pub stop: &'a dyn Fn() -> bool,
+}
+
+/// What every stage stands on.
+pub struct Ground<'a> {
+    /// The study.
+    pub study: &'a Study,
+    /// Its folder, locked.
+    pub folder: RunFolder,
+    /// Where the work runs.
+    pub device: Device,
+    /// The tokenizer of all models of the study.
+    pub tokenizer: Tokenizer,
+    /// The folder of the base model, in Hugging Face format.
+    pub base: PathBuf,
+    /// How people know the base: its path, or its name in the program.
+    pub base_name: String,
+    /// Hashes of what came from outside.
+    pub origins: Value,
+    /// Bars and lines.
+    pub progress: Progress,
+    /// Whether a person asked to stop.
+    pub stop: &'a dyn Fn() -> bool,
+}
+
+impl<'a> Ground<'a> {
+    /// Opens everything that the stages need; nothing is written but a base that is made here.
+    pub fn prepare(recipe: &'a Recipe, options: &RunOptions<'a>) -> Result<Self> {
+        let study = &recipe.study;
+        let folder = RunFolder::open(options.folder)?;
+        let device = device::open(study.device)?;
+        let opened = base::open(study, &folder, options.progress)?;
+        let sources = source_hashes(study)?;
+        let origins = json!({ "base": opened.hash, "tokenizer": opened.tokenizer.fingerprint(), "sources": sources });
+        Ok(Self {
+            study,
+            folder,
+            device,
+            tokenizer: opened.tokenizer,
+            base: opened.folder,
+            base_name: opened.name,
+            origins,
+            progress: options.progress,
+            stop: options.stop,
+        })
+    }
+
+    /// Writes `recipe.yaml` and `lock.json`: what this run is about to do, and with what.
+    pub fn write_down(&self, recipe: &Recipe) -> Result<()> {
+        files::write(&self.folder.path("recipe.yaml"), recipe.resolved_yaml()?)?;
+        files::write_json(&self.folder.path("lock.json"), &lock(&self.origins, &self.device))
+    }
+
+    /// The folder of the model that a stage or a candidate stands on.
+    pub fn foundation_folder(&self, foundation: Foundation) -> PathBuf {
+        match foundation {
+            Foundation::Base => self.base.clone(),
+            Foundation::Snapshot(tokens) => self.folder.snapshot(tokens),
+        }
+    }
+
+    /// How people know that model: the base's own name, or the snapshot's place in this study. No path of this
+    /// machine: the name goes into files that are shared.
+    pub fn foundation_name(&self, foundation: Foundation) -> String {
+        match foundation {
+            Foundation::Base => self.base_name.clone(),
+            Foundation::Snapshot(tokens) => format!("{}/pretrain/snapshots/{tokens}", self.study.name),
+        }
+    }
+
+    /// Loads the model that a stage or a candidate stands on.
+    pub fn load(&self, foundation: Foundation) -> Result<Llama> {
+        Llama::load(&self.foundation_folder(foundation), self.study.base.dtype, &self.device)
+    }
+
+    /// The hash of one thing that came from outside: `base`, `tokenizer`, or a source by name.
+    pub fn origin(&self, name: &str) -> Value {
+        let top = self.origins.get(name);
+        let source = || self.origins.get("sources").and_then(|s| s.get(name));
+        top.or_else(source).cloned().unwrap_or(Value::Null)
+    }
+}
+
+/// What `lock.json` says: what this study was made from, and by what.
+fn lock(origins: &Value, device: &Device) -> Value {
+    json!({
+        "emakeel": env!("CARGO_PKG_VERSION"),
+        "device": device::describe(device),
+        "threads": rayon::current_num_threads(),
+        "origins": origins,
+    })
+}
+
+fn source_hashes(study: &Study) -> Result<Value> {
+    let mut hashes = serde_json::Map::new();
+    for source in &study.sources {
+        let hash = match &source.origin {
+            SourceOrigin::Files(paths) => {
+                let each: Result<Vec<String>> = paths.iter().map(|path| files::sha256_of_file(path)).collect();
+                json!(each.at(format!("sources.{}", source.name))?)
+            }
+            SourceOrigin::World { generator, rows } => {
+                // The rows themselves say whether the world has changed; a few of them are enough.
+                let sample = world::rows(generator, WORLD_SAMPLE, study.seed)?;
+                json!(files::sha256(format!("{generator} {rows} {sample:?}")))
+            }
+        };
+        hashes.insert(source.name.clone(), hash);
+    }
+    Ok(Value::Object(hashes))
+}

@@ -1,0 +1,95 @@
+//! What pretraining and adapters share: opening the stream of steps, running the job, and its outcome.
+
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use crate::data::Stream;
+use crate::error::{Error, Place, Result};
+use crate::files;
+use crate::model::{Llama, Parameters};
+use crate::recipe::Training;
+use crate::study::ground::Ground;
+use crate::train::{self, Job, Outcome};
+
+/// Tokenizes the sources of a stage, plans its steps and writes its ledger.
+pub fn open_stream(ground: &Ground<'_>, training: &Training, stage: &str) -> Result<Stream> {
+    let folder = ground.folder.data();
+    files::make_folder(&folder)?;
+    let stream = Stream::open(ground.study, training, &ground.tokenizer, stage, &folder, &ground.progress).at(stage)?;
+    files::write_json(&folder.join(format!("{stage}.ledger.json")), stream.ledger())?;
+    Ok(stream)
+}
+
+/// A stage that is about to train.
+pub struct Work<'a> {
+    /// Its name.
+    pub name: &'a str,
+    /// How.
+    pub training: &'a Training,
+    /// On what.
+    pub stream: &'a Stream,
+    /// Everything that the result follows from.
+    pub inputs: &'a Value,
+    /// Token counts at which a snapshot is made.
+    pub snapshots: &'a [u64],
+    /// Where it keeps its checkpoints.
+    pub checkpoints: &'a Path,
+}
+
+/// Trains to the end; returns what the stage's record says of the outcome.
+///
+/// # Errors
+/// A person asked to stop: the error says how to go on.
+pub fn run(
+    ground: &Ground<'_>,
+    model: &Llama,
+    parameters: &Parameters,
+    work: &Work<'_>,
+    at_snapshot: &mut dyn FnMut(&Llama, u64) -> Result<()>,
+) -> Result<Value> {
+    let log = ground.folder.log();
+    let events = ground.folder.events(work.name);
+    files::make_folder(&events)?;
+    let job = Job {
+        name: work.name,
+        seed: ground.study.seed,
+        training: work.training,
+        data: work.stream,
+        snapshots: work.snapshots,
+        inputs: work.inputs,
+        checkpoints: work.checkpoints,
+        log: &log,
+        events: &events,
+    };
+    match train::run(model, parameters, &job, at_snapshot, ground.stop, ground.progress)? {
+        Outcome::Interrupted(summary) => Err(Error::interrupted(format!(
+            "{}: stopped after step {} of {}; its checkpoint is written",
+            work.name, summary.step, summary.steps
+        ))
+        .hint("run the same command again: it goes on from there")),
+        Outcome::Done(summary) => {
+            // From the log, not from this process: the same after any number of restarts.
+            let last = train::read_log(&log, work.name)?.pop();
+            Ok(json!({
+                "steps": summary.steps,
+                "tokens": summary.tokens,
+                "parameters_trained": parameters.elements(),
+                "final_loss": last.as_ref().map(|line| line.loss),
+                "evaluation_loss": summary.evaluation_loss,
+                "ledger": work.stream.ledger(),
+            }))
+        }
+    }
+}
+
+/// Removes the checkpoints of a stage that is finished; its log stays.
+pub fn clean(checkpoints: &Path) -> Result<()> {
+    files::remove_folder(checkpoints)
+}
+
+/// The hashes of the sources in a stage's mixture.
+pub fn source_origins(ground: &Ground<'_>, training: &Training) -> Value {
+    let each = training.mixture.parts.iter().map(|part| (part.source.clone(), ground.origin(&part.source)));
+    json!(each.collect::<serde_json::Map<String, Value>>())
+}

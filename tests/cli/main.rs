@@ -1,0 +1,6 @@
+//! The program as a person meets it: whole studies, kills, and everything that can be wrong with its input.
+
+mod bad_input;
+mod kill;
+mod real_input;
+mod support;
