@@ -23,7 +23,7 @@ pub fn write(path: &Path, content: impl AsRef<[u8]>) -> Result<()> {
     write_with(path, |out| out.write_all(content.as_ref()))
 }
 
-/// As [`write`], for content that is produced piece by piece.
+/// As [`write()`], for content that is produced piece by piece.
 pub fn write_with(path: &Path, fill: impl FnOnce(&mut BufWriter<File>) -> std::io::Result<()>) -> Result<()> {
     let temporary = temporary_beside(path);
     let outcome = (|| {

@@ -108,9 +108,11 @@ impl Bar {
 
     /// Clears the bar and leaves one line that says what was done, at what rate.
     pub fn finish(self, words: impl AsRef<str>) {
+        // Clearing moves the bar to its end; what was done is said as it was.
+        let line = self.line(words.as_ref());
         self.bar.finish_and_clear();
         if self.voice != Voice::Silent {
-            anstream::eprintln!("{}", self.line(words.as_ref()));
+            anstream::eprintln!("{line}");
         }
     }
 

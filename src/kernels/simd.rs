@@ -118,7 +118,7 @@ impl Vector for [f32; WIDTH] {
 #[cfg(target_arch = "x86_64")]
 mod x86 {
     //! SAFETY of this module: values of these types are made and used only inside the two functions that
-    //! are allowed the instructions, which [`dispatch`] calls only where the processor has them. Loads and
+    //! are allowed the instructions, which `dispatch` calls only where the processor has them. Loads and
     //! stores go through references to arrays of the right length and need no alignment.
     use std::arch::x86_64::*;
 

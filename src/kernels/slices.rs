@@ -35,7 +35,7 @@ pub(super) fn write<R>(target: &Tensor, f: impl FnOnce(&mut [f32]) -> R) -> Resu
     call.result.into_inner().ok_or_else(|| Error::new("an in-place operation did not run"))
 }
 
-/// As [`write`], reading another contiguous f32 tensor, which may not share the target's storage.
+/// As [`write()`], reading another contiguous f32 tensor, which may not share the target's storage.
 pub(super) fn write_from<R>(target: &Tensor, source: &Tensor, f: impl FnOnce(&mut [f32], &[f32]) -> R) -> Result<R> {
     let call = Call { f: Cell::new(Some(f)), result: Cell::new(None) };
     target.inplace_op2(&source.contiguous()?, &call)?;

@@ -49,6 +49,7 @@ fn inputs(ground: &Ground<'_>, plan: &AdapterPlan) -> Result<Value> {
 fn train_one(ground: &Ground<'_>, plan: &AdapterPlan, inputs: &Value) -> Result<()> {
     let checkpoints = stage::open_training(ground, &plan.name, inputs)?;
     let stream = training::open_stream(ground, &plan.training, &plan.name)?;
+    ground.progress.say(stream.ledger().table().trim_end());
     let mut model = load_start(ground, plan)?;
     let (parameters, config) = match &plan.method {
         Method::Full => (model.train_all()?, None),

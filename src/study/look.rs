@@ -35,7 +35,8 @@ pub(super) fn trainings<'a>(ground: &Ground<'a>) -> Vec<(&'a str, &'a Training)>
 impl Look {
     /// A table for each stage.
     pub fn to_text(&self) -> String {
-        self.stages.iter().map(Ledger::table).collect::<Vec<_>>().join("\n\n")
+        let each = self.stages.iter().map(|ledger| format!("{}\n{}", ledger.stage, ledger.table().trim_end()));
+        each.collect::<Vec<_>>().join("\n\n")
     }
 
     /// The same as one object.

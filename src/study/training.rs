@@ -12,7 +12,7 @@ use crate::recipe::Training;
 use crate::study::ground::Ground;
 use crate::train::{self, Job, Outcome};
 
-/// Tokenizes the sources of a stage, plans its steps and writes its ledger.
+/// Tokenizes the sources of a stage, plans its steps, and writes its ledger into the run folder.
 pub fn open_stream(ground: &Ground<'_>, training: &Training, stage: &str) -> Result<Stream> {
     let folder = ground.folder.data();
     files::make_folder(&folder)?;

@@ -22,7 +22,7 @@ pub struct Accumulator {
 }
 
 impl Accumulator {
-    /// A buffer of the parameters' layout, in [`gradient_dtype`].
+    /// A buffer of the parameters' layout, in `gradient_dtype`.
     ///
     /// # Errors
     /// The device has no room for it.

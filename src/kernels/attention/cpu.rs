@@ -1,7 +1,7 @@
 //! Attention on the CPU in f32: tile by tile, with a running softmax; never an `S×S` matrix.
 //!
 //! A task is one query head of one document. It packs that document's keys and values once, walks
-//! over tiles of [`TILE`] queries, and for each over the tiles of keys that they may see. Results are
+//! over tiles of `TILE` queries, and for each over the tiles of keys that they may see. Results are
 //! written head by head, each task into a range of its own, and put in token order at the end.
 
 use std::ops::Range;

@@ -77,7 +77,7 @@ pub fn forward(q: &Tensor, k: &Tensor, v: &Tensor, heads: Heads, segments: &Segm
     reference::forward(q, k, v, heads, segments)
 }
 
-/// Gradients of [`forward`] by `q`, `k` and `v`.
+/// Gradients of [`forward()`] by `q`, `k` and `v`.
 ///
 /// # Shapes  `d_out`, `out: [tokens, query·dim]`, `lse: [query, tokens]` → as `q`, `k`, `v`
 #[allow(clippy::too_many_arguments)]
