@@ -6,18 +6,16 @@ use std::path::{Path, PathBuf};
 use candle_core::Device;
 use serde_json::{Value, json};
 
-use crate::data::{Tokenizer, world};
+use crate::data::Tokenizer;
+use crate::data::stream::source_fingerprint;
 use crate::device;
 use crate::error::{Place, Result};
 use crate::files;
 use crate::model::Llama;
 use crate::progress::Progress;
-use crate::recipe::{Foundation, Recipe, SourceOrigin, Study};
+use crate::recipe::{Foundation, Recipe, Study};
 use crate::study::base;
 use crate::study::folder::RunFolder;
-
-/// Rows of a generator that stand for it in its hash.
-const WORLD_SAMPLE: u64 = 200;
 
 /// How a study is run: where, and how it speaks and listens.
 pub struct RunOptions<'a> {
@@ -122,18 +120,8 @@ fn lock(origins: &Value, device: &Device) -> Value {
 fn source_hashes(study: &Study) -> Result<Value> {
     let mut hashes = serde_json::Map::new();
     for source in &study.sources {
-        let hash = match &source.origin {
-            SourceOrigin::Files(paths) => {
-                let each: Result<Vec<String>> = paths.iter().map(|path| files::sha256_of_file(path)).collect();
-                json!(each.at(format!("sources.{}", source.name))?)
-            }
-            SourceOrigin::World { generator, rows } => {
-                // The rows themselves say whether the world has changed; a few of them are enough.
-                let sample = world::rows(generator, WORLD_SAMPLE, study.seed)?;
-                json!(files::sha256(format!("{generator} {rows} {sample:?}")))
-            }
-        };
-        hashes.insert(source.name.clone(), hash);
+        let hash = source_fingerprint(source, study.seed).at(format!("sources.{}", source.name))?;
+        hashes.insert(source.name.clone(), json!(hash));
     }
     Ok(Value::Object(hashes))
 }

@@ -103,7 +103,15 @@ impl Checkpoints {
         Ok(())
     }
 
-    /// Reads the tensors of a checkpoint, in place.
+    /// Makes sure that a checkpoint is complete and intact.
+    ///
+    /// # Errors
+    /// It is not, or it is not there: names the file.
+    pub fn verify(&self, step: u64) -> Result<()> {
+        self.intact(step).map(|_| ())
+    }
+
+    /// Reads the tensors of a checkpoint, in place; whether it is intact was checked before.
     ///
     /// # Errors
     /// There is no such checkpoint, or it holds other tensors.

@@ -94,7 +94,8 @@ pub fn run(
     let mut bar = run.bar(progress);
     let mut loss = None;
     while run.state.step < run.steps && !stop() {
-        let (report, tokens) = run.step().at(format!("{}, step {}", job.name, run.state.step + 1))?;
+        let place = format!("{}, step {}", job.name, run.state.step + 1);
+        let (report, tokens) = run.step().at(place)?;
         loss = Some(report.loss);
         bar.advance(tokens, format!("loss {:.4}", report.loss));
         run.snapshots(at_snapshot)?;
@@ -119,6 +120,7 @@ pub fn load_best(parameters: &Parameters, job: &Job<'_>, progress: Progress) -> 
     let checkpoints = Checkpoints::new(job.checkpoints, &inputs(job));
     let best = checkpoints.newest(progress)?.and_then(|state| state.best);
     if let Some(best) = best {
+        checkpoints.verify(best.step)?;
         checkpoints.load(best.step, &[parameters_file(parameters)])?;
     }
     Ok(best)

@@ -2,7 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
+use sha2::{Digest, Sha256};
+
 use crate::data::Tokenizer;
+use crate::data::world::{self, WorldRow};
 use crate::error::Result;
 use crate::files;
 use crate::progress::Progress;
@@ -66,7 +69,7 @@ impl<'s> Recipe<'s> {
     }
 }
 
-/// A hash of a source's content, for the lock file: of its files' bytes, or of what the built-in world is asked for.
+/// A hash of a source's content, for the lock file: of its files' bytes, or of the rows of the built-in world.
 ///
 /// # Errors
 /// A file cannot be read.
@@ -77,8 +80,7 @@ pub fn source_fingerprint(source: &Source, seed: u64) -> Result<String> {
 fn content(source: &Source, seed: u64, progress: &Progress) -> Result<String> {
     let paths = match &source.origin {
         SourceOrigin::World { generator, rows } => {
-            let program = env!("CARGO_PKG_VERSION");
-            return Ok(files::sha256(format!("world {program} {generator} {rows} {seed}")));
+            return world_content(generator, *rows, seed);
         }
         SourceOrigin::Files(paths) => crate::data::read::expanded(paths)?,
     };
@@ -88,4 +90,23 @@ fn content(source: &Source, seed: u64, progress: &Progress) -> Result<String> {
     }
     let hashes = paths.iter().map(|path| files::sha256_of_file(path)).collect::<Result<Vec<_>>>()?;
     Ok(files::sha256(hashes.join("\n")))
+}
+
+/// Of the rows themselves, so that a program whose world has changed does not go on with the rows of an older one.
+fn world_content(generator: &str, rows: u64, seed: u64) -> Result<String> {
+    let mut hash = Sha256::new();
+    let mut add = |text: &str| {
+        hash.update((text.len() as u64).to_le_bytes());
+        hash.update(text);
+    };
+    for row in world::rows(generator, rows, seed)? {
+        match row {
+            WorldRow::Text(text) => add(&text),
+            WorldRow::Pair { english, estonian } => [english, estonian].iter().for_each(|text| add(text)),
+            WorldRow::Instruction { instruction, input, output } => {
+                [instruction, input, output].iter().for_each(|text| add(text));
+            }
+        }
+    }
+    Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
 }

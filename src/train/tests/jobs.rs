@@ -130,6 +130,12 @@ fn the_best_checkpoint_is_kept_and_can_be_read() {
     place.with_job(|job| load_best(&parameters, job, Progress::silent())).unwrap();
     let loss = evaluate(&model, &place.data.held_out, place.training.micro_batch).unwrap();
     assert!((loss - best.loss).abs() <= 1e-9, "{loss} is not {}", best.loss);
+
+    let path = place.folder.path().join(format!("checkpoint/{}/parameters.safetensors", best.step));
+    let mut bytes = std::fs::read(&path).unwrap();
+    *bytes.last_mut().unwrap() ^= 1;
+    std::fs::write(&path, bytes).unwrap();
+    assert!(place.with_job(|job| load_best(&parameters, job, Progress::silent())).is_err(), "damage is seen");
 }
 
 #[test]
