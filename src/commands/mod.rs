@@ -19,19 +19,21 @@ use crate::progress::Progress;
 
 pub use output::render_error;
 
-/// Runs one command.
+/// The stack of a thread, in bytes: what a main thread has.
+const STACK: usize = 8 << 20;
+
+/// Runs one command, on a thread of the pool.
+///
+/// Every thread that computes belongs to the pool: a main thread outside of it would wake the workers for each
+/// matrix and compete with them for the same cores.
 ///
 /// # Errors
 /// Whatever stopped it; [`Error::exit_code`] says how the process should end.
 pub fn run(cli: Cli) -> Result<()> {
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(cli.threads.map_or(0, usize::from)).stack_size(STACK);
+    pool.build_global().map_err(|e| Error::new(format!("cannot start the threads: {e}")))?;
     let progress = Progress::new(cli.quiet);
-    if let Some(threads) = cli.threads {
-        rayon::ThreadPoolBuilder::new()
-            .num_threads(usize::from(threads))
-            .build_global()
-            .map_err(|e| Error::new(format!("cannot start {threads} threads: {e}")))?;
-    }
-    match cli.command {
+    rayon::scope(|_| match cli.command {
         Command::Run(args) => run::run(&args, progress),
         Command::Check(args) => check::run(&args, progress),
         Command::Data(args) => data::run(&args, progress),
@@ -41,5 +43,5 @@ pub fn run(cli: Cli) -> Result<()> {
         Command::Merge(args) => merge::run(&args, progress),
         Command::Recipes(args) => recipes::run(&args, progress),
         Command::Schema => schema::run(),
-    }
+    })
 }

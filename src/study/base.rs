@@ -5,8 +5,7 @@ use std::path::{Path, PathBuf};
 use candle_core::{DType, Device};
 use serde_json::json;
 
-use crate::data::Tokenizer;
-use crate::data::read::{Row, Rows};
+use crate::data::{Tokenizer, train_tokenizer};
 use crate::error::{Error, Result};
 use crate::files;
 use crate::model::{Config, Llama};
@@ -76,7 +75,9 @@ fn make_new(study: &Study, shape: &NewModel, run: &RunFolder, progress: Progress
     if !made {
         progress.say("making a base with random weights");
         let tokenizer = match &study.base.tokenizer {
-            Some(TokenizerOrigin::Trained { sources, vocabulary }) => train_tokenizer(study, sources, *vocabulary)?,
+            Some(TokenizerOrigin::Trained { sources, vocabulary }) => {
+                train_tokenizer(study, sources, *vocabulary, &progress)?
+            }
             Some(TokenizerOrigin::Path(path)) => Tokenizer::open(path)?,
             None => {
                 return Err(Error::new("base.tokenizer is missing")
@@ -92,23 +93,6 @@ fn make_new(study: &Study, shape: &NewModel, run: &RunFolder, progress: Progress
         files::rename_folder(&partial, &folder)?;
     }
     Ok(OpenedBase { tokenizer: Tokenizer::open(&folder)?, hash: wanted, name: "random weights".to_owned(), folder })
-}
-
-/// A tokenizer of its own for a new model, from the text of sources.
-fn train_tokenizer(study: &Study, names: &[String], vocabulary: usize) -> Result<Tokenizer> {
-    let mut texts = Vec::new();
-    for source in study.sources.iter().filter(|source| names.contains(&source.name)) {
-        for read in Rows::open(source, study.seed)? {
-            match read?.row {
-                Row::Document(text) => texts.push(text),
-                Row::Pair(first, second) => texts.extend([first, second]),
-                Row::Conversation(conversation) => {
-                    texts.extend(conversation.turns.into_iter().flat_map(|turn| [turn.text, turn.input]));
-                }
-            }
-        }
-    }
-    Tokenizer::train(texts, vocabulary)
 }
 
 /// The hash over all weight files of a model folder, in the order of their names.

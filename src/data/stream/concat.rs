@@ -11,6 +11,7 @@ use super::Mixed;
 use super::interleave::Interleave;
 use super::rotation::Round;
 use crate::data::Sequence;
+use crate::error::{Error, Result};
 use crate::recipe::Budget;
 
 /// The plan of a run: where each sequence comes from.
@@ -96,22 +97,23 @@ impl Concat {
     }
 
     /// The sequences of a step.
-    pub fn step(&self, mixed: &Mixed, index: usize, batch: usize) -> Vec<Sequence> {
+    pub fn step(&self, mixed: &Mixed, index: usize, batch: usize) -> Result<Vec<Sequence>> {
         let count = mixed.len();
         let mut before = self.before_step.get(index * count..(index + 1) * count).unwrap_or_default().to_vec();
         let chosen = self.sources.iter().skip(index * batch).take(batch);
         let mut sequences = Vec::with_capacity(batch);
         for source in chosen.map(|source| usize::from(*source)) {
             if let Some(index) = before.get_mut(source) {
-                sequences.push(self.sequence(mixed, source, self.span(source, *index)));
+                sequences.push(self.sequence(mixed, source, self.span(source, *index))?);
                 *index += 1;
             }
         }
-        sequences
+        Ok(sequences)
     }
 
-    fn sequence(&self, mixed: &Mixed, source: usize, span: Range<u64>) -> Sequence {
-        let Some((part, rotation)) = mixed.get(source) else { return Sequence::default() };
+    fn sequence(&self, mixed: &Mixed, source: usize, span: Range<u64>) -> Result<Sequence> {
+        let hole = |at: u64| Error::new(format!("the plan of source {source} has nothing at token {at}"));
+        let (part, rotation) = mixed.get(source).ok_or_else(|| hole(span.start))?;
         let mut ids = Vec::with_capacity((span.end - span.start) as usize);
         let mut at = span.start;
         while at < span.end {
@@ -119,6 +121,10 @@ impl Concat {
             let start = rotation.tokens_before(part, rotation.bound(part, number));
             let round = self.round(mixed, source, number);
             let (mut index, before) = round.find(part, at - start);
+            if index >= round.rows.len() {
+                // Bounds of rounds are made so that this cannot be; without the check it would be an endless loop.
+                return Err(hole(at).hint("this is a mistake in the program; please report the recipe"));
+            }
             let mut skipped = at - start - before;
             while at < span.end
                 && let Some(row) = round.rows.get(index)
@@ -129,7 +135,7 @@ impl Concat {
                 (index, skipped) = (index + 1, 0);
             }
         }
-        cut(&ids)
+        Ok(cut(&ids))
     }
 
     fn round(&self, mixed: &Mixed, source: usize, number: u64) -> Arc<Round> {

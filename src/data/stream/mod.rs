@@ -161,10 +161,10 @@ impl Stream {
         if index >= self.steps() {
             return Err(Error::new("the step").got(index).expected(format!("below {}", self.steps())));
         }
-        Ok(match &self.plan {
+        match &self.plan {
             Plan::Concat(plan) => plan.step(&self.mixed, index as usize, self.batch),
-            Plan::BestFit(plan) => plan.step(&self.mixed, index, self.batch),
-        })
+            Plan::BestFit(plan) => Ok(plan.step(&self.mixed, index, self.batch)),
+        }
     }
 
     /// Tokens read, masked ones included, when `steps` steps are done.

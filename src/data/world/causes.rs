@@ -152,7 +152,7 @@ fn about_bodies(kind: usize, who: Who, dice: &mut Dice) -> Rule {
     Rule { cause, effect, unlikely_effects, unlikely_causes }
 }
 
-/// Weather, wishes and what people do about them.
+/// Weather, animals and what people do about them.
 fn about_plans(kind: usize, who: Who, dice: &mut Dice) -> Rule {
     let outdoors = dice.pick(&OUTDOORS);
     let swam = outing(who, &SWIM);
@@ -190,6 +190,14 @@ fn about_plans(kind: usize, who: Who, dice: &mut Dice) -> Rule {
                 (like, played, vec![played.not()], vec![fear])
             }
         }
+        _ => return about_wishes(kind, who, dice),
+    };
+    Rule { cause, effect, unlikely_effects, unlikely_causes }
+}
+
+/// What people buy and sell, what they wish for, and where it takes them.
+fn about_wishes(kind: usize, who: Who, dice: &mut Dice) -> Rule {
+    let (cause, effect, unlikely_effects, unlikely_causes) = match kind {
         19 => {
             let town = dice.pick(&TOWNS[..TOWNS.len() - ISLANDS]);
             let [bus, car] = [&BUS, &CAR].map(|vehicle| Sentence::past(Clause::Travel(who, vehicle, town)));

@@ -115,11 +115,12 @@ fn a_text_may_be_plain_or_json_and_a_correction_two_files() {
     assert_eq!(read(&TaskKind::Correction, "a.jsonl", row), Ok(vec![pair]));
 }
 
-#[test]
-fn every_error_names_the_file_and_the_line() {
+type BadFile = (TaskKind, String, &'static str);
+
+fn bad_choices() -> Vec<BadFile> {
     let choice = r#"{"premise":"P","choice1":"A","choice2":"B","question":"cause","label":0}"#;
     let broken = |what: &str, with: &str| format!("{choice}\n{}\n", choice.replace(what, with));
-    let cases: Vec<(TaskKind, String, &str)> = vec![
+    vec![
         (
             TaskKind::Choice,
             broken(r#""premise":"P","#, ""),
@@ -150,6 +151,11 @@ fn every_error_names_the_file_and_the_line() {
             "<?xml?>\n<item id=\"1\" asks-for=\"cause\" most-plausible-alternative=\"3\"></item>".into(),
             "a:2  most-plausible-alternative is \"3\", must be 1 or 2",
         ),
+    ]
+}
+
+fn bad_answers_and_texts() -> Vec<BadFile> {
+    vec![
         (TaskKind::Answer, "".into(), "a  the file is empty"),
         (TaskKind::Answer, " \n\n".into(), "a  the file is empty"),
         (TaskKind::Answer, "[]".into(), "a  no example in the file"),
@@ -179,8 +185,12 @@ fn every_error_names_the_file_and_the_line() {
             "S a b\nA 0 9|||X|||c|||R|||-|||0\n".into(),
             "a:2  the edit's span is 0 9, must be two ascending numbers from 0 to 2",
         ),
-    ];
-    for (kind, text, expected) in cases {
+    ]
+}
+
+#[test]
+fn every_error_names_the_file_and_the_line() {
+    for (kind, text, expected) in [bad_choices(), bad_answers_and_texts()].concat() {
         assert_eq!(read(&kind, "a", &text), Err(expected.to_owned()), "{text}");
     }
     let folder = tempfile::tempdir().unwrap();
