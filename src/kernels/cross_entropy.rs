@@ -3,7 +3,7 @@
 //! Only supervised rows are given. The gradient of a chunk's logits takes the place of the logits,
 //! so that the peak is one chunk of `[CHUNK, vocabulary]`.
 
-use candle_core::{D, DType, Device, Tensor};
+use candle_core::{D, DType, Tensor};
 
 use super::matmul::{linear, linear_input_gradient, linear_weight_gradient};
 use super::slices::{compute_dtype, expect_shape, matrix, on_cpu_f32};
@@ -57,18 +57,15 @@ fn check(hidden: &Tensor, weight: &Tensor, targets: &Tensor) -> Result<()> {
     expect_shape("cross-entropy targets", targets, &[rows])
 }
 
-/// Rows whose logits exist at one time.
-fn chunk_rows(device: &Device) -> usize {
-    if matches!(device, Device::Cpu) { 256 } else { 2048 }
-}
-
-fn chunks(rows: usize, device: &Device) -> impl Iterator<Item = (usize, usize)> + use<> {
-    let step = chunk_rows(device);
-    (0..rows).step_by(step).map(move |start| (start, step.min(rows - start)))
-}
-
 mod reference {
     use super::*;
+
+    /// First row and number of the rows whose logits exist at one time.
+    fn chunks(hidden: &Tensor) -> Result<impl Iterator<Item = (usize, usize)> + use<>> {
+        let step = if hidden.device().is_cpu() { 256 } else { 2048 };
+        let rows = hidden.dim(0)?;
+        Ok((0..rows).step_by(step).map(move |start| (start, step.min(rows - start))))
+    }
 
     /// Logits minus their log-sum-exp, in the wide dtype, and the target's column of it.
     fn log_probabilities(hidden: &Tensor, weight: &Tensor, targets: &Tensor) -> Result<(Tensor, Tensor)> {
@@ -81,7 +78,7 @@ mod reference {
 
     pub(super) fn log_likelihoods(hidden: &Tensor, weight: &Tensor, targets: &Tensor) -> Result<Vec<f64>> {
         let mut parts = Vec::new();
-        for (start, len) in chunks(hidden.dim(0)?, hidden.device()) {
+        for (start, len) in chunks(hidden)? {
             let (_, part) = log_probabilities(&hidden.narrow(0, start, len)?, weight, &targets.narrow(0, start, len)?)?;
             parts.push(part);
         }
@@ -101,7 +98,7 @@ mod reference {
         let wide = compute_dtype(hidden.dtype());
         let (mut likelihoods, mut d_hidden) = (Vec::new(), Vec::new());
         let mut d_weight: Option<Tensor> = None;
-        for (start, len) in chunks(hidden.dim(0)?, hidden.device()) {
+        for (start, len) in chunks(hidden)? {
             let (h, t) = (hidden.narrow(0, start, len)?, targets.narrow(0, start, len)?);
             let (normal, of_target) = log_probabilities(&h, weight, &t)?;
             likelihoods.push(of_target);
@@ -133,17 +130,25 @@ mod reference {
 mod cpu {
     use super::*;
     use crate::error::Error;
-    use crate::kernels::adamw::add_in_place;
+    use crate::kernels::gemm::{Packed, View};
     use crate::kernels::simd::{self, Kernel, Vector};
-    use crate::kernels::{parallel, slices};
+    use crate::kernels::{matmul, parallel, slices};
+
+    /// Rows whose logits exist at one time.
+    const ROWS: usize = 256;
 
     pub(super) fn log_likelihoods(hidden: &Tensor, weight: &Tensor, targets: &Tensor) -> Result<Vec<f64>> {
         let targets = valid_targets(targets, weight)?;
         let mut likelihoods = Vec::with_capacity(targets.len());
-        for (start, len) in chunks(targets.len(), hidden.device()) {
-            let logits = linear(&hidden.narrow(0, start, len)?, weight)?;
-            likelihoods.extend(in_place(&logits, targets.get(start..start + len).unwrap_or_default(), None)?);
-        }
+        let mut logits = Vec::new();
+        matmul::with_views([hidden, weight], |[hidden, weight]| {
+            Packed::with(weight.transposed(), true, |head| {
+                for (start, targets) in (0..).step_by(ROWS).zip(targets.chunks(ROWS)) {
+                    matmul::into_vec(&mut logits, hidden.below(start, targets.len()), head);
+                    likelihoods.extend(in_place(&mut logits, targets, None));
+                }
+            });
+        })?;
         Ok(likelihoods)
     }
 
@@ -155,27 +160,29 @@ mod cpu {
         want_weight: bool,
     ) -> Result<LossOutput> {
         let targets = valid_targets(targets, weight)?;
-        let (mut loss_sum, mut d_hidden) = (0.0, Vec::new());
-        let mut d_weight: Option<Tensor> = None;
-        for (start, len) in chunks(targets.len(), hidden.device()) {
-            let rows = hidden.narrow(0, start, len)?;
-            let logits = linear(&rows, weight)?;
-            let of_rows = in_place(&logits, targets.get(start..start + len).unwrap_or_default(), Some(scale as f32))?;
-            loss_sum -= of_rows.iter().sum::<f64>();
-            d_hidden.push(linear_input_gradient(&logits, weight)?);
-            if want_weight {
-                let part = linear_weight_gradient(&logits, &rows)?;
-                match &d_weight {
-                    None => d_weight = Some(part),
-                    Some(sum) => add_in_place(sum, &part)?,
-                }
-            }
-        }
-        if want_weight && d_weight.is_none() {
-            d_weight = Some(weight.zeros_like()?);
-        }
-        let d_hidden = if d_hidden.is_empty() { hidden.zeros_like()? } else { Tensor::cat(&d_hidden, 0)? };
-        Ok(LossOutput { loss_sum, d_hidden, d_weight })
+        let (features, mut loss_sum, mut logits) = (weight.dim(1)?, 0.0, Vec::new());
+        let d_weight = if want_weight { Some(weight.zeros_like()?) } else { None };
+        let mut d_hidden = vec![0f32; hidden.elem_count()];
+        matmul::with_views([hidden, weight], |[hidden, weight]| {
+            // The head is packed once for all chunks of rows, for the logits and for the gradient.
+            Packed::with(weight.transposed(), true, |head| {
+                Packed::with(weight, true, |mirrored| -> Result<()> {
+                    let chunks = targets.chunks(ROWS).zip(d_hidden.chunks_mut(ROWS * features.max(1)));
+                    for (start, (targets, d_hidden)) in (0..).step_by(ROWS).zip(chunks) {
+                        let rows = hidden.below(start, targets.len());
+                        matmul::into_vec(&mut logits, rows, head);
+                        loss_sum -= in_place(&mut logits, targets, Some(scale as f32)).iter().sum::<f64>();
+                        let d_logits = View::contiguous(&logits, targets.len(), weight.shape.0);
+                        matmul::add_into(d_hidden, d_logits, mirrored);
+                        if let Some(sum) = &d_weight {
+                            slices::write(sum, |sum| matmul::add_views(sum, d_logits.transposed(), rows))?;
+                        }
+                    }
+                    Ok(())
+                })
+            })
+        })??;
+        Ok(LossOutput { loss_sum, d_hidden: slices::tensor(d_hidden, hidden.dims())?, d_weight })
     }
 
     fn valid_targets(targets: &Tensor, weight: &Tensor) -> Result<Vec<u32>> {
@@ -190,15 +197,13 @@ mod cpu {
     }
 
     /// Log-likelihoods of the rows of logits, which become `scale·(softmax − one-hot)` if a scale is given.
-    fn in_place(logits: &Tensor, targets: &[u32], scale: Option<f32>) -> Result<Vec<f64>> {
-        let (_, vocabulary) = matrix("logits", logits)?;
+    fn in_place(logits: &mut [f32], targets: &[u32], scale: Option<f32>) -> Vec<f64> {
         let mut likelihoods = vec![0f64; targets.len()];
-        slices::write(logits, |logits| {
-            let rows = logits.chunks_exact_mut(vocabulary.max(1)).zip(targets).zip(&mut likelihoods);
-            let tasks = rows.map(|((logits, &target), likelihood)| Row { logits, target, scale, likelihood });
-            parallel::each(tasks.collect(), simd::dispatch);
-        })?;
-        Ok(likelihoods)
+        let vocabulary = (logits.len() / targets.len().max(1)).max(1);
+        let rows = logits.chunks_exact_mut(vocabulary).zip(targets).zip(&mut likelihoods);
+        let tasks = rows.map(|((logits, &target), likelihood)| Row { logits, target, scale, likelihood });
+        parallel::each(tasks.collect(), simd::dispatch);
+        likelihoods
     }
 
     struct Row<'a> {
@@ -231,6 +236,8 @@ mod cpu {
 
 #[cfg(test)]
 mod tests {
+    use candle_core::Device;
+
     use super::*;
     use crate::kernels::oracle::{assert_close, gradients, random};
 

@@ -2,45 +2,47 @@
 
 use candle_core::Tensor;
 
-use super::matmul::{linear, linear_input_gradient, linear_weight_gradient, matmul};
+use super::matmul::{add_matmul, linear, linear_weight_gradient, matmul};
 use super::slices::{expect_shape, matrix};
 use crate::error::Result;
 
-/// The update that LoRA adds to a projection's output, `scale·(x·Aᵀ)·Bᵀ`, and `x·Aᵀ` for [`backward`].
+/// `y + scale·(x·Aᵀ)·Bᵀ`, and `x·Aᵀ` for the gradients; `y` is held by the caller alone.
 ///
-/// # Shapes  `x: [tokens, in]`, `a: [rank, in]`, `b: [out, rank]` → `[tokens, out]`, `[tokens, rank]`
+/// # Shapes  `y: [tokens, out]`, `x: [tokens, in]`, `a: [rank, in]`, `b: [out, rank]` → `[tokens, out]`, `[tokens, rank]`
 /// # Units   `scale = alpha / rank`, dimensionless
 /// # Source  Hu et al. 2021, arXiv:2106.09685 §4.1
-pub fn forward(x: &Tensor, a: &Tensor, b: &Tensor, scale: f64) -> Result<(Tensor, Tensor)> {
+pub fn forward(y: Tensor, x: &Tensor, a: &Tensor, b: &Tensor, scale: f64) -> Result<(Tensor, Tensor)> {
     let (_, rank) = matrix("LoRA B", b)?;
     let (_, features) = matrix("LoRA input", x)?;
     expect_shape("LoRA A", a, &[rank, features])?;
     let xa = linear(x, a)?;
     // Scaling the narrow product costs `tokens·rank`, not `tokens·out`.
-    let delta = linear(&(&xa * scale)?, b)?;
-    Ok((delta, xa))
+    let narrow = (&xa * scale)?;
+    let y = if y.dtype() == narrow.dtype() {
+        add_matmul(y, &narrow, &b.t()?)?
+    } else {
+        (&y + linear(&narrow, b)?.to_dtype(y.dtype())?)?
+    };
+    Ok((y, xa))
 }
 
-/// Gradients of [`forward`] by `x`, `a` and `b`; no `[out, in]` matrix is formed.
+/// The gradient of [`forward`] by `x·Aᵀ`.
 ///
-/// # Shapes  `dy: [tokens, out]`, `x: [tokens, in]`, `xa: [tokens, rank]` → `[tokens, in]`, `[rank, in]`, `[out, rank]`
-pub fn backward(
-    dy: &Tensor,
-    x: &Tensor,
-    xa: &Tensor,
-    a: &Tensor,
-    b: &Tensor,
-    scale: f64,
-) -> Result<(Tensor, Tensor, Tensor)> {
-    let (out, rank) = matrix("LoRA B", b)?;
-    let (tokens, _) = matrix("LoRA input", x)?;
+/// # Shapes  `dy: [tokens, out]`, `b: [out, rank]` → `[tokens, rank]`
+pub fn narrow_gradient(dy: &Tensor, b: &Tensor, scale: f64) -> Result<Tensor> {
+    let (out, _) = matrix("LoRA B", b)?;
+    let (tokens, _) = matrix("LoRA output gradient", dy)?;
     expect_shape("LoRA output gradient", dy, &[tokens, out])?;
-    expect_shape("LoRA x·Aᵀ", xa, &[tokens, rank])?;
-    let d_xa = (matmul(dy, b)? * scale)?;
-    let dx = linear_input_gradient(&d_xa, a)?;
-    let da = linear_weight_gradient(&d_xa, x)?;
-    let db = linear_weight_gradient(dy, &(xa * scale)?)?;
-    Ok((dx, da, db))
+    Ok((matmul(dy, b)? * scale)?)
+}
+
+/// The gradients of [`forward`] by `a` and by `b`; no `[out, in]` matrix is formed.
+///
+/// # Shapes  `d_xa`, `xa: [tokens, rank]`, `x: [tokens, in]`, `dy: [tokens, out]` → `[rank, in]`, `[out, rank]`
+pub fn factor_gradients(d_xa: &Tensor, dy: &Tensor, x: &Tensor, xa: &Tensor, scale: f64) -> Result<(Tensor, Tensor)> {
+    let (tokens, _) = matrix("LoRA input", x)?;
+    expect_shape("LoRA x·Aᵀ", xa, &[tokens, matrix("LoRA narrow gradient", d_xa)?.1])?;
+    Ok((linear_weight_gradient(d_xa, x)?, linear_weight_gradient(dy, &(xa * scale)?)?))
 }
 
 #[cfg(test)]
@@ -59,8 +61,10 @@ mod tests {
                 let dy = random("dy", &[tokens, out], dtype)?;
                 let (y, [dx, da, db]) =
                     gradients([&x, &a, &b], &dy, |[x, a, b]| Ok((x.matmul(&a.t()?)?.matmul(&b.t()?)? * 0.25)?))?;
-                let (got, xa) = forward(&x, &a, &b, 0.25)?;
-                let (got_dx, got_da, got_db) = backward(&dy, &x, &xa, &a, &b, 0.25)?;
+                let (got, xa) = forward(y.zeros_like()?, &x, &a, &b, 0.25)?;
+                let d_xa = narrow_gradient(&dy, &b, 0.25)?;
+                let (got_da, got_db) = factor_gradients(&d_xa, &dy, &x, &xa, 0.25)?;
+                let got_dx = matmul(&d_xa, &a)?;
                 let pairs = [("y", &got, &y), ("dx", &got_dx, &dx), ("da", &got_da, &da), ("db", &got_db, &db)];
                 assert_close(bound, &pairs)?;
             }

@@ -1,29 +1,104 @@
 //! The one place where matrices are multiplied, so that the library behind it can be chosen once.
 //!
-//! Today it is candle's `matmul`: the `gemm` crate on the CPU, cuBLAS on CUDA. Both read a
-//! transposed view without copying it. On the CPU `gemm` reaches nine tenths of what the processor can
-//! do in f32, and its results do not depend on the number of threads.
+//! For f32 on the CPU it is the crate's own [`gemm`](super::gemm); else candle's `matmul`: the `gemm` crate for
+//! other dtypes on the CPU, cuBLAS on CUDA. All read a transposed view without copying it, and on the CPU no
+//! result depends on the number of threads.
+
+use std::cell::Cell;
+use std::time::{Duration, Instant};
 
 use candle_core::{Device, Tensor};
 
+use super::gemm::{Packed, Target, View, product, product_packed};
+use super::slices::{self, expect_shape, on_cpu_f32};
 use crate::error::{Error, Result};
+
+thread_local! {
+    static SPENT: Cell<Duration> = const { Cell::new(Duration::ZERO) };
+}
+
+/// How long this thread has been multiplying matrices, in seconds.
+///
+/// Whoever drives a step calls every product, so a difference of two readings is the step's share.
+pub fn seconds() -> f64 {
+    SPENT.get().as_secs_f64()
+}
+
+/// Runs `f` by the clock of [`seconds`].
+fn timed<R>(f: impl FnOnce() -> R) -> R {
+    let start = Instant::now();
+    let result = f();
+    SPENT.set(SPENT.get() + start.elapsed());
+    result
+}
 
 /// `a·b`; either operand may be a transposed view.
 ///
 /// # Shapes  `a: [m, k]`, `b: [k, n]` → `[m, n]`; or the same with one equal leading batch dimension
 /// # Errors  inner dimensions differ: names both shapes
 pub fn matmul(a: &Tensor, b: &Tensor) -> Result<Tensor> {
+    check(a, b)?;
+    timed(|| match (a.dims(), b.dims()) {
+        (&[m, _], &[_, n]) if on_cpu_f32(&[a, b]) => {
+            let values = slices::read_matrices([a, b], |[a, b]| {
+                slices::fresh(m * n, |values| product(Target::Fresh(values), a, b))
+            })?;
+            slices::tensor(values, &[m, n])
+        }
+        _ => Ok(readable(a)?.matmul(&readable(b)?)?),
+    })
+}
+
+/// `sum + a·b`, in the memory of `sum` where that is possible: who calls holds `sum` alone.
+///
+/// # Shapes  `sum: [m, n]`, contiguous; `a: [m, k]`, `b: [k, n]`
+/// # Errors  shapes do not fit
+pub fn add_matmul(sum: Tensor, a: &Tensor, b: &Tensor) -> Result<Tensor> {
+    check(a, b)?;
+    if let (&[m, _], &[_, n]) = (a.dims(), b.dims()) {
+        expect_shape("the sum of a matrix product", &sum, &[m, n])?;
+    }
+    if !on_cpu_f32(&[&sum, a, b]) || !sum.is_contiguous() {
+        return Ok((sum + matmul(a, b)?)?);
+    }
+    timed(|| {
+        slices::read_matrices([a, b], |[a, b]| slices::write(&sum, |values| product(Target::Sum(values), a, b)))?
+    })?;
+    Ok(sum)
+}
+
+/// Calls `f` with two f32 matrices on the CPU as they lie; the products in it go by the functions below.
+pub(super) fn with_views<R>(tensors: [&Tensor; 2], f: impl FnOnce([View<'_>; 2]) -> R) -> Result<R> {
+    slices::read_matrices(tensors, f)
+}
+
+/// `a·b` in the memory of `values`.
+pub(super) fn into_vec(values: &mut Vec<f32>, a: View<'_>, b: Packed<'_>) {
+    timed(|| slices::refill(values, a.shape.0 * b.columns, |fresh| product_packed(Target::Fresh(fresh), a, b)));
+}
+
+/// `sum += a·b`.
+pub(super) fn add_into(sum: &mut [f32], a: View<'_>, b: Packed<'_>) {
+    timed(|| product_packed(Target::Sum(sum), a, b));
+}
+
+/// `sum += a·b`, neither of which is packed yet.
+pub(super) fn add_views(sum: &mut [f32], a: View<'_>, b: View<'_>) {
+    timed(|| product(Target::Sum(sum), a, b));
+}
+
+fn check(a: &Tensor, b: &Tensor) -> Result<()> {
     let fits = match (a.dims(), b.dims()) {
         (&[_, k], &[l, _]) => k == l,
         (&[batch, _, k], &[same_batch, l, _]) => k == l && batch == same_batch,
         _ => false,
     };
-    if !fits {
-        return Err(Error::new("matrix product: shapes")
-            .got(format!("{:?} and {:?}", a.dims(), b.dims()))
-            .expected("[m, k] and [k, n]"));
+    if fits {
+        return Ok(());
     }
-    Ok(readable(a)?.matmul(&readable(b)?)?)
+    Err(Error::new("matrix product: shapes")
+        .got(format!("{:?} and {:?}", a.dims(), b.dims()))
+        .expected("[m, k] and [k, n]"))
 }
 
 /// A linear layer without bias: `x·Wᵀ`.
@@ -70,6 +145,25 @@ mod tests {
         let from_copy = matmul(&a, &b.t()?.contiguous()?)?;
         let difference = (from_view - from_copy)?.abs()?.max_all()?.to_scalar::<f32>()?;
         assert!(difference < 1e-6, "{difference}");
+        Ok(())
+    }
+
+    #[test]
+    fn a_product_is_added_to_what_is_there_for_any_dtype() -> Result<()> {
+        for dtype in [candle_core::DType::F32, candle_core::DType::F64] {
+            let (a, b) = (Tensor::ones((3, 4), dtype, &Device::Cpu)?, Tensor::ones((4, 2), dtype, &Device::Cpu)?);
+            let sum = add_matmul(Tensor::ones((3, 2), dtype, &Device::Cpu)?, &a, &b)?;
+            assert_eq!(sum.to_dtype(candle_core::DType::F32)?.to_vec2::<f32>()?, vec![vec![5.0; 2]; 3]);
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn the_clock_runs_while_matrices_are_multiplied() -> Result<()> {
+        let before = seconds();
+        let a = Tensor::ones((64, 64), candle_core::DType::F32, &Device::Cpu)?;
+        matmul(&a, &a)?;
+        assert!(seconds() > before);
         Ok(())
     }
 

@@ -20,6 +20,7 @@ pub mod rope;
 pub mod swiglu;
 
 mod flat;
+mod gemm;
 #[cfg(test)]
 mod oracle;
 mod parallel;

@@ -26,6 +26,11 @@ pub(super) fn each<T: Send>(mut items: Vec<T>, f: impl Fn(T) + Send + Sync) {
     items.into_par_iter().with_max_len(1).for_each(f);
 }
 
+/// Calls `f` for each item, many to a task.
+pub(super) fn each_of_many<T: Send>(items: Vec<T>, f: impl Fn(T) + Send + Sync) {
+    items.into_par_iter().for_each(f);
+}
+
 /// The results of `f(0)`, …, `f(count − 1)`, in that order.
 pub(super) fn map<R: Send>(count: usize, f: impl Fn(usize) -> R + Send + Sync) -> Vec<R> {
     if count <= 1 {

@@ -15,6 +15,9 @@
 /// Numbers of a [`Vector`].
 pub(super) const WIDTH: usize = 16;
 
+/// The numbers of a [`Vector`] in memory.
+pub(super) type Lanes = [f32; WIDTH];
+
 /// A computation whose loops the compiler may widen.
 pub(super) trait Kernel {
     /// The body. `V`: vectors of the widest registers. `ROWS`: rows of vectors that fit the registers.
@@ -63,6 +66,8 @@ fn portable<K: Kernel>(kernel: K) {
 pub(super) trait Vector: Copy {
     /// Whether a multiply-add is one instruction, rounded once.
     const FUSED: bool;
+    /// Whether the registers hold `ROWS` rows of two vectors, not only of one.
+    const WIDE: bool;
     /// The same number sixteen times.
     fn splat(value: f32) -> Self;
     /// From memory.
@@ -80,6 +85,7 @@ pub(super) trait Vector: Copy {
 impl Vector for [f32; WIDTH] {
     // NEON, which 64-bit ARM always has, fuses; SSE2 does not.
     const FUSED: bool = cfg!(target_arch = "aarch64");
+    const WIDE: bool = false;
 
     #[inline(always)]
     fn splat(value: f32) -> Self {
@@ -141,6 +147,7 @@ mod x86 {
 
     impl Vector for One {
         const FUSED: bool = true;
+        const WIDE: bool = true;
 
         #[inline(always)]
         fn splat(value: f32) -> Self {
@@ -178,6 +185,7 @@ mod x86 {
 
     impl Vector for Two {
         const FUSED: bool = true;
+        const WIDE: bool = false;
 
         #[inline(always)]
         fn splat(value: f32) -> Self {

@@ -1,9 +1,11 @@
 //! CPU tensors seen as slices, shape checks with a name in them, and the dtype to compute in.
 
 use std::cell::Cell;
+use std::mem::MaybeUninit;
 
 use candle_core::{CpuStorage, DType, Device, InplaceOp1, InplaceOp2, Layout, Storage, Tensor};
 
+use super::gemm::View;
 use crate::error::{Error, Result};
 
 /// True if the fast path applies: every tensor is f32 and on the CPU.
@@ -26,6 +28,38 @@ pub(super) fn read<const N: usize, R>(tensors: [&Tensor; N], f: impl FnOnce([&[f
             .ok_or_else(|| Error::new("a tensor's layout").expected("contiguous"))?;
     }
     f(slices)
+}
+
+/// Calls `f` with two matrices as they lie, transposed or not.
+pub(super) fn read_matrices<R>(tensors: [&Tensor; 2], f: impl FnOnce([View<'_>; 2]) -> R) -> Result<R> {
+    let guards = tensors.map(Tensor::storage_and_layout);
+    let views = guards.each_ref().map(|(storage, layout)| match (&**storage, layout.dims(), layout.stride()) {
+        (Storage::Cpu(CpuStorage::F32(values)), &[rows, columns], &[row, column]) => values
+            .get(layout.start_offset()..)
+            .map(|values| View { values, shape: (rows, columns), strides: (row, column) }),
+        _ => None,
+    });
+    match views {
+        [Some(a), Some(b)] => Ok(f([a, b])),
+        _ => Err(Error::new("an operand of a matrix product").expected("an f32 matrix on the CPU")),
+    }
+}
+
+/// `len` new elements, all of which `f` writes.
+pub(super) fn fresh(len: usize, f: impl FnOnce(&mut [MaybeUninit<f32>])) -> Vec<f32> {
+    let mut values = Vec::new();
+    refill(&mut values, len, f);
+    values
+}
+
+/// Gives `values` `len` new elements, all of which `f` writes, in the same memory if it is large enough.
+pub(super) fn refill(values: &mut Vec<f32>, len: usize, f: impl FnOnce(&mut [MaybeUninit<f32>])) {
+    values.clear();
+    values.reserve_exact(len);
+    let spare: &mut [MaybeUninit<f32>] = values.spare_capacity_mut();
+    f(&mut spare[..len]);
+    // SAFETY: there is room for `len` elements, and `f` has written them.
+    unsafe { values.set_len(len) };
 }
 
 /// Calls `f` with the elements of a contiguous tensor, to be changed in place.

@@ -5,8 +5,7 @@ use candle_core::Tensor;
 use super::cache::LayerCache;
 use super::context::{Context, LayerMasks};
 use super::parameters::GradientSink;
-use super::projection::{Projection, ProjectionSaved};
-use super::sum::add;
+use super::projection::{InputGradient, Projection, ProjectionSaved};
 use crate::error::Result;
 use crate::kernels::attention::{self, cache_write};
 use crate::kernels::rope;
@@ -77,18 +76,15 @@ impl Attention {
     ) -> Result<Option<Tensor>> {
         let below_output = need_input_gradient || self.has_trained_input();
         let AttentionSaved { inputs: [q_input, k_input, v_input], q, k, v, out, log_sum_exp, o_input } = saved;
+        let below_output = InputGradient::first(below_output);
         let Some(d_out) = self.o.backward(dy, o_input, below_output, sink)? else { return Ok(None) };
         let heads = context.heads;
         let (dq, dk, dv) = attention::backward(&d_out, &q, &k, &v, &out, &log_sum_exp, heads, context.segments)?;
         let dq = rope::backward(&dq, heads.query, &context.positions, context.rotary)?;
         let dk = rope::backward(&dk, heads.key_value, &context.positions, context.rotary)?;
-        let from_q = self.q.backward(&dq, q_input, need_input_gradient, sink)?;
-        let from_k = self.k.backward(&dk, k_input, need_input_gradient, sink)?;
-        let from_v = self.v.backward(&dv, v_input, need_input_gradient, sink)?;
-        match (from_q, from_k, from_v) {
-            (Some(q), Some(k), Some(v)) => Ok(Some(add(add(q, &k)?, &v)?)),
-            _ => Ok(None),
-        }
+        let dx = self.q.backward(&dq, q_input, InputGradient::first(need_input_gradient), sink)?;
+        let dx = self.k.backward(&dk, k_input, InputGradient::next(dx), sink)?;
+        self.v.backward(&dv, v_input, InputGradient::next(dx), sink)
     }
 
     /// One new token for each row, against the row's cached keys and values, to which it adds its own.

@@ -6,7 +6,7 @@
 use candle_core::{D, DType, Device, Tensor};
 
 use super::parameters::{GradientSink, Parameter};
-use super::projection::Projection;
+use super::projection::{InputGradient, Projection};
 use super::weight::Weight;
 use crate::error::Result;
 use crate::kernels::adamw::add_in_place;
@@ -141,7 +141,7 @@ fn lora_loss(
             Tensor::full(-1f32, (rows, 1), &Device::Cpu)?.to_dtype(normal.dtype())?.to_device(normal.device())?;
         let d_logits = normal.exp()?.scatter_add(&targets.unsqueeze(1)?.contiguous()?, &minus_one, 1)?;
         let d_logits = (d_logits * scale)?.to_dtype(logits.dtype())?;
-        if let Some(gradient) = projection.backward(&d_logits, saved, true, &mut own)? {
+        if let Some(gradient) = projection.backward(&d_logits, saved, InputGradient::Fresh, &mut own)? {
             d_hidden.push(gradient);
         }
     }

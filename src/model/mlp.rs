@@ -4,8 +4,7 @@ use candle_core::Tensor;
 
 use super::context::LayerMasks;
 use super::parameters::GradientSink;
-use super::projection::{Projection, ProjectionSaved};
-use super::sum::add;
+use super::projection::{InputGradient, Projection, ProjectionSaved};
 use crate::error::Result;
 use crate::kernels::swiglu;
 
@@ -58,13 +57,10 @@ impl Mlp {
     ) -> Result<Option<Tensor>> {
         let below_down = need_input_gradient || self.has_trained_input();
         let MlpSaved { gate_input, up_input, gate, up, down_input } = saved;
+        let below_down = InputGradient::first(below_down);
         let Some(d_inner) = self.down.backward(dy, down_input, below_down, sink)? else { return Ok(None) };
         let (d_gate, d_up) = swiglu::backward(&d_inner, &gate, &up)?;
-        let from_gate = self.gate.backward(&d_gate, gate_input, need_input_gradient, sink)?;
-        let from_up = self.up.backward(&d_up, up_input, need_input_gradient, sink)?;
-        match (from_gate, from_up) {
-            (Some(gate), Some(up)) => Ok(Some(add(gate, &up)?)),
-            _ => Ok(None),
-        }
+        let dx = self.gate.backward(&d_gate, gate_input, InputGradient::first(need_input_gradient), sink)?;
+        self.up.backward(&d_up, up_input, InputGradient::next(dx), sink)
     }
 }

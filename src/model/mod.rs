@@ -43,7 +43,7 @@ pub use layer::Layer;
 pub use llama::Llama;
 pub use mlp::Mlp;
 pub use parameters::{Entry, GradientSink, Parameter, Parameters};
-pub use projection::{Factor, Lora, Projection, ProjectionSaved};
+pub use projection::{Factor, InputGradient, Lora, Projection, ProjectionSaved};
 pub use rope::{Rope, RopeScaling};
 pub use sampling::Sampling;
 pub use save::SHARD_BYTES;

@@ -9,7 +9,7 @@ use candle_core::{DType, Tensor};
 use super::parameters::{GradientSink, Parameter};
 use super::sum::add;
 use crate::error::{Error, Result};
-use crate::kernels::matmul::{linear, linear_input_gradient, linear_weight_gradient};
+use crate::kernels::matmul::{add_matmul, linear, linear_input_gradient, linear_weight_gradient, matmul};
 use crate::kernels::{dropout, lora};
 use crate::random::Stream;
 
@@ -117,19 +117,24 @@ impl Projection {
         }
     }
 
-    /// Sends the gradients of what is trained to the sink; returns the gradient of the input, if it is needed.
+    /// Sends the gradients of what is trained to the sink; returns the gradient of the input, if it is needed,
+    /// added to that of the other modules which read the same input.
     ///
-    /// # Shapes  `dy: [tokens, out]` → `[tokens, in]`
+    /// # Shapes  `dy: [tokens, out]`, `others: [tokens, in]` → `[tokens, in]`
     /// # Errors  shapes do not fit; `saved` is of another state of the module; the sink's own
     pub fn backward(
         &self,
         dy: &Tensor,
         saved: ProjectionSaved,
-        need_input_gradient: bool,
+        input_gradient: InputGradient,
         sink: &mut dyn GradientSink,
     ) -> Result<Option<Tensor>> {
         // The input's gradient comes first: the sink may update the weight.
-        let dx = need_input_gradient.then(|| linear_input_gradient(dy, self.weight())).transpose()?;
+        let dx = match input_gradient {
+            InputGradient::No => None,
+            InputGradient::Fresh => Some(linear_input_gradient(dy, self.weight())?),
+            InputGradient::AddedTo(others) => Some(add_matmul(others, dy, self.weight())?),
+        };
         match (self, saved) {
             (Self::Frozen(_), _) => Ok(dx),
             (Self::Trained(parameter), ProjectionSaved::Input(x)) => {
@@ -141,6 +146,29 @@ impl Projection {
             }
             _ => Err(Error::new("a projection changed its state between forward and backward")),
         }
+    }
+}
+
+/// What becomes of the gradient of a projection's input.
+#[derive(Debug)]
+pub enum InputGradient {
+    /// It is not needed.
+    No,
+    /// It is the first of its input.
+    Fresh,
+    /// It is added to the gradient that other modules gave the same input.
+    AddedTo(Tensor),
+}
+
+impl InputGradient {
+    /// The first one, if any is needed.
+    pub(super) fn first(needed: bool) -> Self {
+        if needed { Self::Fresh } else { Self::No }
+    }
+
+    /// The next one, after what [`Projection::backward`] returned.
+    pub(super) fn next(sum: Option<Tensor>) -> Self {
+        sum.map_or(Self::No, Self::AddedTo)
     }
 }
 
@@ -165,39 +193,41 @@ impl Lora {
 
     fn forward(&self, x: &Tensor, mask: Option<Stream>) -> Result<(Tensor, ProjectionSaved)> {
         let y = linear(x, &self.base)?;
-        let (delta, narrow) = lora::forward(&self.dropped(x, mask)?, self.a.value(), self.b.value(), self.scale)?;
-        let y = add(y, &delta.to_dtype(x.dtype())?)?;
+        let (y, narrow) = lora::forward(y, &self.dropped(x, mask)?, self.a.value(), self.b.value(), self.scale)?;
         Ok((y, ProjectionSaved::Lora { x: x.clone(), narrow, mask }))
     }
 
     fn backward(
         &self,
         dy: &Tensor,
-        dx_base: Option<Tensor>,
+        dx: Option<Tensor>,
         x: &Tensor,
         narrow: &Tensor,
         mask: Option<Stream>,
         sink: &mut dyn GradientSink,
     ) -> Result<Option<Tensor>> {
-        if dx_base.is_none() && !self.is_trained() {
+        if dx.is_none() && !self.is_trained() {
             return Ok(None);
         }
-        let (dx, da, db) = lora::backward(
-            &dy.to_dtype(self.dtype())?,
-            &self.dropped(x, mask)?,
-            narrow,
-            self.a.value(),
-            self.b.value(),
-            self.scale,
-        )?;
-        let dx = match dx_base {
+        let dy = dy.to_dtype(self.dtype())?;
+        let d_narrow = lora::narrow_gradient(&dy, self.b.value(), self.scale)?;
+        let dx = match dx {
             None => None,
+            Some(sum) if mask.is_none() && sum.dtype() == self.dtype() => {
+                Some(add_matmul(sum, &d_narrow, self.a.value())?)
+            }
             // The same mask: dropout's gradient is dropout of the gradient.
-            Some(base) => Some(add(base, &self.dropped(&dx, mask)?.to_dtype(dy.dtype())?)?),
+            Some(sum) => {
+                let own = self.dropped(&matmul(&d_narrow, self.a.value())?, mask)?.to_dtype(sum.dtype())?;
+                Some(add(sum, &own)?)
+            }
         };
-        for (factor, gradient) in [(&self.a, da), (&self.b, db)] {
-            if let Some(parameter) = factor.trained() {
-                sink.accept(parameter, gradient)?;
+        if self.is_trained() {
+            let (da, db) = lora::factor_gradients(&d_narrow, &dy, &self.dropped(x, mask)?, narrow, self.scale)?;
+            for (factor, gradient) in [(&self.a, da), (&self.b, db)] {
+                if let Some(parameter) = factor.trained() {
+                    sink.accept(parameter, gradient)?;
+                }
             }
         }
         Ok(dx)

@@ -4,13 +4,10 @@
 //! then all rows of the next. The inner loop reads it forward and keeps `ROWS × WIDTH` sums in registers.
 
 use crate::kernels::simd::Vector;
-pub(super) use crate::kernels::simd::WIDTH;
+pub(super) use crate::kernels::simd::{Lanes, WIDTH};
 
 /// Rows, or columns, of a tile: a multiple of [`WIDTH`] and of every kernel's `ROWS`.
 pub(super) const TILE: usize = 48;
-
-/// One row of a panel.
-pub(super) type Lanes = [f32; WIDTH];
 
 /// The left operand of a product.
 #[derive(Clone, Copy)]
