@@ -59,11 +59,12 @@ fn ids(count: usize, below: usize) -> Result<Tensor> {
     Ok(Tensor::from_vec(ids, count, &Device::Cpu)?)
 }
 
-/// Times a kernel; `elements` is what its throughput counts.
+/// Times a kernel, named `kernel/case`; `elements` is what its throughput counts.
 fn bench<T>(criterion: &mut Criterion, id: String, elements: usize, kernel: impl Fn() -> Result<T>) {
-    let mut group = criterion.benchmark_group(id);
+    let (kernel_name, case) = id.rsplit_once('/').unwrap_or((&id, "all"));
+    let mut group = criterion.benchmark_group(kernel_name);
     group.sample_size(10).throughput(Throughput::Elements(elements as u64));
-    group.bench_function("", |bencher| bencher.iter(|| kernel().expect("the kernel runs")));
+    group.bench_function(case, |bencher| bencher.iter(|| kernel().expect("the kernel runs")));
     group.finish();
 }
 

@@ -233,23 +233,28 @@ class Bench:
             times.append(time.perf_counter() - started)
         return 2 * 1024**3 / 1e9 / statistics.median(times)
 
-    def turn(self, row, order):
-        """Both programs' figures, from runs between which the machine kept its speed."""
-        model = self.model(row["model"])
+    def steadily(self, model, jobs):
+        """The figures of some (program, work), from runs between which the machine kept its speed."""
         for _ in range(self.args.attempts):
             self.wait_for_quiet()
-            speeds, figures = [self.speed()], {}
-            for program in order:
-                figures[program] = self.run(program, model, row["ours" if program == "emakeel" else "peer"])
+            speeds, figures = [self.speed()], []
+            for program, work in jobs:
+                figures.append(self.run(program, model, work))
                 speeds.append(self.speed())
             change = max(speeds) / min(speeds) - 1
-            for of_program in figures.values():
-                of_program["speeds"] = speeds
+            for of_job in figures:
+                of_job["speeds"] = speeds
             if change <= self.args.steady:
-                return figures["emakeel"], figures["peer"]
+                return figures
             self.runs.append({"unsteady": speeds})
             say(f"  unsteady: the machine's own speed changed by {100 * change:.0f} %; this turn once more")
         raise NotMeasured(f"not measured: no steady turn in {self.args.attempts} attempts")
+
+    def turn(self, row, order):
+        """Both programs' figures."""
+        jobs = [(program, row["ours" if program == "emakeel" else "peer"]) for program in order]
+        figures = dict(zip(order, self.steadily(self.model(row["model"]), jobs)))
+        return figures["emakeel"], figures["peer"]
 
     def wait_for_quiet(self):
         end = time.perf_counter() + self.args.wait
@@ -320,10 +325,11 @@ def scaling(bench):
     """Tokens/s and memory of ours over the length of a sequence, one sequence a step."""
     model = bench.model("288")
     lines = ["", "| tokens in a sequence | tokens/s | GFLOP/s | peak memory, MiB |", "|---:|---:|---:|---:|"]
+    of_length = ["--method", "lora", "--rank", 16, "--batch", 1, "--steps", 6, "--sequence-length"]
+    jobs = [("emakeel", [*of_length, length]) for length in SCALING]
+    turns = [bench.steadily(model, jobs) for _ in range(bench.args.times)]
     points = []
-    for length in SCALING:
-        work = ["--method", "lora", "--rank", 16, "--batch", 1, "--sequence-length", length, "--steps", 6]
-        runs = [bench.run("emakeel", model, work) for _ in range(bench.args.times)]
+    for length, runs in zip(SCALING, zip(*turns)):
         rate, gflops, memory = (statistics.median(r[k] for r in runs) for k in ("tokens_per_s", "gflops", "peak_mb"))
         points.append((length, rate, gflops, memory))
         lines.append(f"| {length:,} | {rate:,.0f} | {gflops:.1f} | {memory:,.0f} |")
