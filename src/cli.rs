@@ -36,6 +36,8 @@ pub enum Command {
     Chat(ChatArgs),
     /// Write a model with an adapter merged into it as a Hugging Face folder.
     Merge(MergeArgs),
+    /// Measure speed and memory of training or generation on random tokens.
+    Bench(BenchArgs),
     /// List the recipes that come with the program, or copy one.
     Recipes(RecipesArgs),
     /// Print the JSON Schema of recipes, for editors.
@@ -153,6 +155,63 @@ pub struct MergeArgs {
     /// The dtype of the weights written: f32, bf16 or f16; the base's own if not given.
     #[arg(long)]
     pub dtype: Option<String>,
+}
+
+/// `emakeel bench`.
+#[derive(Debug, Args)]
+#[command(group = clap::ArgGroup::new("measured").required(true))]
+pub struct BenchArgs {
+    /// A Hugging Face model folder; it needs no tokenizer.
+    #[arg(long, short, value_name = "DIR", group = "measured")]
+    pub model: Option<PathBuf>,
+    /// A model with random weights: hidden/layers/heads/mlp/vocab, for example 288/6/6/768/32000; heads:kv for
+    /// grouped-query attention, for example 2048/16/32:8/5632/32000.
+    #[arg(long, value_name = "SHAPE", group = "measured")]
+    pub shape: Option<String>,
+    /// What is measured: lora, full, generate or adapters.
+    #[arg(long, default_value = "lora")]
+    pub method: String,
+    /// Rank of the adapter; it is on all linear modules but the head, with alpha = 2 · rank.
+    #[arg(long, default_value_t = 16, value_name = "N")]
+    pub rank: usize,
+    /// Sequences in a step; rows in a step with --lengths.
+    #[arg(long, default_value_t = 4, value_name = "N")]
+    pub batch: usize,
+    /// Sequences in a micro-step; the whole batch if not given.
+    #[arg(long, value_name = "N")]
+    pub micro_batch: Option<usize>,
+    /// Tokens in a sequence.
+    #[arg(long, default_value_t = 512, value_name = "N")]
+    pub sequence_length: usize,
+    /// How often the work is done, the first time not counted; 6 if not given, 3 for generation and adapters, and with
+    /// --lengths as often as the rows last.
+    #[arg(long, value_name = "N")]
+    pub steps: Option<usize>,
+    /// Keep only each layer's input and compute the layer again in the backward pass.
+    #[arg(long)]
+    pub recompute: bool,
+    /// Row lengths instead of full sequences: a JSON list of [tokens, supervised tokens], one a row. Rows are packed
+    /// into sequences, and only the last supervised tokens of each are targets.
+    #[arg(long, value_name = "FILE")]
+    pub lengths: Option<PathBuf>,
+    /// Generation: how many prompts are answered side by side.
+    #[arg(long, default_value_t = 32, value_name = "N")]
+    pub prompts: usize,
+    /// Generation: tokens of each prompt.
+    #[arg(long, default_value_t = 64, value_name = "N")]
+    pub prompt_tokens: usize,
+    /// Generation: tokens that are added to each prompt.
+    #[arg(long, default_value_t = 64, value_name = "N")]
+    pub new_tokens: usize,
+    /// Adapters: folders in PEFT's layout, or folders that hold several; each scores the batch in its turn.
+    #[arg(long, value_name = "DIR")]
+    pub adapter: Vec<PathBuf>,
+    /// Another program's figures, a JSON object with the same keys, to compare with.
+    #[arg(long, value_name = "FILE")]
+    pub peer: Option<PathBuf>,
+    /// Print one JSON object on standard output and nothing else there.
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// `emakeel recipes`.

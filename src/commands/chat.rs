@@ -101,7 +101,8 @@ fn load_adapters(speaker: &Speaker, folders: &[PathBuf]) -> Result<BTreeMap<Stri
     Ok(adapters)
 }
 
-fn adapter_folders(folder: &Path) -> Result<Vec<PathBuf>> {
+/// A folder itself if it is an adapter, else the adapter folders in it.
+pub(super) fn adapter_folders(folder: &Path) -> Result<Vec<PathBuf>> {
     let is_adapter = |path: &Path| path.join("adapter_config.json").exists();
     if is_adapter(folder) {
         return Ok(vec![folder.to_owned()]);

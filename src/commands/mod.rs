@@ -1,5 +1,6 @@
 //! One file for each subcommand; what they share with the terminal is in `output`.
 
+mod bench;
 mod chat;
 mod check;
 mod compare;
@@ -41,6 +42,7 @@ pub fn run(cli: Cli) -> Result<()> {
         Command::Generate(args) => generate::run(&args),
         Command::Chat(args) => chat::run(&args, progress),
         Command::Merge(args) => merge::run(&args, progress),
+        Command::Bench(args) => bench::run(&args, progress),
         Command::Recipes(args) => recipes::run(&args, progress),
         Command::Schema => schema::run(),
     })

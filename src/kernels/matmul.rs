@@ -19,7 +19,8 @@ thread_local! {
 
 /// How long this thread has been multiplying matrices, in seconds.
 ///
-/// Whoever drives a step calls every product, so a difference of two readings is the step's share.
+/// Whoever drives a step calls every product, so a difference of two readings is the step's share. On CUDA a
+/// product only starts inside of it, so there it is not the products' time.
 pub fn seconds() -> f64 {
     SPENT.get().as_secs_f64()
 }

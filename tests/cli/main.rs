@@ -1,6 +1,7 @@
 //! The program as a person meets it: whole studies, kills, and everything that can be wrong with its input.
 
 mod bad_input;
+mod bench;
 mod kill;
 mod real_input;
 mod support;

@@ -14,14 +14,14 @@ use crate::recipe::Budget;
 
 /// A row of one of the sources.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Item {
+pub(crate) struct Item {
     pub source: u16,
     pub row: u32,
 }
 
 /// Sequences as lists of rows.
 #[derive(Debug, Default)]
-pub(super) struct Packed {
+pub(crate) struct Packed {
     items: Vec<Item>,
     /// The first item of each sequence, and the end of the last.
     starts: Vec<u32>,

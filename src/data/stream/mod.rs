@@ -30,7 +30,8 @@ use std::path::Path;
 
 pub use key::source_fingerprint;
 
-use best_fit::{BestFit, Item, Packed};
+use best_fit::BestFit;
+pub(crate) use best_fit::{Item, Packed};
 use concat::Concat;
 use part::{Named, Part};
 use rotation::Rotation;

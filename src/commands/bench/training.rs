@@ -1,0 +1,92 @@
+//! Training steps, as a run does them: forward, backward, clipping, AdamW.
+
+use super::figures::{Figures, Steps};
+use super::flops::{self, Amount, Trained};
+use super::model::{self, SEED};
+use super::rows::Rows;
+use super::timing::Timing;
+use crate::adapter;
+use crate::cli::BenchArgs;
+use crate::error::Result;
+use crate::progress::Progress;
+use crate::random::Stream;
+use crate::recipe::{
+    AllLinear, Budget, ChatTemplate, LoraSettings, Mixture, MixtureUnit, NoTarget, OptimizerSettings, Packing,
+    Schedule, ScheduleKind, Targets, TooLong, Training,
+};
+use crate::train::Trainer;
+
+/// Steps, if neither the flags nor the rows say how many.
+const STEPS: usize = 6;
+
+const LEARNING_RATE: f64 = 1e-4;
+
+/// Times training steps.
+///
+/// # Errors
+/// The model or the rows cannot be read; a step fails.
+pub fn run(args: &BenchArgs, trained: Trained, figures: &mut Figures, progress: Progress) -> Result<()> {
+    let mut model = model::open(args, args.sequence_length)?;
+    figures.parameters = model.config.parameter_count();
+    let rows = Rows::open(args, model.config.vocabulary)?;
+    let parameters = match trained {
+        Trained::All => model.train_all()?,
+        Trained::Lora { rank } => adapter::create(&mut model, &adapter_of(rank), SEED)?.0,
+    };
+    figures.trainable = Some(parameters.elements());
+    let settings = settings(args);
+    let mut trainer = Trainer::new(&parameters, &settings, Stream::new(SEED, "dropout"))?;
+    let count = args.steps.or_else(|| rows.steps()).unwrap_or(STEPS);
+    let mut bar = progress.bar("bench", "steps", 0, count as u64);
+    let mut steps = Steps { timing: Timing::default(), alike: rows.are_alike(), amount: Amount::default(), rows: 0 };
+    for index in 0..count {
+        // Given rows start again when they are used up.
+        let place = index % rows.steps().unwrap_or(usize::MAX);
+        let sequences = rows.step(place);
+        let report = steps.timing.time(|| trainer.step(&model, index as u64, &sequences, LEARNING_RATE))?;
+        if index > 0 {
+            steps.amount += Amount::of(&sequences);
+            steps.rows += rows.rows(place);
+        }
+        figures.loss = Some(report.loss);
+        bar.advance(1, format!("loss {:.4}", report.loss));
+    }
+    bar.finish(format!("loss {:.4}", figures.loss.unwrap_or(f64::NAN)));
+    let operations = flops::training(&model.config, trained, steps.amount);
+    figures.record_steps(&steps, operations);
+    Ok(())
+}
+
+/// An adapter on all linear modules but the head.
+fn adapter_of(rank: usize) -> LoraSettings {
+    let targets = Targets::AllLinear(AllLinear::AllLinear);
+    LoraSettings { rank, alpha: 2.0 * rank as f64, dropout: 0.0, targets, rslora: false }
+}
+
+/// A run of training as a recipe would describe it.
+fn settings(args: &BenchArgs) -> Training {
+    Training {
+        sequence_length: args.sequence_length,
+        batch: args.batch,
+        micro_batch: args.micro_batch.unwrap_or(args.batch),
+        budget: Budget::Epochs(1.0),
+        packing: Packing::BestFit,
+        too_long: TooLong::Error,
+        no_target: NoTarget::Error,
+        optimizer: OptimizerSettings {
+            learning_rate: LEARNING_RATE,
+            weight_decay: 0.01,
+            beta1: 0.9,
+            beta2: 0.999,
+            epsilon: 1e-8,
+            clip: Some(1.0),
+        },
+        schedule: Schedule { kind: ScheduleKind::Constant, warmup: 0.0, final_learning_rate: LEARNING_RATE },
+        template: ChatTemplate::Plain,
+        mixture: Mixture { parts: Vec::new(), by: MixtureUnit::Tokens },
+        checkpoint_every: u64::MAX,
+        evaluate_every: 0,
+        held_out: 0.0,
+        recompute: args.recompute,
+    }
+}

@@ -1,0 +1,130 @@
+//! `emakeel bench`: figures of every method, beside another program's, and mistakes in how it is called.
+
+use serde_json::Value;
+
+use crate::support::{Place, emakeel};
+
+/// Measures on a tiny shape; returns what was printed as JSON.
+#[track_caller]
+fn figures(more: &[&str]) -> Value {
+    let mut arguments = vec!["bench", "--shape", "32/2/2/64/100", "--steps", "3", "--json", "--quiet"];
+    arguments.extend(more);
+    printed(&arguments)
+}
+
+#[track_caller]
+fn printed(arguments: &[&str]) -> Value {
+    let output = emakeel(arguments);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice(&output.stdout).expect("one JSON object")
+}
+
+#[track_caller]
+fn are_above_zero(figures: &Value, keys: &[&str]) {
+    for key in keys {
+        assert!(figures[key].as_f64().is_some_and(|value| value > 0.0), "{key} is above 0: {figures}");
+    }
+}
+
+const OF_STEPS: [&str; 7] =
+    ["tokens_per_s", "step_s", "step_min_s", "step_max_s", "gflops", "matmul_share", "peak_gflops"];
+
+#[test]
+fn training_steps_are_measured_and_counted() {
+    let lora = figures(&["--threads", "1", "--rank", "8", "--batch", "2", "--sequence-length", "64"]);
+    are_above_zero(&lora, &OF_STEPS);
+    assert_eq!(
+        (lora["method"].as_str(), lora["threads"].as_u64(), lora["steps"].as_u64()),
+        (Some("lora"), Some(1), Some(3))
+    );
+    // Two layers; 8 numbers for each input and output: of four modules 32 and 32, of three 32 and 64.
+    assert_eq!(lora["trainable"], 2 * 8 * (4 * 64 + 3 * 96));
+    assert!(lora["matmul_share"].as_f64() < Some(1.0), "{lora}");
+    // Two sequences in the median step.
+    let tokens = lora["tokens_per_s"].as_f64().zip(lora["step_s"].as_f64()).map(|(rate, step)| rate * step);
+    assert!(tokens.is_some_and(|tokens| (tokens - 128.0).abs() < 1e-6), "{tokens:?}");
+    // Random tokens of 100 kinds.
+    assert!(lora["loss"].as_f64().is_some_and(|loss| (loss - 100f64.ln()).abs() < 0.1), "{lora}");
+
+    let full = figures(&["--method", "full", "--recompute", "--micro-batch", "1"]);
+    are_above_zero(&full, &OF_STEPS);
+    // Embedding and head; two layers of four square and three MLP modules and two norms; the last norm.
+    assert_eq!(full["trainable"], 2 * 3200 + 2 * (4 * 1024 + 3 * 2048 + 64) + 32);
+    assert_eq!(full["parameters"], full["trainable"]);
+}
+
+#[test]
+fn generation_is_measured() {
+    let figures = figures(&["--method", "generate", "--prompts", "3", "--prompt-tokens", "5", "--new-tokens", "4"]);
+    are_above_zero(&figures, &["new_tokens_per_s", "seconds", "gflops", "matmul_share"]);
+    let tokens = figures["new_tokens_per_s"].as_f64().zip(figures["seconds"].as_f64()).map(|(rate, s)| rate * s);
+    assert!(tokens.is_some_and(|tokens| (tokens - 12.0).abs() < 1e-6), "{tokens:?}");
+    assert!(figures.get("tokens_per_s").is_none(), "{figures}");
+}
+
+#[test]
+fn adapters_are_compared_on_one_base() {
+    let model = concat!(env!("CARGO_MANIFEST_DIR"), "/assets/tiny-estonian");
+    let adapters = concat!(env!("CARGO_MANIFEST_DIR"), "/adapters");
+    let mut arguments = vec!["bench", "--model", model, "--method", "adapters", "--adapter", adapters];
+    arguments.extend(["--batch", "2", "--sequence-length", "32", "--steps", "2", "--json", "--quiet"]);
+    let figures = printed(&arguments);
+    assert_eq!(figures["adapters"], 5);
+    are_above_zero(&figures, &["seconds", "load_s", "tokens_per_s", "matmul_share"]);
+}
+
+#[test]
+fn rows_of_given_lengths_last_as_long_as_they_last() {
+    let place = Place::new();
+    let lengths = place.write("lengths.json", "[[50, 10], [100, 30], [20, 3], [60, 20], [55, 22]]");
+    let (shape, lengths) = ("32/2/4:2/64/100", lengths.display().to_string());
+    let mut arguments = vec!["bench", "--shape", shape, "--lengths", &lengths, "--batch", "2"];
+    arguments.extend(["--sequence-length", "128", "--json", "--quiet"]);
+    let figures = printed(&arguments);
+    are_above_zero(&figures, &["rows_per_s", "tokens_per_s", "step_s"]);
+    assert_eq!(figures["steps"], 3);
+    // The second and third step: three rows of 135 tokens.
+    let tokens = figures["tokens_per_s"].as_f64().zip(figures["rows_per_s"].as_f64()).map(|(t, r)| t / r);
+    assert!(tokens.is_some_and(|tokens| (tokens - 45.0).abs() < 1e-6), "{tokens:?}");
+
+    for length in arguments.iter_mut().filter(|argument| **argument == "128") {
+        *length = "64";
+    }
+    let output = emakeel(&arguments);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("lengths.json, row 1  its number of tokens is 100, must be from 2 to 64"), "{said}");
+}
+
+#[test]
+fn another_programs_figures_stand_beside_ours() {
+    let place = Place::new();
+    let peer = place.write("peer.json", r#"{ "method": "lora", "tokens_per_s": 0.5, "peak_mb": 1e6, "note": "slow" }"#);
+    let peer = peer.display().to_string();
+    let figures = figures(&["--peer", &peer]);
+    let ratio = figures["tokens_per_s"].as_f64().map(|rate| rate / 0.5);
+    assert_eq!(figures["ratios"]["tokens_per_s"].as_f64(), ratio);
+    assert_eq!(figures["peer"]["note"], "slow");
+    let output = emakeel(&["bench", "--shape", "32/2/2/64/100", "--steps", "2", "--quiet", "--peer", &peer]);
+    let text = String::from_utf8_lossy(&output.stdout);
+    let has = |words: &str| assert!(text.contains(words), "{words} is in:\n{text}");
+    ["tokens/s", "GFLOP/s", "in matmul", "matmul peak", "peak memory", "theirs", "ratio"].into_iter().for_each(has);
+
+    let other = place.write("other.json", r#"{ "method": "full", "tokens_per_s": 1 }"#).display().to_string();
+    let output = emakeel(&["bench", "--shape", "32/2/2/64/100", "--peer", &other]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("must be \"lora\", as here"));
+}
+
+#[test]
+fn flags_that_make_no_sense_are_named_all_at_once() {
+    let output = emakeel(&["bench", "--shape", "32/2", "--method", "lroa", "--steps", "1"]);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert!(said.contains("--method is \"lroa\", must be lora, full, generate or adapters"), "{said}");
+    assert!(said.contains("--steps is 1, must be at least 2"), "{said}");
+    let output = emakeel(&["bench", "--shape", "32/2"]);
+    assert!(String::from_utf8_lossy(&output.stderr).contains("--shape is \"32/2\", must be five numbers"));
+    assert_eq!(emakeel(&["bench"]).status.code(), Some(2));
+    assert_eq!(emakeel(&["bench", "--shape", "32/2/2/64/100", "--model", "m"]).status.code(), Some(2));
+}
