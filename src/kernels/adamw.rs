@@ -5,7 +5,7 @@ use candle_core::Tensor;
 use super::slices::{expect_shape, on_cpu_f32};
 use crate::error::{Error, Result};
 
-pub use super::flat::{add_in_place, fill_zero, norm};
+pub use super::flat::{add_in_place, copy_in_place, fill_zero, norm};
 
 /// The settings of one AdamW update.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -83,7 +83,6 @@ pub fn step(parameters: &Tensor, gradients: &Tensor, state: &Tensor, settings: &
 
 mod reference {
     use super::*;
-    use crate::kernels::flat::set;
 
     pub(super) fn step(
         parameters: &Tensor,
@@ -100,12 +99,12 @@ mod reference {
         let update = ((&first / denominator)? * settings.step_size())?;
         let before = if has_master { state.narrow(0, 2, 1)? } else { parameters.unsqueeze(0)? };
         let after = ((before * settings.kept())? - update)?;
-        set(&first_row, &first)?;
-        set(&second_row, &second)?;
+        copy_in_place(&first_row, &first)?;
+        copy_in_place(&second_row, &second)?;
         if has_master {
-            set(&state.narrow(0, 2, 1)?, &after)?;
+            copy_in_place(&state.narrow(0, 2, 1)?, &after)?;
         }
-        set(parameters, &after.squeeze(0)?)
+        copy_in_place(parameters, &after.squeeze(0)?)
     }
 }
 
@@ -201,7 +200,7 @@ mod tests {
         let wide = Tensor::zeros((rows, n + 7), state_dtype, &Device::Cpu)?;
         let state = wide.narrow(1, 3, n)?;
         if rows == 3 {
-            crate::kernels::flat::set(&state.narrow(0, 2, 1)?, &start.unsqueeze(0)?)?;
+            copy_in_place(&state.narrow(0, 2, 1)?, &start.unsqueeze(0)?)?;
         }
         for t in 1..=5 {
             step(&parameters, &gradient(t)?.to_dtype(dtype)?, &state, &settings(t))?;

@@ -22,7 +22,7 @@ pub fn add_in_place(target: &Tensor, addend: &Tensor) -> Result<()> {
         });
     }
     let wide = compute_dtype(target.dtype());
-    set(target, &(target.to_dtype(wide)? + addend.to_dtype(wide)?)?)
+    copy_in_place(target, &(target.to_dtype(wide)? + addend.to_dtype(wide)?)?)
 }
 
 /// Sets every element to zero, in place.
@@ -71,9 +71,21 @@ fn reference_norm(gradients: &Tensor) -> Result<f64> {
 }
 
 /// Overwrites `target` with values of the same shape, rounded to its dtype.
-pub(super) fn set(target: &Tensor, values: &Tensor) -> Result<()> {
+///
+/// # Shapes  both the same; `target` contiguous
+/// # Errors  the target is not contiguous
+pub fn copy_in_place(target: &Tensor, values: &Tensor) -> Result<()> {
+    expect_shape("values", values, target.dims())?;
     if !target.is_contiguous() {
         return Err(Error::new("the target of an in-place operation").expected("contiguous"));
+    }
+    if on_cpu_f32(&[target, values]) {
+        return slices::write_from(target, values, |target, values| {
+            parallel::chunks_mut(target, CHUNK, |index, target| {
+                let values = values.get(index * CHUNK..).unwrap_or_default();
+                target.iter_mut().zip(values).for_each(|(to, from)| *to = *from);
+            });
+        });
     }
     let values = values.to_dtype(target.dtype())?.contiguous()?.flatten_all()?;
     // A contiguous view flattens without a copy, so that the write lands in the shared storage.

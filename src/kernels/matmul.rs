@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use candle_core::{Device, Tensor};
 
+use super::flat;
 use super::gemm::{Packed, Target, View, product, product_packed};
 use super::slices::{self, expect_shape, on_cpu_f32};
 use crate::error::{Error, Result};
@@ -66,6 +67,25 @@ pub fn add_matmul(sum: Tensor, a: &Tensor, b: &Tensor) -> Result<Tensor> {
         slices::read_matrices([a, b], |[a, b]| slices::write(&sum, |values| product(Target::Sum(values), a, b)))?
     })?;
     Ok(sum)
+}
+
+/// The gradient of [`linear`] by its weight, `dyᵀ·x`, into a buffer: over what is there, or added to it.
+///
+/// # Shapes  `buffer: [out, in]`, contiguous; `dy: [tokens, out]`, `x: [tokens, in]`
+/// # Errors  shapes do not fit
+pub fn write_weight_gradient(buffer: &Tensor, dy: &Tensor, x: &Tensor, add: bool) -> Result<()> {
+    let dy = dy.t()?;
+    check(&dy, x)?;
+    expect_shape("the buffer of a weight's gradient", buffer, &[dy.dim(0)?, x.dim(1)?])?;
+    if !on_cpu_f32(&[buffer, &dy, x]) || !buffer.is_contiguous() {
+        let gradient = matmul(&dy, x)?;
+        return if add { flat::add_in_place(buffer, &gradient) } else { flat::copy_in_place(buffer, &gradient) };
+    }
+    timed(|| {
+        slices::read_matrices([&dy, x], |[dy, x]| {
+            slices::write(buffer, |values| product(if add { Target::Sum(values) } else { Target::Over(values) }, dy, x))
+        })?
+    })
 }
 
 /// Calls `f` with two f32 matrices on the CPU as they lie; the products in it go by the functions below.
@@ -155,6 +175,19 @@ mod tests {
             let (a, b) = (Tensor::ones((3, 4), dtype, &Device::Cpu)?, Tensor::ones((4, 2), dtype, &Device::Cpu)?);
             let sum = add_matmul(Tensor::ones((3, 2), dtype, &Device::Cpu)?, &a, &b)?;
             assert_eq!(sum.to_dtype(candle_core::DType::F32)?.to_vec2::<f32>()?, vec![vec![5.0; 2]; 3]);
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn a_weight_gradient_goes_into_a_buffer_over_or_onto_what_is_there() -> Result<()> {
+        for dtype in [candle_core::DType::F32, candle_core::DType::F64] {
+            let (dy, x) = (Tensor::ones((5, 3), dtype, &Device::Cpu)?, Tensor::ones((5, 2), dtype, &Device::Cpu)?);
+            let buffer = Tensor::full(7f32, (3, 2), &Device::Cpu)?.to_dtype(dtype)?;
+            for (add, want) in [(false, 5.0), (true, 10.0)] {
+                write_weight_gradient(&buffer, &dy, &x, add)?;
+                assert_eq!(buffer.to_dtype(candle_core::DType::F32)?.to_vec2::<f32>()?, vec![vec![want; 2]; 3]);
+            }
         }
         Ok(())
     }

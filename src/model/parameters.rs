@@ -7,6 +7,7 @@
 use candle_core::{DType, Tensor};
 
 use crate::error::{Error, Result};
+use crate::kernels::matmul::linear_weight_gradient;
 
 /// One trained tensor.
 #[derive(Debug, Clone)]
@@ -26,6 +27,14 @@ pub trait GradientSink {
     /// # Errors
     /// What the sink itself meets; it ends the backward pass.
     fn accept(&mut self, parameter: &Parameter, gradient: Tensor) -> Result<()>;
+
+    /// Takes a weight's gradient as the product that it is, `dyᵀ·x`: a sink with room for it multiplies there.
+    ///
+    /// # Errors
+    /// As [`GradientSink::accept`].
+    fn accept_product(&mut self, parameter: &Parameter, dy: &Tensor, x: &Tensor) -> Result<()> {
+        self.accept(parameter, linear_weight_gradient(dy, x)?)
+    }
 }
 
 /// Where one trained tensor lies in the flat buffer.

@@ -9,7 +9,7 @@ use candle_core::{DType, Tensor};
 use super::parameters::{GradientSink, Parameter};
 use super::sum::add;
 use crate::error::{Error, Result};
-use crate::kernels::matmul::{add_matmul, linear, linear_input_gradient, linear_weight_gradient, matmul};
+use crate::kernels::matmul::{add_matmul, linear, linear_input_gradient, matmul};
 use crate::kernels::{dropout, lora};
 use crate::random::Stream;
 
@@ -138,7 +138,7 @@ impl Projection {
         match (self, saved) {
             (Self::Frozen(_), _) => Ok(dx),
             (Self::Trained(parameter), ProjectionSaved::Input(x)) => {
-                sink.accept(parameter, linear_weight_gradient(dy, &x)?)?;
+                sink.accept_product(parameter, dy, &x)?;
                 Ok(dx)
             }
             (Self::Lora(lora), ProjectionSaved::Lora { x, narrow, mask }) => {

@@ -9,6 +9,7 @@ use candle_core::{DType, Tensor};
 use super::optimizer::{Optimizer, Update};
 use crate::error::{Error, Result};
 use crate::kernels::adamw;
+use crate::kernels::matmul::write_weight_gradient;
 use crate::model::{GradientSink, Parameter, Parameters};
 use crate::recipe::Training;
 
@@ -53,15 +54,24 @@ impl Accumulator {
     }
 }
 
+impl Accumulator {
+    /// The parameter's part of the buffer, and whether it holds a gradient of this step already.
+    fn place(&mut self, parameter: &Parameter) -> Result<(Tensor, bool)> {
+        let place = self.parameters.view(&self.gradients, parameter.index)?;
+        let fresh = self.fresh.get_mut(parameter.index);
+        Ok((place, fresh.is_some_and(|fresh| std::mem::replace(fresh, true))))
+    }
+}
+
 impl GradientSink for Accumulator {
     fn accept(&mut self, parameter: &Parameter, gradient: Tensor) -> Result<()> {
-        let sum = self.parameters.view(&self.gradients, parameter.index)?;
-        let fresh = self.fresh.get_mut(parameter.index);
-        if fresh.is_some_and(|fresh| std::mem::replace(fresh, true)) {
-            return adamw::add_in_place(&sum, &gradient);
-        }
-        let gradient = gradient.to_dtype(sum.dtype())?.contiguous()?.flatten_all()?;
-        Ok(sum.flatten_all()?.slice_set(&gradient, 0, 0)?)
+        let (place, add) = self.place(parameter)?;
+        if add { adamw::add_in_place(&place, &gradient) } else { adamw::copy_in_place(&place, &gradient) }
+    }
+
+    fn accept_product(&mut self, parameter: &Parameter, dy: &Tensor, x: &Tensor) -> Result<()> {
+        let (place, add) = self.place(parameter)?;
+        write_weight_gradient(&place, dy, x, add)
     }
 }
 

@@ -58,6 +58,8 @@ impl<'a> View<'a> {
 pub(super) enum Target<'a> {
     /// Memory that has no values yet.
     Fresh(&'a mut [MaybeUninit<f32>]),
+    /// Values of which none is kept.
+    Over(&'a mut [f32]),
     /// Values to which the product is added.
     Sum(&'a mut [f32]),
 }
@@ -74,6 +76,7 @@ impl<'a> Target<'a> {
     fn open(self) -> (&'a mut [f32], bool) {
         match self {
             Self::Sum(values) => (values, true),
+            Self::Over(values) => (values, false),
             // SAFETY: the elements are f32 for any bytes, and all of them are written before one is read: a task
             // stores the sums of its first block over all its rows and columns, and `small` all of its results.
             Self::Fresh(values) => {
@@ -92,10 +95,11 @@ pub(super) fn product(target: Target<'_>, a: View<'_>, b: View<'_>) {
         return;
     }
     if k == 0 {
-        if let Target::Fresh(values) = target {
-            values.fill(MaybeUninit::new(0.0));
-        }
-        return;
+        return match target {
+            Target::Fresh(values) => values.fill(MaybeUninit::new(0.0)),
+            Target::Over(values) => values.fill(0.0),
+            Target::Sum(_) => {}
+        };
     }
     let (values, add) = target.open();
     if m <= small::DOTS && b.strides.0 == 1 && a.strides.1 == 1 {
