@@ -1,6 +1,6 @@
 //! The one place where matrices are multiplied, so that the library behind it can be chosen once.
 //!
-//! For f32 on the CPU it is the crate's own [`gemm`](super::gemm); else candle's `matmul`: the `gemm` crate for
+//! For f32 on the CPU it is the crate's own (`kernels::gemm`); else candle's `matmul`: the `gemm` crate for
 //! other dtypes on the CPU, cuBLAS on CUDA. All read a transposed view without copying it, and on the CPU no
 //! result depends on the number of threads.
 

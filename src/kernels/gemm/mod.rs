@@ -1,6 +1,6 @@
 //! The product of f32 matrices on the CPU.
 //!
-//! The right operand is packed once in panels of [`WIDTH`] columns, in blocks of at most [`DEPTH`] rows, which
+//! The right operand is packed once in panels of 16 columns, in blocks of at most 384 rows, which
 //! all threads share. A task is a block of rows of the result: it packs its rows of the left operand block by
 //! block, and keeps a tile of `ROWS × 32` sums in registers while it walks down the panels. Each element of
 //! the result is summed in one order whatever the task or the thread, so results do not depend on their number.
