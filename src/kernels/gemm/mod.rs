@@ -72,9 +72,17 @@ const TASKS: usize = 6;
 const MOST_ROWS: usize = 192;
 
 impl<'a> Target<'a> {
-    /// The memory, and whether the product is added to what is there.
-    fn open(self) -> (&'a mut [f32], bool) {
-        match self {
+    /// The memory, and whether the product is added to what is there; none if there is nothing to multiply.
+    fn open(self, k: usize) -> Option<(&'a mut [f32], bool)> {
+        if k == 0 {
+            match self {
+                Self::Fresh(values) => values.fill(MaybeUninit::new(0.0)),
+                Self::Over(values) => values.fill(0.0),
+                Self::Sum(_) => {}
+            }
+            return None;
+        }
+        let (values, add) = match self {
             Self::Sum(values) => (values, true),
             Self::Over(values) => (values, false),
             // SAFETY: the elements are f32 for any bytes, and all of them are written before one is read: a task
@@ -82,7 +90,8 @@ impl<'a> Target<'a> {
             Self::Fresh(values) => {
                 (unsafe { std::slice::from_raw_parts_mut(values.as_mut_ptr().cast::<f32>(), values.len()) }, false)
             }
-        }
+        };
+        if values.is_empty() { None } else { Some((values, add)) }
     }
 }
 
@@ -91,17 +100,7 @@ impl<'a> Target<'a> {
 /// The caller has made sure that the shapes fit.
 pub(super) fn product(target: Target<'_>, a: View<'_>, b: View<'_>) {
     let ((m, k), n) = (a.shape, b.shape.1);
-    if m == 0 || n == 0 {
-        return;
-    }
-    if k == 0 {
-        return match target {
-            Target::Fresh(values) => values.fill(MaybeUninit::new(0.0)),
-            Target::Over(values) => values.fill(0.0),
-            Target::Sum(_) => {}
-        };
-    }
-    let (values, add) = target.open();
+    let Some((values, add)) = target.open(k) else { return };
     if m <= small::DOTS && b.strides.0 == 1 && a.strides.1 == 1 {
         small::dots(values, add, a, b);
     } else if m <= small::MIRRORED && n >= 2 * m {
@@ -111,9 +110,9 @@ pub(super) fn product(target: Target<'_>, a: View<'_>, b: View<'_>) {
     }
 }
 
-/// As [`product`], by a right operand that was packed before, with at least one row.
+/// As [`product`], by a right operand that was packed before.
 pub(super) fn product_packed(target: Target<'_>, a: View<'_>, b: Packed<'_>) {
-    let (values, add) = target.open();
+    let Some((values, add)) = target.open(b.rows) else { return };
     by_rows(values, add, a, b, a.shape.0 * b.rows * b.columns >= PARALLEL);
 }
 
