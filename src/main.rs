@@ -27,8 +27,9 @@ mod memory {
 
     // SAFETY: the name and type are those of jemalloc's variable in this build of it, which nothing else defines.
     #[unsafe(export_name = "_rjem_malloc_conf")]
-    static OPTIONS: Options =
-        Options(c"thp:always,metadata_thp:auto,oversize_threshold:0,dirty_decay_ms:-1,muzzy_decay_ms:-1".as_ptr().cast());
+    static OPTIONS: Options = Options(
+        c"thp:always,metadata_thp:auto,oversize_threshold:0,dirty_decay_ms:-1,muzzy_decay_ms:-1".as_ptr().cast(),
+    );
 }
 
 fn main() -> ExitCode {

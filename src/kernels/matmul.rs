@@ -95,17 +95,28 @@ pub(super) fn with_views<R>(tensors: [&Tensor; 2], f: impl FnOnce([View<'_>; 2])
 
 /// `a·b` in the memory of `values`.
 pub(super) fn into_vec(values: &mut Vec<f32>, a: View<'_>, b: Packed<'_>) {
-    timed(|| slices::refill(values, a.shape.0 * b.columns, |fresh| product_packed(Target::Fresh(fresh), a, b)));
+    timed(|| slices::refill(values, a.shape.0 * b.columns, |fresh| product_packed(Target::Fresh(fresh), a, b, true)));
 }
 
 /// `sum += a·b`.
 pub(super) fn add_into(sum: &mut [f32], a: View<'_>, b: Packed<'_>) {
-    timed(|| product_packed(Target::Sum(sum), a, b));
+    timed(|| product_packed(Target::Sum(sum), a, b, true));
 }
 
-/// `sum += a·b`, neither of which is packed yet.
-pub(super) fn add_views(sum: &mut [f32], a: View<'_>, b: View<'_>) {
-    timed(|| product(Target::Sum(sum), a, b));
+/// `sum += a·b`, neither of which is packed yet; a sum without elements begins as nothing.
+pub(super) fn add_views(sum: &mut Vec<f32>, a: View<'_>, b: View<'_>) {
+    timed(|| {
+        if sum.is_empty() {
+            slices::refill(sum, a.shape.0 * b.shape.1, |fresh| product(Target::Fresh(fresh), a, b));
+        } else {
+            product(Target::Sum(sum), a, b);
+        }
+    });
+}
+
+/// `a·b` as a part of a larger work, which other threads do other parts of.
+pub(super) fn on_this_thread(target: Target<'_>, a: View<'_>, b: Packed<'_>) {
+    timed(|| product_packed(target, a, b, false));
 }
 
 fn check(a: &Tensor, b: &Tensor) -> Result<()> {

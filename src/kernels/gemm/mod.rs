@@ -110,10 +110,10 @@ pub(super) fn product(target: Target<'_>, a: View<'_>, b: View<'_>) {
     }
 }
 
-/// As [`product`], by a right operand that was packed before.
-pub(super) fn product_packed(target: Target<'_>, a: View<'_>, b: Packed<'_>) {
+/// As [`product`], by a right operand that was packed before; on several threads if they are `free` and it is worth it.
+pub(super) fn product_packed(target: Target<'_>, a: View<'_>, b: Packed<'_>, free: bool) {
     let Some((values, add)) = target.open(b.rows) else { return };
-    by_rows(values, add, a, b, a.shape.0 * b.rows * b.columns >= PARALLEL);
+    by_rows(values, add, a, b, free && a.shape.0 * b.rows * b.columns >= PARALLEL);
 }
 
 /// The product by packing the whole right operand.

@@ -71,7 +71,7 @@ fn a_packed_operand_without_rows_or_columns_gives_zeros_or_nothing() {
     for (k, n) in [(0, 3), (2, 0)] {
         Packed::with(View::contiguous(&vec![1.0; k * n], k, n), false, |b| {
             let mut fresh = vec![MaybeUninit::new(f32::NAN); 4 * n];
-            product_packed(Target::Fresh(&mut fresh), View::contiguous(&vec![1.0; 4 * k], 4, k), b);
+            product_packed(Target::Fresh(&mut fresh), View::contiguous(&vec![1.0; 4 * k], 4, k), b, true);
             // SAFETY: it was given a value above.
             assert!(fresh.iter().all(|value| unsafe { value.assume_init() } == 0.0));
         });
