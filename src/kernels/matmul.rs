@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 use candle_core::{Device, Tensor};
 
 use super::flat;
-use super::gemm::{Packed, Target, View, product, product_packed};
-use super::slices::{self, expect_shape, on_cpu_f32};
+use super::gemm::{Packed, Panels, Target, View, product, product_packed, products_of_few_rows};
+use super::slices::{self, expect_shape, matrix, on_cpu_f32};
 use crate::error::{Error, Result};
 
 thread_local! {
@@ -85,6 +85,49 @@ pub fn write_weight_gradient(buffer: &Tensor, dy: &Tensor, x: &Tensor, add: bool
         slices::read_matrices([&dy, x], |[dy, x]| {
             slices::write(buffer, |values| product(if add { Target::Sum(values) } else { Target::Over(values) }, dy, x))
         })?
+    })
+}
+
+/// A weight in the order in which products read it, for many products with few rows.
+#[derive(Debug)]
+pub struct PackedWeight {
+    panels: Panels,
+    shape: [usize; 2],
+}
+
+impl PackedWeight {
+    /// Packs a weight, which takes as much memory again; none where products do not profit from it.
+    ///
+    /// # Shapes  `weight: [out, in]`
+    pub fn new(weight: &Tensor) -> Result<Option<Self>> {
+        let &[outputs, inputs] = weight.dims() else { return Ok(None) };
+        if !on_cpu_f32(&[weight]) {
+            return Ok(None);
+        }
+        let panels =
+            slices::read([weight], |[values]| Ok(Panels::new(View::contiguous(values, outputs, inputs).transposed())))?;
+        Ok(Some(Self { panels, shape: [outputs, inputs] }))
+    }
+}
+
+/// [`linear`] of the same input by several packed weights.
+///
+/// # Shapes  `x: [rows, in]`, each weight `[out, in]` → `[rows, out]` of each
+/// # Errors  shapes do not fit
+pub fn linear_by_packed(x: &Tensor, weights: &[&PackedWeight]) -> Result<Vec<Tensor>> {
+    let (rows, inputs) = matrix("the input of packed weights", x)?;
+    for weight in weights {
+        expect_shape("the input of a packed weight", x, &[rows, weight.shape[1]])?;
+    }
+    timed(|| {
+        slices::read([x], |[values]| {
+            let lens: Vec<usize> = weights.iter().map(|weight| rows * weight.shape[0]).collect();
+            let results = slices::fresh_each(&lens, |results| {
+                let results = results.into_iter().zip(weights.iter().map(|weight| &weight.panels)).collect();
+                products_of_few_rows(View::contiguous(values, rows, inputs), results);
+            });
+            results.into_iter().zip(weights).map(|(values, w)| slices::tensor(values, &[rows, w.shape[0]])).collect()
+        })
     })
 }
 
@@ -198,6 +241,22 @@ mod tests {
             for (add, want) in [(false, 5.0), (true, 10.0)] {
                 write_weight_gradient(&buffer, &dy, &x, add)?;
                 assert_eq!(buffer.to_dtype(candle_core::DType::F32)?.to_vec2::<f32>()?, vec![vec![want; 2]; 3]);
+            }
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn packed_weights_give_the_same_products() -> Result<()> {
+        for (rows, inputs) in [(1, 5), (7, 40), (33, 400), (3, 0)] {
+            let x = Tensor::randn(0f32, 1., (rows, inputs), &Device::Cpu)?;
+            let weights = [300usize, 1, 37].map(|out| Tensor::randn(0f32, 1., (out, inputs), &Device::Cpu));
+            let weights = weights.into_iter().collect::<candle_core::Result<Vec<_>>>()?;
+            let packed = weights.iter().map(|w| Ok(PackedWeight::new(w)?.expect("f32 on the CPU")));
+            let packed = packed.collect::<Result<Vec<_>>>()?;
+            let got = linear_by_packed(&x, &packed.iter().collect::<Vec<_>>())?;
+            for (got, weight) in got.iter().zip(&weights) {
+                crate::kernels::oracle::assert_close(1e-6, &[("y", got, &linear(&x, weight)?)])?;
             }
         }
         Ok(())

@@ -17,6 +17,7 @@ pub mod lora;
 pub mod matmul;
 pub mod rms_norm;
 pub mod rope;
+pub mod rows;
 pub mod swiglu;
 
 mod flat;

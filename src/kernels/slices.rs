@@ -52,6 +52,18 @@ pub(super) fn fresh(len: usize, f: impl FnOnce(&mut [MaybeUninit<f32>])) -> Vec<
     values
 }
 
+/// As [`fresh`], several at once.
+pub(super) fn fresh_each(lens: &[usize], f: impl FnOnce(Vec<&mut [MaybeUninit<f32>]>)) -> Vec<Vec<f32>> {
+    let mut all: Vec<Vec<f32>> = lens.iter().map(|len| Vec::with_capacity(*len)).collect();
+    let spare = all.iter_mut().zip(lens).map(|(values, len)| &mut values.spare_capacity_mut()[..*len]);
+    f(spare.collect());
+    for (values, len) in all.iter_mut().zip(lens) {
+        // SAFETY: there is room for `len` elements, and `f` has written them.
+        unsafe { values.set_len(*len) };
+    }
+    all
+}
+
 /// Gives `values` `len` new elements, all of which `f` writes, in the same memory if it is large enough.
 pub(super) fn refill(values: &mut Vec<f32>, len: usize, f: impl FnOnce(&mut [MaybeUninit<f32>])) {
     values.clear();

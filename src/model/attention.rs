@@ -2,12 +2,11 @@
 
 use candle_core::Tensor;
 
-use super::cache::LayerCache;
 use super::context::{Context, LayerMasks};
 use super::parameters::GradientSink;
 use super::projection::{InputGradient, Projection, ProjectionSaved};
 use crate::error::Result;
-use crate::kernels::attention::{self, cache_write};
+use crate::kernels::attention;
 use crate::kernels::rope;
 
 /// The four projections of an attention block.
@@ -85,30 +84,5 @@ impl Attention {
         let dx = self.q.backward(&dq, q_input, InputGradient::first(need_input_gradient), sink)?;
         let dx = self.k.backward(&dk, k_input, InputGradient::next(dx), sink)?;
         self.v.backward(&dv, v_input, InputGradient::next(dx), sink)
-    }
-
-    /// One new token for each row, against the row's cached keys and values, to which it adds its own.
-    ///
-    /// # Shapes  `x: [rows, hidden]`, `positions: [rows]` u32 → `[rows, hidden]`
-    pub(super) fn decode(
-        &self,
-        x: &Tensor,
-        context: &Context<'_>,
-        places: &[usize],
-        cache: &LayerCache,
-    ) -> Result<Tensor> {
-        let (q, _) = self.q.forward(x, None)?;
-        let (k, _) = self.k.forward(x, None)?;
-        let (v, _) = self.v.forward(x, None)?;
-        let heads = context.heads;
-        let q = rope::forward(&q, heads.query, &context.positions, context.rotary)?;
-        let k = rope::forward(&k, heads.key_value, &context.positions, context.rotary)?;
-        let rows: Vec<usize> = (0..places.len()).collect();
-        let (keys, values) = cache.rows(rows.len())?;
-        cache_write(&keys, &rows, places, &k)?;
-        cache_write(&values, &rows, places, &v)?;
-        let lengths: Vec<usize> = places.iter().map(|place| place + 1).collect();
-        let out = attention::decode(&q, &keys, &values, heads, &lengths)?;
-        Ok(self.o.forward(&out, None)?.0)
     }
 }

@@ -3,25 +3,36 @@
 //! A row of the key-value cache belongs to one text at a time. When a text is finished, the last row moves to its
 //! place, and the next prompt that waits takes the row that became free.
 
-use candle_core::{DType, Tensor};
-use rayon::prelude::*;
+use candle_core::Tensor;
 
 use super::batch::check_ids;
 use super::cache::Cache;
 use super::context::LayerMasks;
+use super::decode::{Decoder, Row};
 use super::llama::Llama;
 use super::sampling::Sampling;
 use crate::error::{Error, Result};
 use crate::kernels::attention::Segments;
-use crate::kernels::embedding;
+use crate::kernels::{embedding, rows};
 
 /// Prompts are read in packs of about this many tokens; a longer prompt goes alone.
 const PROMPT_TOKENS: usize = 4096;
+
+/// A text to go on with, and the one of several models that does.
+#[derive(Debug, Clone, Copy)]
+pub struct Prompt<'a> {
+    /// The model's place in the list.
+    pub model: usize,
+    /// The text so far.
+    pub ids: &'a [u32],
+}
 
 /// A text that is being generated.
 struct Growing {
     /// Which prompt it belongs to.
     prompt: usize,
+    /// Which model writes it.
+    model: usize,
     /// How many of its tokens are in the cache.
     cached: usize,
     /// The token chosen last, which is not in the cache yet.
@@ -32,8 +43,9 @@ struct Growing {
 
 /// All texts of one call.
 struct Generation<'a> {
-    model: &'a Llama,
-    prompts: &'a [Vec<u32>],
+    models: &'a [&'a Llama],
+    decoder: Decoder<'a>,
+    prompts: &'a [Prompt<'a>],
     settings: &'a Sampling,
     on_token: &'a mut dyn FnMut(usize, u32),
     cache: Cache,
@@ -57,20 +69,42 @@ impl Llama {
         stop: &dyn Fn() -> bool,
         on_token: &mut dyn FnMut(usize, u32),
     ) -> Result<Vec<Vec<u32>>> {
+        let prompts: Vec<Prompt<'_>> = prompts.iter().map(|ids| Prompt { model: 0, ids }).collect();
+        Self::generate_side_by_side(&[self], &prompts, settings, stop, on_token)
+    }
+
+    /// As [`Llama::generate`], with several models that share one base and differ in their adapters: texts of all of
+    /// them grow in one batch, and the base's weights are multiplied once for all.
+    ///
+    /// # Errors
+    /// As [`Llama::generate`]; a prompt names no model of the list; the models do not share their base's weights.
+    pub fn generate_side_by_side(
+        models: &[&Self],
+        prompts: &[Prompt<'_>],
+        settings: &Sampling,
+        stop: &dyn Fn() -> bool,
+        on_token: &mut dyn FnMut(usize, u32),
+    ) -> Result<Vec<Vec<u32>>> {
         settings.check()?;
         for (number, prompt) in prompts.iter().enumerate() {
-            check_ids(prompt, &Segments::one(prompt.len()), &self.config)
+            let model = models.get(prompt.model).ok_or_else(|| {
+                Error::new("a prompt's model").got(prompt.model).expected(format!("below {}", models.len()))
+            });
+            model
+                .and_then(|model| check_ids(prompt.ids, &Segments::one(prompt.ids.len()), &model.config))
                 .map_err(|error| error.at(format!("prompt {number}")))?;
         }
         let texts = vec![Vec::new(); prompts.len()];
-        if prompts.is_empty() || settings.max_new_tokens == 0 {
+        let (Some(base), false) = (models.first(), prompts.is_empty() || settings.max_new_tokens == 0) else {
             return Ok(texts);
-        }
+        };
         let rows = settings.rows_at_once.min(prompts.len());
-        let longest = prompts.iter().map(Vec::len).max().unwrap_or(0);
-        let (layers, width) = (self.config.layers, self.config.key_value_width());
-        let cache = Cache::new(layers, rows, longest + 1, width, self.dtype(), self.device())?;
-        let mut generation = Generation { model: self, prompts, settings, on_token, cache, growing: Vec::new(), texts };
+        let longest = prompts.iter().map(|prompt| prompt.ids.len()).max().unwrap_or(0);
+        let (layers, width) = (base.config.layers, base.config.key_value_width());
+        let cache = Cache::new(layers, rows, longest + 1, width, base.dtype(), base.device())?;
+        let decoder = Decoder::new(models, rows)?;
+        let growing = Vec::new();
+        let mut generation = Generation { models, decoder, prompts, settings, on_token, cache, growing, texts };
         let mut waiting = 0;
         while waiting < prompts.len() || !generation.growing.is_empty() {
             if stop() {
@@ -92,19 +126,23 @@ impl Generation<'_> {
     /// number of the next one that waits.
     fn read_prompts(&mut self, first: usize, free: usize) -> Result<usize> {
         let (mut ids, mut bounds) = (Vec::new(), vec![0u32]);
-        for prompt in self.prompts.iter().skip(first).take(free) {
-            if !ids.is_empty() && ids.len() + prompt.len() > PROMPT_TOKENS {
+        let number = self.prompts.get(first).map_or(0, |prompt| prompt.model);
+        let Some(model) = self.models.get(number) else {
+            return Err(Error::new("a prompt's model").got(number).expected(format!("below {}", self.models.len())));
+        };
+        for prompt in self.prompts.iter().skip(first).take(free).take_while(|prompt| prompt.model == number) {
+            if !ids.is_empty() && ids.len() + prompt.ids.len() > PROMPT_TOKENS {
                 break;
             }
-            ids.extend_from_slice(prompt);
+            ids.extend_from_slice(prompt.ids);
             bounds.push(ids.len() as u32);
         }
         let (count, first_row) = (bounds.len() - 1, self.growing.len());
         let lasts: Vec<u32> = bounds.iter().skip(1).map(|end| end - 1).collect();
         let segments = Segments::new(bounds)?;
-        let context = self.model.context(&segments, None)?;
-        let mut x = embedding::forward(self.model.embedding.value(), &self.model.ids(&ids)?)?;
-        for (layer, cache) in self.model.layers.iter().zip(self.cache.layers()) {
+        let context = model.context(&segments, None)?;
+        let mut x = embedding::forward(model.embedding.value(), &model.ids(&ids)?)?;
+        for (layer, cache) in model.layers.iter().zip(self.cache.layers()) {
             let (y, saved) = layer.forward(&x, &context, LayerMasks::new(None, 0))?;
             for (row, tokens) in segments.iter().enumerate() {
                 let of_prompt = |t: &Tensor| t.narrow(0, tokens.start, tokens.len());
@@ -113,50 +151,35 @@ impl Generation<'_> {
             x = y;
         }
         for (row, tokens) in segments.iter().enumerate() {
-            let room = self.model.config.max_position_embeddings - tokens.len();
+            let room = model.config.max_position_embeddings - tokens.len();
             // The last token of a text needs no place in the context: nothing is predicted from it.
             let left = self.settings.max_new_tokens.min(room + 1);
-            self.growing.push(Growing { prompt: first + row, cached: tokens.len(), last: 0, left });
+            self.growing.push(Growing { prompt: first + row, model: number, cached: tokens.len(), last: 0, left });
         }
-        let logits = self.logits(&x.index_select(&self.model.ids(&lasts)?, 0)?)?;
-        self.choose(first_row, &logits)?;
+        self.choose(first_row, &x.index_select(&model.ids(&lasts)?, 0)?)?;
         Ok(first + count)
     }
 
     /// Adds one token to every unfinished text.
     fn grow(&mut self) -> Result<()> {
-        let places: Vec<usize> = self.growing.iter().map(|text| text.cached).collect();
-        let ids: Vec<u32> = self.growing.iter().map(|text| text.last).collect();
-        self.cache.reserve(places.iter().max().map_or(0, |place| place + 1))?;
-        let segments = Segments::one(places.len());
-        let mut context = self.model.context(&segments, None)?;
-        let positions: Vec<u32> = places.iter().map(|place| *place as u32).collect();
-        context.positions = self.model.ids(&positions)?;
-        let mut x = embedding::forward(self.model.embedding.value(), &self.model.ids(&ids)?)?;
-        for (layer, cache) in self.model.layers.iter().zip(self.cache.layers()) {
-            x = layer.decode(&x, &context, &places, cache)?;
-        }
+        self.cache.reserve(self.growing.iter().map(|text| text.cached + 1).max().unwrap_or(0))?;
+        let rows = self.growing.iter().map(|text| Row { model: text.model, token: text.last, place: text.cached });
+        let x = self.decoder.step(&rows.collect::<Vec<_>>(), &self.cache)?;
         for text in &mut self.growing {
             text.cached += 1;
         }
-        let logits = self.logits(&x)?;
-        self.choose(0, &logits)
-    }
-
-    fn logits(&self, x: &Tensor) -> Result<Vec<Vec<f32>>> {
-        let logits = self.model.head().logits(&self.model.normed(x)?)?;
-        Ok(logits.to_dtype(DType::F32)?.to_vec2::<f32>()?)
+        self.choose(0, &x)
     }
 
     /// Chooses the next token of the texts from `first_row` on, and lets go of those that end with it.
-    fn choose(&mut self, first_row: usize, logits: &[Vec<f32>]) -> Result<()> {
+    fn choose(&mut self, first_row: usize, x: &Tensor) -> Result<()> {
         let (settings, texts) = (self.settings, &self.texts);
         let growing: Vec<&Growing> = self.growing.iter().skip(first_row).collect();
-        let chosen: Vec<Result<u32>> = growing
-            .par_iter()
-            .zip(logits)
-            .map(|(text, logits)| settings.choose(logits, text.prompt, texts.get(text.prompt).map_or(0, Vec::len)))
-            .collect();
+        let models: Vec<usize> = growing.iter().map(|text| text.model).collect();
+        let chosen = rows::map(&self.decoder.logits(x, &models)?, |row, logits| match growing.get(row) {
+            Some(text) => settings.choose(logits, text.prompt, texts.get(text.prompt).map_or(0, Vec::len)),
+            None => Err(Error::new("a row of logits").got(row).expected("a text that grows")),
+        })?;
         let mut finished = Vec::new();
         for (row, id) in (first_row..).zip(chosen) {
             let id = id?;

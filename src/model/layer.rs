@@ -3,7 +3,6 @@
 use candle_core::Tensor;
 
 use super::attention::{Attention, AttentionSaved};
-use super::cache::LayerCache;
 use super::context::{Context, LayerMasks};
 use super::mlp::{Mlp, MlpSaved};
 use super::parameters::GradientSink;
@@ -91,20 +90,5 @@ impl Layer {
         };
         let dx = self.input_norm.norm_backward(&d_normed, &input_norm, sink)?;
         Ok(Some(add(dx, &d_middle)?))
-    }
-
-    /// One new token for each row; see [`Attention::decode`].
-    pub(super) fn decode(
-        &self,
-        x: &Tensor,
-        context: &Context<'_>,
-        places: &[usize],
-        cache: &LayerCache,
-    ) -> Result<Tensor> {
-        let (normed, _) = self.input_norm.norm_forward(x, context.epsilon)?;
-        let middle = add(self.attention.decode(&normed, context, places, cache)?, x)?;
-        let (normed, _) = self.post_attention_norm.norm_forward(&middle, context.epsilon)?;
-        let (inner, _) = self.mlp.forward(&normed, LayerMasks::new(None, 0))?;
-        add(inner, &middle)
     }
 }

@@ -197,6 +197,18 @@ impl Lora {
         Ok((y, ProjectionSaved::Lora { x: x.clone(), narrow, mask }))
     }
 
+    /// Adds the update of some rows, or of all, to the base's product; nothing is dropped.
+    ///
+    /// # Shapes  `y: [rows, out]`, `x: [rows, in]`, `rows` u32 → `[rows, out]`
+    pub(super) fn add_to(&self, y: Tensor, x: &Tensor, rows: Option<&Tensor>) -> Result<Tensor> {
+        let (a, b) = (self.a.value(), self.b.value());
+        let Some(rows) = rows else { return Ok(lora::forward(y, &self.dropped(x, None)?, a, b, self.scale)?.0) };
+        let x = self.dropped(&x.index_select(rows, 0)?, None)?;
+        let nothing = Tensor::zeros((x.dim(0)?, y.dim(1)?), x.dtype(), x.device())?;
+        let update = lora::forward(nothing, &x, a, b, self.scale)?.0.to_dtype(y.dtype())?;
+        Ok(y.index_add(rows, &update, 0)?)
+    }
+
     fn backward(
         &self,
         dy: &Tensor,

@@ -5,6 +5,7 @@
 
 use super::llama::Llama;
 use crate::error::{Error, Result};
+use crate::kernels::rows;
 use crate::random::Stream;
 
 /// How texts are generated.
@@ -57,14 +58,15 @@ impl Sampling {
     ///
     /// # Errors  a logit is NaN or plus infinity
     pub fn choose(&self, logits: &[f32], row: usize, position: usize) -> Result<u32> {
-        if let Some(id) = logits.iter().position(|logit| logit.is_nan() || *logit == f32::INFINITY) {
+        let Some(most_likely) = rows::first_largest(logits) else {
+            let id = logits.iter().position(|logit| logit.is_nan() || *logit == f32::INFINITY).unwrap_or_default();
             return Err(Error::new(format!("the logit of token {id} at place {position} of text {row}"))
                 .got(logits.get(id).copied().unwrap_or(f32::NAN))
                 .expected("a finite number")
                 .hint("the weights are broken, or the dtype is too narrow for this model: try f32 or bf16"));
-        }
+        };
         if self.temperature == 0.0 || self.top_k == 1 {
-            return Ok(most_likely(logits));
+            return Ok(most_likely as u32);
         }
         let chance = Stream::new(self.seed, "sampling").child(row as u64).unit_at(position as u64);
         Ok(self.draw(logits, chance))
@@ -142,17 +144,6 @@ fn pick(weights: impl Iterator<Item = (usize, f64)> + Clone, chance: f64) -> usi
     }
     // Rounding may leave the sum of all just at the target.
     last
-}
-
-/// The first id with the largest logit.
-fn most_likely(logits: &[f32]) -> u32 {
-    let mut best = (0, f32::NEG_INFINITY);
-    for (id, logit) in logits.iter().enumerate() {
-        if *logit > best.1 {
-            best = (id as u32, *logit);
-        }
-    }
-    best.0
 }
 
 #[cfg(test)]

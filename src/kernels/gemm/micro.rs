@@ -20,7 +20,7 @@ pub(super) struct Rows<'a> {
 
 /// A block of the left operand.
 #[derive(Clone, Copy)]
-enum Left<'a> {
+pub(super) enum Left<'a> {
     /// Its rows, each with `DEPTH` places: a row-major operand, copied as it is.
     ByRows(&'a [[f32; DEPTH]]),
     /// Strips of `ROWS` rows, each stored column by column.
@@ -38,7 +38,7 @@ impl Kernel for Rows<'_> {
                 continue;
             }
             let left = if self.a.strides.1 == 1 {
-                copy_rows(&mut memory, self.a, first, depth);
+                copy_rows(&mut memory[..padded * DEPTH], self.a, first, depth);
                 Left::ByRows(memory.as_chunks().0)
             } else {
                 copy_columns::<ROWS>(&mut memory, self.a, first, depth);
@@ -106,7 +106,7 @@ fn store<V: Vector, const ROWS: usize>(c: &mut [f32], stride: usize, columns: us
 
 /// The products of `ROWS` rows with one panel.
 #[inline(always)]
-fn single<V: Vector, const ROWS: usize>(left: Left<'_>, row: usize, panel: &[Lanes]) -> [V; ROWS] {
+pub(super) fn single<V: Vector, const ROWS: usize>(left: Left<'_>, row: usize, panel: &[Lanes]) -> [V; ROWS] {
     let mut sums = [V::splat(0.0); ROWS];
     match left {
         Left::ByRows(rows) => {
@@ -132,7 +132,7 @@ fn single<V: Vector, const ROWS: usize>(left: Left<'_>, row: usize, panel: &[Lan
 
 /// The products of `ROWS` rows with two panels.
 #[inline(always)]
-fn two<V: Vector, const ROWS: usize>(
+pub(super) fn two<V: Vector, const ROWS: usize>(
     left: Left<'_>,
     row: usize,
     panel: &[Lanes],
@@ -168,7 +168,7 @@ fn two<V: Vector, const ROWS: usize>(
 
 /// Rows of the left operand, each with `DEPTH` places.
 #[inline(always)]
-fn copy_rows(left: &mut [f32], a: View<'_>, first: usize, depth: usize) {
+pub(super) fn copy_rows(left: &mut [f32], a: View<'_>, first: usize, depth: usize) {
     let mut rows = left.as_chunks_mut::<DEPTH>().0.iter_mut();
     for (index, to) in rows.by_ref().take(a.shape.0).enumerate() {
         let start = index * a.strides.0 + first;

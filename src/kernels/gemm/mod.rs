@@ -8,6 +8,7 @@
 //! Compared with the `gemm` crate, which candle uses: AVX-512 where the processor has it, a result that may be
 //! added to, output memory that is not written twice, and no threads woken for a few rows.
 
+mod few;
 mod micro;
 mod pack;
 mod small;
@@ -19,7 +20,7 @@ use std::mem::MaybeUninit;
 use micro::Rows;
 #[cfg(test)]
 use pack::DEPTH;
-pub(super) use pack::Packed;
+pub(super) use pack::{Packed, Panels};
 
 use super::parallel;
 use super::simd;
@@ -114,6 +115,15 @@ pub(super) fn product(target: Target<'_>, a: View<'_>, b: View<'_>) {
 pub(super) fn product_packed(target: Target<'_>, a: View<'_>, b: Packed<'_>, free: bool) {
     let Some((values, add)) = target.open(b.rows) else { return };
     by_rows(values, add, a, b, free && a.shape.0 * b.rows * b.columns >= PARALLEL);
+}
+
+/// Products of one left operand, whose rows are adjacent in memory, with several packed ones.
+///
+/// Every element of the results is written.
+pub(super) fn products_of_few_rows(a: View<'_>, results: Vec<(&mut [MaybeUninit<f32>], &Panels)>) {
+    let opened =
+        results.into_iter().filter_map(|(values, b)| Some((Target::Fresh(values).open(a.shape.1)?.0, b.packed())));
+    few::products(a, opened.collect());
 }
 
 /// The product by packing the whole right operand.

@@ -48,34 +48,58 @@ pub(in crate::kernels) struct Packed<'a> {
 impl Packed<'_> {
     /// Packs `b`, in parallel if it is to be, and calls `f` with the result.
     pub(in crate::kernels) fn with<R>(b: View<'_>, parallel: bool, f: impl FnOnce(Packed<'_>) -> R) -> R {
+        let mut kept = RIGHT.take();
+        let memory = kept.pop().unwrap_or_default();
+        RIGHT.set(kept);
+        let panels = Panels::pack(b, parallel, memory);
+        let result = f(panels.packed());
+        let mut kept = RIGHT.take();
+        kept.push(panels.memory);
+        RIGHT.set(kept);
+        result
+    }
+}
+
+/// A right operand that is packed once for many products.
+#[derive(Debug)]
+pub(in crate::kernels) struct Panels {
+    memory: Vec<Lanes>,
+    rows: usize,
+    columns: usize,
+}
+
+impl Panels {
+    /// Packs `b`.
+    pub(in crate::kernels) fn new(b: View<'_>) -> Self {
+        Self::pack(b, true, Vec::new())
+    }
+
+    /// The operand as products take it.
+    pub(in crate::kernels) fn packed(&self) -> Packed<'_> {
+        let used = self.rows * self.columns.div_ceil(WIDTH);
+        Packed { panels: self.memory.get(..used).unwrap_or_default(), rows: self.rows, columns: self.columns }
+    }
+
+    fn pack(b: View<'_>, parallel: bool, mut memory: Vec<Lanes>) -> Self {
         let (rows, columns) = b.shape;
         let panels = columns.div_ceil(WIDTH);
-        let mut kept = RIGHT.take();
-        let mut memory = kept.pop().unwrap_or_default();
-        RIGHT.set(kept);
         if memory.len() < rows * panels {
             memory.resize(rows * panels, [0.0; WIDTH]);
         }
-        if let Some(memory) = memory.get_mut(..rows * panels) {
-            let mut tasks = Vec::with_capacity(panels);
-            let mut rest = &mut *memory;
-            for (first, depth) in blocks(rows) {
-                let (block, after) = rest.split_at_mut(depth * panels);
-                tasks.extend(block.chunks_exact_mut(depth).enumerate().map(|(index, panel)| (first, index, panel)));
-                rest = after;
-            }
-            let pack = |(first, index, panel): (usize, usize, &mut [Lanes])| fill(panel, b, first, index * WIDTH);
-            if parallel {
-                parallel::each_of_many(tasks, pack);
-            } else {
-                tasks.into_iter().for_each(pack);
-            }
+        let mut tasks = Vec::with_capacity(panels);
+        let mut rest = memory.as_mut_slice();
+        for (first, depth) in blocks(rows) {
+            let (block, after) = rest.split_at_mut(depth * panels);
+            tasks.extend(block.chunks_exact_mut(depth).enumerate().map(|(index, panel)| (first, index, panel)));
+            rest = after;
         }
-        let result = f(Packed { panels: memory.get(..rows * panels).unwrap_or_default(), rows, columns });
-        let mut kept = RIGHT.take();
-        kept.push(memory);
-        RIGHT.set(kept);
-        result
+        let pack = |(first, index, panel): (usize, usize, &mut [Lanes])| fill(panel, b, first, index * WIDTH);
+        if parallel {
+            parallel::each_of_many(tasks, pack);
+        } else {
+            tasks.into_iter().for_each(pack);
+        }
+        Self { memory, rows, columns }
     }
 }
 
