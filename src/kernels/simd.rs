@@ -80,6 +80,8 @@ pub(super) trait Vector: Copy {
     fn add(self, b: Self) -> Self;
     /// The larger of each two; `b` where one of them is NaN.
     fn larger(self, b: Self) -> Self;
+    /// Asks for memory that will be loaded soon.
+    fn fetch(values: &[f32; WIDTH]);
 }
 
 impl Vector for [f32; WIDTH] {
@@ -119,6 +121,9 @@ impl Vector for [f32; WIDTH] {
     fn larger(self, b: Self) -> Self {
         std::array::from_fn(|i| if self[i] > b[i] { self[i] } else { b[i] })
     }
+
+    #[inline(always)]
+    fn fetch(_: &[f32; WIDTH]) {}
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -178,6 +183,11 @@ mod x86 {
         fn larger(self, b: Self) -> Self {
             Self(unsafe { _mm512_max_ps(self.0, b.0) })
         }
+
+        #[inline(always)]
+        fn fetch(values: &[f32; WIDTH]) {
+            unsafe { _mm_prefetch::<_MM_HINT_T0>(values.as_ptr().cast()) }
+        }
     }
 
     #[derive(Clone, Copy)]
@@ -219,6 +229,11 @@ mod x86 {
         #[inline(always)]
         fn larger(self, b: Self) -> Self {
             unsafe { Self(_mm256_max_ps(self.0, b.0), _mm256_max_ps(self.1, b.1)) }
+        }
+
+        #[inline(always)]
+        fn fetch(values: &[f32; WIDTH]) {
+            unsafe { _mm_prefetch::<_MM_HINT_T0>(values.as_ptr().cast()) }
         }
     }
 }

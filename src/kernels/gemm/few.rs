@@ -11,6 +11,8 @@ use crate::kernels::simd::{self, Kernel, Vector, WIDTH};
 
 /// Tasks of a thread.
 const TASKS: usize = 3;
+/// The last rows, if they are not more than this, are a tile of their own: 32 rows are 12, 12 and 8.
+const SHORT: usize = 8;
 
 /// `a·b` over each of the results, whose rows are adjacent; the rows of `a` are adjacent in memory, too.
 pub(super) fn products(a: View<'_>, results: Vec<(&mut [f32], Packed<'_>)>) {
@@ -61,13 +63,23 @@ impl Kernel for Columns<'_> {
                 let column = (panel - self.panels.start) * WIDTH;
                 let pair = V::WIDE && panel + 1 < self.panels.end;
                 for (index, rows) in self.rows.chunks_mut(ROWS).enumerate() {
-                    if pair {
-                        let other = &block[(panel + 1) * depth..(panel + 2) * depth];
-                        let (sums, others) = two::<V, ROWS>(left, index * ROWS, one, other);
+                    let row = index * ROWS;
+                    if !pair {
+                        store(rows, column, &single::<V, ROWS>(left, row, one), first > 0);
+                        continue;
+                    }
+                    let other = &block[(panel + 1) * depth..(panel + 2) * depth];
+                    // The first rows fetch the next pair's first panel, the second rows its second one.
+                    let next = block.get((panel + 2 + index) * depth..).unwrap_or_default();
+                    let next = if index < 2 { next } else { &[] };
+                    if ROWS > SHORT && rows.len() <= SHORT {
+                        let (sums, others) = two::<V, SHORT, true>(left, row, one, other, next);
                         store(rows, column, &sums, first > 0);
                         store(rows, column + WIDTH, &others, first > 0);
                     } else {
-                        store(rows, column, &single::<V, ROWS>(left, index * ROWS, one), first > 0);
+                        let (sums, others) = two::<V, ROWS, true>(left, row, one, other, next);
+                        store(rows, column, &sums, first > 0);
+                        store(rows, column + WIDTH, &others, first > 0);
                     }
                 }
                 panel += if pair { 2 } else { 1 };

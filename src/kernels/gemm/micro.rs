@@ -66,7 +66,7 @@ impl Rows<'_> {
                     let one = &panels[panel * depth..(panel + 1) * depth];
                     if V::WIDE && panel + 1 < end {
                         let other = &panels[(panel + 1) * depth..(panel + 2) * depth];
-                        let (sums, others) = two::<V, ROWS>(left, row, one, other);
+                        let (sums, others) = two::<V, ROWS, false>(left, row, one, other, &[]);
                         store(&mut c[panel * WIDTH..], n, n - panel * WIDTH, &sums, add);
                         store(&mut c[(panel + 1) * WIDTH..], n, n - (panel + 1) * WIDTH, &others, add);
                         panel += 2;
@@ -130,19 +130,23 @@ pub(super) fn single<V: Vector, const ROWS: usize>(left: Left<'_>, row: usize, p
     sums
 }
 
-/// The products of `ROWS` rows with two panels.
+/// The products of `ROWS` rows with two panels; meanwhile, if so asked, memory that comes `next` is fetched.
 #[inline(always)]
-pub(super) fn two<V: Vector, const ROWS: usize>(
+pub(super) fn two<V: Vector, const ROWS: usize, const FETCH: bool>(
     left: Left<'_>,
     row: usize,
     panel: &[Lanes],
     other: &[Lanes],
+    next: &[Lanes],
 ) -> ([V; ROWS], [V; ROWS]) {
     let (mut sums, mut others) = ([V::splat(0.0); ROWS], [V::splat(0.0); ROWS]);
     match left {
         Left::ByRows(rows) => {
             let Some(rows) = rows[row..].first_chunk::<ROWS>() else { return (sums, others) };
             for (k, (b, c)) in panel.iter().zip(other).enumerate().take(DEPTH) {
+                if FETCH && let Some(next) = next.get(k) {
+                    V::fetch(next);
+                }
                 let (b, c) = (V::load(b), V::load(c));
                 for i in 0..ROWS {
                     let a = V::splat(rows[i][k]);
