@@ -3,10 +3,10 @@
 use candle_core::{DType, Device};
 use serde_json::Value;
 
-use super::small::{config, model, noise};
+use super::small::{attach_lora, config, model, noise};
 use crate::error::{Kind, Result};
 use crate::files;
-use crate::model::{Llama, Sampling, Segments, Weight};
+use crate::model::{Llama, Prompt, Sampling, Segments, Weight};
 
 fn prompts() -> Vec<Vec<u32>> {
     vec![vec![1, 5, 9], vec![7], vec![3, 3, 4, 5, 6, 30, 31], vec![8, 2], vec![36; 31], vec![10; 32]]
@@ -42,6 +42,49 @@ fn greedy_texts_are_the_argmax_of_the_full_logits_however_many_grow_together() -
             }
         }
     }
+    Ok(())
+}
+
+#[test]
+fn texts_of_several_adapters_in_one_batch_are_those_of_each_alone() -> Result<()> {
+    for (dtype, tied) in [(DType::F64, false), (DType::F32, true)] {
+        let base = model(config(2, tied), dtype);
+        let (mut first, mut second) = (base.clone(), base.clone());
+        attach_lora(&mut first, &["model.layers.0.self_attn.q_proj", "model.layers.1.mlp.down_proj"], 20.0, 0.5);
+        let paths = base.module_paths();
+        attach_lora(&mut second, &paths.iter().map(String::as_str).collect::<Vec<_>>(), 9.0, 0.0);
+        let models = [&base, &first, &second];
+        let settings = Sampling { stop_ids: vec![], rows_at_once: 7, ..Sampling::greedy(&base, 8) };
+        let prompts = prompts();
+        // Model after model for each prompt, so that the rows of a model lie apart.
+        let all: Vec<Prompt<'_>> =
+            prompts.iter().flat_map(|ids| (0..3).map(move |model| Prompt { model, ids })).collect();
+        let together = Llama::generate_side_by_side(&models, &all, &settings, &|| false, &mut |_, _| {})?;
+        let alone = models.map(|model| generate(model, &settings));
+        for (model, alone) in alone.into_iter().enumerate() {
+            let together: Vec<_> = together.iter().skip(model).step_by(3).cloned().collect();
+            assert_eq!(together, alone?, "{dtype:?} model {model}");
+        }
+        assert_ne!(together[0], together[1], "the adapters change the texts");
+        assert_ne!(together[1], together[2]);
+    }
+    Ok(())
+}
+
+#[test]
+fn models_of_different_bases_do_not_share_a_batch() -> Result<()> {
+    let (one, other) = (model(config(2, false), DType::F32), model(config(2, false), DType::F32));
+    let settings = Sampling::greedy(&one, 2);
+    let ids = [1, 2];
+    let ask = |models: &[&Llama], model| {
+        let prompts = [Prompt { model, ids: &ids }];
+        Llama::generate_side_by_side(models, &prompts, &settings, &|| false, &mut |_, _| {}).unwrap_err().to_string()
+    };
+    assert_eq!(
+        ask(&[&one, &other], 0),
+        "model 1 of a batch is weights of its own, must be the weights of the first one, with another adapter"
+    );
+    assert_eq!(ask(&[&one], 1), "prompt 0  a prompt's model is 1, must be below 1");
     Ok(())
 }
 
