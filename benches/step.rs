@@ -9,7 +9,7 @@ use emakeel::model::{Config, Llama};
 use emakeel::random::Stream;
 use emakeel::recipe::{
     AllLinear, Budget, ChatTemplate, LoraSettings, Mixture, MixtureUnit, NewModel, NoTarget, OptimizerSettings,
-    Packing, Schedule, ScheduleKind, Targets, TooLong, Training,
+    Packing, Recompute, Schedule, ScheduleKind, Targets, TooLong, Training,
 };
 use emakeel::train::Trainer;
 
@@ -56,7 +56,7 @@ fn training() -> Training {
         checkpoint_every: u64::MAX,
         evaluate_every: 0,
         held_out: 0.0,
-        recompute: false,
+        recompute: Recompute::Nothing,
     }
 }
 

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::recipe::Count;
+
 /// Teach a Llama a new language on one GPU: one recipe runs pretraining, adapters and their comparison.
 #[derive(Debug, Parser)]
 #[command(name = "emakeel", version, about, max_term_width = 100)]
@@ -188,8 +190,11 @@ pub struct BenchArgs {
     #[arg(long, value_name = "N")]
     pub steps: Option<usize>,
     /// Keep only each layer's input and compute the layer again in the backward pass.
-    #[arg(long)]
+    #[arg(long, conflicts_with = "memory")]
     pub recompute: bool,
+    /// Compute so many layers again that a step is planned to stay within this much memory, such as 400MiB.
+    #[arg(long, value_name = "SIZE", value_parser = size)]
+    pub memory: Option<Count>,
     /// Row lengths instead of full sequences: a JSON list of [tokens, supervised tokens], one a row. Rows are packed
     /// into sequences, and only the last supervised tokens of each are targets.
     #[arg(long, value_name = "FILE")]
@@ -221,6 +226,11 @@ pub struct RecipesArgs {
     pub name: Option<String>,
     /// Where to copy it; the current folder if not given.
     pub to: Option<PathBuf>,
+}
+
+/// Bytes as people write them.
+fn size(text: &str) -> Result<Count, String> {
+    Count::parse(text).ok_or_else(|| "expected a size such as 400MiB or 2GiB".to_owned())
 }
 
 #[cfg(test)]

@@ -78,6 +78,16 @@ pub fn describe(device: &Device) -> String {
     }
 }
 
+/// Bytes that new work can have; not known for a GPU, or where the system does not say it as Linux does.
+pub fn free_memory(device: &Device) -> Option<u64> {
+    if !device.is_cpu() {
+        return None;
+    }
+    let text = std::fs::read_to_string("/proc/meminfo").ok()?;
+    let line = text.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
+    line.split_whitespace().next()?.parse::<u64>().ok().map(|kib| kib * 1024)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -13,8 +13,8 @@ use emakeel::model::{Config, Llama};
 use emakeel::progress::Progress;
 use emakeel::random::Stream;
 use emakeel::recipe::{
-    Budget, ChatTemplate, Mixture, MixtureUnit, NewModel, NoTarget, OptimizerSettings, Packing, Schedule, ScheduleKind,
-    TooLong, Training,
+    Budget, ChatTemplate, Mixture, MixtureUnit, NewModel, NoTarget, OptimizerSettings, Packing, Recompute, Schedule,
+    ScheduleKind, TooLong, Training,
 };
 use emakeel::train::{Job, Outcome, Steps, run};
 
@@ -84,11 +84,12 @@ fn train(folder: &Path) -> Outcome {
         checkpoint_every: 2,
         evaluate_every: 3,
         held_out: 0.1,
-        recompute: false,
+        recompute: Recompute::Nothing,
     };
     let job = Job {
         name: "pretrain",
         seed: 9,
+        recompute: 0,
         training: &training,
         data: &Made(vec![sequence(1_000_000)]),
         snapshots: &[],

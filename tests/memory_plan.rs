@@ -8,8 +8,8 @@ use emakeel::data::Sequence;
 use emakeel::model::{Config, Factor, Llama, Lora, Parameters, Projection};
 use emakeel::random::Stream;
 use emakeel::recipe::{
-    Budget, ChatTemplate, Mixture, MixtureUnit, NewModel, NoTarget, OptimizerSettings, Packing, Schedule, ScheduleKind,
-    TooLong, Training,
+    Budget, ChatTemplate, Mixture, MixtureUnit, NewModel, NoTarget, OptimizerSettings, Packing, Recompute, Schedule,
+    ScheduleKind, TooLong, Training,
 };
 use emakeel::train::{Plan, Trained, Trainer};
 
@@ -51,7 +51,7 @@ fn config() -> Config {
     Config::new(&shape, 1_000, None, Vec::new()).unwrap()
 }
 
-fn training(micro_batch: usize, recompute: bool, clip: Option<f64>) -> Training {
+fn training(micro_batch: usize, recompute: Recompute, clip: Option<f64>) -> Training {
     Training {
         sequence_length: 256,
         batch: 4,
@@ -105,7 +105,9 @@ fn ratio(lora: bool, dtype: DType, training: &Training) -> f64 {
         true => (attach(&mut model, &modules), Trained::Lora { modules: &modules, rank: 8 }),
         false => (model.train_all().unwrap(), Trained::All),
     };
-    let mut trainer = Trainer::new(&parameters, training, Stream::new(1, "memory")).unwrap();
+    let plan = Plan::new(&config, dtype, false, trained, training, Some((1, 1024)), None);
+    let trainer = Trainer::new(&parameters, training, Stream::new(1, "memory")).unwrap();
+    let mut trainer = trainer.recomputing(plan.recomputed);
     let sequences: Vec<Sequence> = (0..4)
         .map(|row| Sequence {
             ids: (0..256).map(|i| Stream::new(2, "ids").child(row).below_at(i, 1_000) as u32).collect(),
@@ -116,12 +118,13 @@ fn ratio(lora: bool, dtype: DType, training: &Training) -> f64 {
     PEAK.store(LIVING.load(Relaxed), Relaxed);
     trainer.step(&model, 0, &sequences, 1e-3).unwrap();
     let measured = PEAK.load(Relaxed) - before;
-    let plan = Plan::new(&config, dtype, false, trained, training, Some((1, 1024)));
-    let ratio = measured as f64 / plan.memory.total() as f64;
+    // Allocations of the step alone are counted, without the program.
+    let ratio = measured as f64 / (plan.memory.total() - plan.memory.program) as f64;
     println!(
-        "lora {lora}, {dtype:?}, micro-batch {}, recompute {}, clip {:?}: measured {measured}, planned {} {:?}, ratio {ratio:.2}",
+        "lora {lora}, {dtype:?}, micro-batch {}, {:?} ({} layers), clip {:?}: measured {measured}, planned {} {:?}, ratio {ratio:.2}",
         training.micro_batch,
         training.recompute,
+        plan.recomputed,
         training.optimizer.clip,
         plan.memory.total(),
         plan.memory
@@ -132,14 +135,19 @@ fn ratio(lora: bool, dtype: DType, training: &Training) -> f64 {
 /// One test, so that nothing else allocates beside it.
 #[test]
 fn a_step_takes_the_memory_that_is_planned() {
-    let fused = [(4, false, Some(1.0)), (4, true, Some(1.0)), (1, false, Some(1.0)), (4, true, None)];
+    let (all, nothing) = (Recompute::All, Recompute::Nothing);
+    // The first amount asks for two or three of the five layers, the second for four.
+    let (some, more) = (Recompute::ToFit(Some(72 << 20)), Recompute::ToFit(Some(55 << 20)));
+    let fused = [(4, nothing, Some(1.0)), (4, some, Some(1.0)), (4, more, Some(1.0)), (4, all, Some(1.0))];
+    let fused = fused.into_iter().chain([(1, nothing, Some(1.0)), (4, all, None)]);
     let fused = fused.map(|case| (DType::F32, case));
     // Narrow dtypes go through plain operations on the CPU, as they do on a GPU.
-    let plain = [(DType::BF16, (2, true, Some(1.0)))];
-    for (dtype, (micro_batch, recompute, clip)) in fused.into_iter().chain(plain) {
+    let plain = [(DType::BF16, (2, all, Some(1.0)))];
+    for (dtype, (micro_batch, recompute, clip)) in fused.chain(plain) {
         for lora in [false, true] {
             let ratio = ratio(lora, dtype, &training(micro_batch, recompute, clip));
-            assert!((0.8..=1.1).contains(&ratio), "{ratio}");
+            let least = if dtype == DType::F32 { 0.9 } else { 0.8 };
+            assert!((least..=1.1).contains(&ratio), "{ratio}");
         }
     }
 }

@@ -21,8 +21,9 @@ pub struct Batch {
 pub struct Pass {
     /// Gradients are those of the loss sum times this: `1 / target tokens of the whole step`.
     pub loss_scale: f64,
-    /// Keep only the input of each layer and compute the layer again in the backward pass.
-    pub recompute: bool,
+    /// Of so many of the layers that the backward pass goes through, the lowest, only the input is kept; they are
+    /// computed again.
+    pub recompute: usize,
     /// Where dropout masks come from; none means that nothing is dropped.
     pub dropout: Option<Stream>,
 }

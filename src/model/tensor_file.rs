@@ -9,6 +9,8 @@ use std::path::Path;
 
 use candle_core::{DType, Device, Tensor};
 use memmap2::Mmap;
+#[cfg(unix)]
+use memmap2::UncheckedAdvice;
 use rayon::prelude::*;
 use safetensors::tensor::{Metadata, SafeTensors, TensorInfo};
 use serde_json::{Map, Value};
@@ -129,7 +131,19 @@ impl TensorFile {
         if dtype == DType::F16 && stored != DType::F16 {
             self.check_range(name, &tensor)?;
         }
-        tensor.to_device(device).at(self.place(name))
+        let tensor = tensor.to_device(device).at(self.place(name));
+        self.forget(info.data_offsets);
+        tensor
+    }
+
+    /// Lets go of the pages of a tensor that has been copied: a model and its whole file are not in memory together.
+    fn forget(&self, (from, to): (usize, usize)) {
+        #[cfg(unix)]
+        if let Bytes::Mapped(map) = &self.bytes {
+            // It is advice: without it the system takes the pages back when it needs them.
+            // SAFETY: the mapping is of a file and only read; a page that is read again comes from the file.
+            let _ = unsafe { map.unchecked_advise_range(UncheckedAdvice::DontNeed, self.start + from, to - from) };
+        }
     }
 
     fn check_range(&self, name: &str, tensor: &Tensor) -> Result<()> {

@@ -78,14 +78,14 @@ impl Llama {
         ids: &Tensor,
         context: &Context<'_>,
         lowest: usize,
-        recompute: bool,
+        recompute: usize,
     ) -> Result<(Tensor, Vec<Kept>)> {
         let mut x = embedding::forward(self.embedding.value(), ids)?;
         let mut kept = Vec::with_capacity(self.layers.len());
         for (index, layer) in self.layers.iter().enumerate() {
             let (y, saved) = layer.forward(&x, context, LayerMasks::new(context.dropout, index))?;
             if index + 1 >= lowest {
-                kept.push(if recompute { Kept::Input(x) } else { Kept::All(Box::new(saved)) });
+                kept.push(if kept.len() < recompute { Kept::Input(x) } else { Kept::All(Box::new(saved)) });
             }
             x = y;
         }

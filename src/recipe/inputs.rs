@@ -11,7 +11,7 @@ use super::training::Mixture;
 use super::write::{self, plain};
 
 /// Keys of a run of training that do not change what comes out of it.
-const WITHOUT_EFFECT: [&str; 4] = ["micro_batch", "recompute", "checkpoint_every", "evaluate_every"];
+const WITHOUT_EFFECT: [&str; 5] = ["micro_batch", "recompute", "memory", "checkpoint_every", "evaluate_every"];
 
 /// A stage that leaves a model or an adapter behind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

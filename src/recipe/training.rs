@@ -157,6 +157,17 @@ pub struct Training {
     pub evaluate_every: u64,
     /// Share of rows held out of each source for the evaluation loss, in `[0, 0.5]`.
     pub held_out: f64,
-    /// Recompute activations in the backward pass instead of keeping them.
-    pub recompute: bool,
+    /// Which activations are computed again in the backward pass instead of being kept.
+    pub recompute: Recompute,
+}
+
+/// How many layers keep only their input for the backward pass, and are computed again there. No number changes by it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Recompute {
+    /// All of them.
+    All,
+    /// None of them.
+    Nothing,
+    /// As few as it takes to stay within so many bytes of memory; without a number, within what is free.
+    ToFit(Option<u64>),
 }

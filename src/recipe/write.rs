@@ -16,7 +16,7 @@ use super::study::{
     AdapterPlan, Base, BaseOrigin, Compare, NewModel, Pretrain, Publish, RowTemplate, Source, SourceOrigin, Study,
     TaskData, TaskKind, TaskSettings, TokenizerOrigin,
 };
-use super::training::{Budget, Mixture, OptimizerSettings, Schedule, Training};
+use super::training::{Budget, Mixture, OptimizerSettings, Recompute, Schedule, Training};
 use super::written::{self, Dtype, MethodWord, OptimizerWord, Part, TaskWord, Tokenizer};
 use crate::device::DeviceChoice;
 use crate::error::{Error, Result};
@@ -198,7 +198,15 @@ fn training(training: &Training) -> written::Training {
         checkpoint_every: Some(Count(training.checkpoint_every)),
         held_out: Some(training.held_out),
         evaluate_every: Some(Count(training.evaluate_every)),
-        recompute: Some(training.recompute),
+        recompute: match training.recompute {
+            Recompute::All => Some(true),
+            Recompute::Nothing => Some(false),
+            Recompute::ToFit(_) => None,
+        },
+        memory: match training.recompute {
+            Recompute::ToFit(memory) => memory.map(Count),
+            Recompute::All | Recompute::Nothing => None,
+        },
     }
 }
 

@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use crate::adapter;
 use crate::data::Stream;
+use crate::device;
 use crate::error::{Error, Place, Result};
 use crate::eval::Task;
 use crate::kernels::matmul;
@@ -63,6 +64,10 @@ pub struct StagePlan {
     pub memory_bytes: u64,
     /// The same by part.
     pub memory_parts: MemoryParts,
+    /// Bytes that the recipe allows, if it says so.
+    pub memory_limit_bytes: Option<u64>,
+    /// Layers that are computed again in the backward pass.
+    pub layers_recomputed: usize,
     /// Estimated from this machine's matmul rate.
     pub seconds: f64,
 }
@@ -76,6 +81,8 @@ pub struct MemoryParts {
     activations: u64,
     layer: u64,
     logits: u64,
+    packed: u64,
+    program: u64,
 }
 
 /// Validates a recipe and everything that it names, and plans the study.
@@ -98,7 +105,7 @@ pub fn check(recipe: &Recipe, options: &RunOptions<'_>) -> Result<Plan> {
         disk_bytes: 0,
         disk_free_bytes: fs4::available_space(ground.folder.root())
             .map_err(|e| Error::io(ground.folder.root(), "read the free space", &e))?,
-        memory_free_bytes: free_memory(),
+        memory_free_bytes: device::free_memory(&ground.device),
         warnings: Vec::new(),
     };
     let mut checkpoints = 0;
@@ -155,7 +162,8 @@ fn needs(
     stream: &Stream,
 ) -> StageNeeds {
     let length = (stream.steps(), stream.tokens_after(stream.steps()));
-    StageNeeds::new(config, ground.study.base.dtype, ground.device.is_cuda(), trained, training, Some(length))
+    let free = device::free_memory(&ground.device);
+    StageNeeds::new(config, ground.study.base.dtype, ground.device.is_cuda(), trained, training, Some(length), free)
 }
 
 impl Plan {
@@ -176,7 +184,11 @@ impl Plan {
                 activations: needs.memory.activations,
                 layer: needs.memory.layer,
                 logits: needs.memory.logits,
+                packed: needs.memory.packed,
+                program: needs.memory.program,
             },
+            memory_limit_bytes: needs.limit,
+            layers_recomputed: needs.recomputed,
             seconds: needs.operations().unwrap_or(0.0) / operations_per_s.max(1.0),
         });
     }
@@ -189,13 +201,16 @@ impl Plan {
                 .expected(format!("at least {}", short_bytes(self.disk_bytes)))
                 .hint("keep fewer snapshots, or choose another disk with --runs"));
         }
+        for stage in &self.stages {
+            within_limit(&stage.stage, stage.memory_bytes + stage.memory_bytes / 20, stage.memory_limit_bytes)?;
+        }
         let largest = self.stages.iter().max_by_key(|stage| stage.memory_bytes);
         match (largest, self.memory_free_bytes, ground.device.is_cpu()) {
             (Some(stage), Some(free), true) if stage.memory_bytes > free => Err(Error::new("free memory")
                 .at(stage.stage.clone())
                 .got(short_bytes(free))
                 .expected(format!("at least {}", short_bytes(stage.memory_bytes)))
-                .hint("lower micro_batch or sequence_length, or set recompute: true")),
+                .hint("lower micro_batch or sequence_length")),
             _ => Ok(()),
         }
     }
@@ -204,19 +219,20 @@ impl Plan {
     pub fn to_text(&self) -> String {
         let mut text = format!("{} on {}\n\n", self.study, self.base);
         text.push_str(&format!(
-            "{:<20} {:<14} {:>8} {:>9} {:>22} {:>10} {:>9}\n",
-            "stage", "on", "steps", "tokens", "parameters trained", "memory", "time"
+            "{:<20} {:<14} {:>8} {:>9} {:>22} {:>10} {:>10} {:>9}\n",
+            "stage", "on", "steps", "tokens", "parameters trained", "memory", "recomputed", "time"
         ));
         for stage in &self.stages {
             let share = 100.0 * stage.parameters_trained as f64 / stage.parameters.max(1) as f64;
             text.push_str(&format!(
-                "{:<20} {:<14} {:>8} {:>9} {:>22} {:>10} {:>9}\n",
+                "{:<20} {:<14} {:>8} {:>9} {:>22} {:>10} {:>10} {:>9}\n",
                 stage.stage,
                 stage.on,
                 stage.steps,
                 short_count(stage.tokens),
                 format!("{} ({share:.1} %)", short_count(stage.parameters_trained)),
                 short_bytes(stage.memory_bytes),
+                layers(stage.layers_recomputed),
                 format!("~{}", short_time(Duration::from_secs_f64(stage.seconds))),
             ));
         }
@@ -235,6 +251,27 @@ impl Plan {
             text.push_str(&format!("\nwarning: {warning}"));
         }
         text
+    }
+}
+
+/// So many layers, in words.
+fn layers(count: usize) -> String {
+    match count {
+        0 => "-".to_owned(),
+        1 => "1 layer".to_owned(),
+        _ => format!("{count} layers"),
+    }
+}
+
+/// Refuses a stage that needs more than its recipe allows, even with every layer computed again.
+pub fn within_limit(stage: &str, needed: u64, limit: Option<u64>) -> Result<()> {
+    match limit {
+        Some(limit) if needed > limit => Err(Error::new("memory")
+            .at(stage.to_owned())
+            .got(short_bytes(limit))
+            .expected(format!("at least {}, with every layer computed again", short_bytes(needed)))
+            .hint("lower micro_batch or sequence_length, or allow more")),
+        _ => Ok(()),
     }
 }
 
@@ -287,11 +324,4 @@ fn measure_matmul(config: &Config, device: &Device) -> Result<f64> {
         best = best.max(operations / start.elapsed().as_secs_f64().max(1e-9));
     }
     Ok(best)
-}
-
-/// Memory that new work can have, as Linux says it.
-fn free_memory() -> Option<u64> {
-    let text = std::fs::read_to_string("/proc/meminfo").ok()?;
-    let line = text.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
-    line.split_whitespace().next()?.parse::<u64>().ok().map(|kib| kib * 1024)
 }

@@ -5,12 +5,15 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use crate::data::Stream;
+use crate::device;
 use crate::error::{Error, Place, Result};
 use crate::files;
-use crate::model::{Llama, Parameters};
+use crate::model::{Llama, Parameters, Projection};
+use crate::progress::short_bytes;
 use crate::recipe::Training;
+use crate::study::check;
 use crate::study::ground::Ground;
-use crate::train::{self, Job, Outcome};
+use crate::train::{self, Job, Outcome, Plan, Trained};
 
 /// Tokenizes the sources of a stage, plans its steps, and writes its ledger into the run folder.
 pub fn open_stream(ground: &Ground<'_>, training: &Training, stage: &str) -> Result<Stream> {
@@ -51,10 +54,20 @@ pub fn run(
     let log = ground.folder.log();
     let events = ground.folder.events(work.name);
     files::make_folder(&events)?;
+    let needs = needs(ground, model, work);
+    check::within_limit(work.name, needs.memory.safely(), needs.limit)?;
+    if needs.recomputed > 0 && needs.limit.is_some() {
+        let (some, all) = (needs.recomputed, model.config.layers);
+        let memory = short_bytes(needs.limit.unwrap_or_default());
+        ground
+            .progress
+            .say(format!("{}: {some} of {all} layers are computed again, to stay within {memory}", work.name));
+    }
     let job = Job {
         name: work.name,
         seed: ground.study.seed,
         training: work.training,
+        recompute: needs.recomputed,
         data: work.stream,
         snapshots: work.snapshots,
         inputs: work.inputs,
@@ -81,6 +94,26 @@ pub fn run(
             }))
         }
     }
+}
+
+/// What the work needs, on the model as it is loaded and with the memory that is free now.
+fn needs(ground: &Ground<'_>, model: &Llama, work: &Work<'_>) -> Plan {
+    let mut rank = 0;
+    let mut modules = Vec::new();
+    for (path, shape) in model.config.module_shapes() {
+        if let Some(Projection::Lora(lora)) = model.projection(&path) {
+            rank = rank.max(lora.a.value().dims().first().copied().unwrap_or(0));
+            modules.push((path, shape));
+        }
+    }
+    let trained = if modules.is_empty() { Trained::All } else { Trained::Lora { modules: &modules, rank } };
+    let plan = |free| {
+        let (dtype, on_gpu) = (model.dtype(), ground.device.is_cuda());
+        Plan::new(&model.config, dtype, on_gpu, trained, work.training, None, free)
+    };
+    // The weights are loaded already, so they are not part of what is free.
+    let weights = plan(None).memory.weights;
+    plan(device::free_memory(&ground.device).map(|free| free + weights))
 }
 
 /// Removes the checkpoints of a stage that is finished; its log stays.

@@ -31,6 +31,8 @@ pub struct Job<'a> {
     pub seed: u64,
     /// How.
     pub training: &'a Training,
+    /// Layers that are computed again in the backward pass; see [`super::Plan::recomputed`].
+    pub recompute: usize,
     /// On what.
     pub data: &'a dyn Steps,
     /// Token counts at which a snapshot is made, ascending.
@@ -154,7 +156,8 @@ impl<'a> Run<'a> {
         }
         let checkpoints = Checkpoints::new(job.checkpoints, &inputs(job));
         let found = checkpoints.newest(progress)?;
-        let trainer = Trainer::new(parameters, job.training, Stream::new(job.seed, job.name))?;
+        let trainer =
+            Trainer::new(parameters, job.training, Stream::new(job.seed, job.name))?.recomputing(job.recompute);
         let state = found.unwrap_or_default();
         if state.step > 0 {
             checkpoints.load(state.step, &[parameters_file(parameters), trainer.optimizer().file()?])?;

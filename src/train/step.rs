@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use crate::kernels::adamw;
 use crate::model::{Batch, GradientSink, Llama, Parameters, Pass};
 use crate::random::Stream;
-use crate::recipe::Training;
+use crate::recipe::{Recompute, Training};
 
 /// Everything that a step needs and the next step needs again.
 #[derive(Debug)]
@@ -16,6 +16,8 @@ pub struct Trainer<'a> {
     parameters: &'a Parameters,
     training: &'a Training,
     dropout: Stream,
+    /// Layers that are computed again in the backward pass.
+    recompute: usize,
     optimizer: Optimizer,
     /// `None` where parameters are updated within the backward pass.
     accumulator: Option<Accumulator>,
@@ -42,7 +44,13 @@ impl<'a> Trainer<'a> {
         let micro_steps = training.batch.div_ceil(training.micro_batch.max(1));
         let accumulator =
             (!is_in_backward(training, micro_steps)).then(|| Accumulator::new(parameters, micro_steps)).transpose()?;
-        Ok(Self { parameters, training, dropout, optimizer, accumulator })
+        let recompute = if training.recompute == Recompute::All { usize::MAX } else { 0 };
+        Ok(Self { parameters, training, dropout, recompute, optimizer, accumulator })
+    }
+
+    /// Computes so many layers again in the backward pass, whatever the recipe says; see [`super::Plan::recomputed`].
+    pub fn recomputing(self, layers: usize) -> Self {
+        Self { recompute: layers, ..self }
     }
 
     /// The optimizer, whose state belongs into a checkpoint.
@@ -71,7 +79,7 @@ impl<'a> Trainer<'a> {
             model,
             batches: &batches,
             loss_scale: 1.0 / targets as f64,
-            recompute: self.training.recompute,
+            recompute: self.recompute,
             dropout: self.dropout.child(index),
         };
         if self.accumulator.is_none() && batches.len() > 1 {
@@ -135,7 +143,7 @@ struct MicroSteps<'a> {
     model: &'a Llama,
     batches: &'a [Batch],
     loss_scale: f64,
-    recompute: bool,
+    recompute: usize,
     dropout: Stream,
 }
 

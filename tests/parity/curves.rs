@@ -8,8 +8,8 @@ use emakeel::data::Sequence as TokenSequence;
 use emakeel::model::Parameters;
 use emakeel::random::Stream;
 use emakeel::recipe::{
-    Budget, ChatTemplate, Mixture, MixtureUnit, NoTarget, OptimizerSettings, Packing, Schedule, ScheduleKind, TooLong,
-    Training,
+    Budget, ChatTemplate, Mixture, MixtureUnit, NoTarget, OptimizerSettings, Packing, Recompute, Schedule,
+    ScheduleKind, TooLong, Training,
 };
 use emakeel::train::{LearningRate, Trainer};
 use serde::Deserialize;
@@ -56,7 +56,7 @@ fn training(micro_batch: usize, recompute: bool) -> (Training, u64) {
         checkpoint_every: 100,
         evaluate_every: 0,
         held_out: 0.0,
-        recompute,
+        recompute: if recompute { Recompute::All } else { Recompute::Nothing },
     };
     (training, number("steps") as u64)
 }

@@ -86,7 +86,7 @@ pub fn gradients(
     model: &Llama,
     parameters: &Parameters,
     batch: &Batch,
-    recompute: bool,
+    recompute: usize,
 ) -> (f64, BTreeMap<String, Tensor>) {
     struct Keep<'a>(&'a Parameters, BTreeMap<String, Tensor>);
     impl GradientSink for Keep<'_> {

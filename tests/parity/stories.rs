@@ -67,7 +67,7 @@ fn the_260k_checkpoints_logits_and_gradients_are_those_of_transformers_and_peft(
     let mut model = Llama::load(&folder, DType::F32, &Device::Cpu).unwrap();
     check("logits", &logits(&model, &batch), &stories.logits);
     let parameters = model.train_all().unwrap();
-    let (loss, got) = gradients(&model, &parameters, &batch, false);
+    let (loss, got) = gradients(&model, &parameters, &batch, 0);
     assert!((loss - stories.full_loss).abs() <= 1e-5 * stories.full_loss, "{loss}, expected {}", stories.full_loss);
     check_gradients("full.", &got, &stories);
 
@@ -83,7 +83,7 @@ fn the_260k_checkpoints_logits_and_gradients_are_those_of_transformers_and_peft(
     }
     let (parameters, _) = adapter.start_from(&mut model, &settings("lora")).unwrap();
     check("logits with LoRA", &logits(&model, &batch), &stories.lora_logits);
-    let (loss, got) = gradients(&model, &parameters, &batch, false);
+    let (loss, got) = gradients(&model, &parameters, &batch, 0);
     assert!((loss - stories.lora_loss).abs() <= 1e-5 * stories.lora_loss, "{loss}, expected {}", stories.lora_loss);
     check_gradients("lora.", &got, &stories);
 }

@@ -1,5 +1,6 @@
 //! What was measured: as JSON and for people.
 
+use crate::train::Plan;
 use std::fmt::Write;
 
 use serde::Serialize;
@@ -70,6 +71,12 @@ pub struct Figures {
     /// The most memory at one time, in MiB.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub peak_mb: Option<f64>,
+    /// The same as planned from the shapes alone, in MiB.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub planned_mb: Option<f64>,
+    /// Layers that were computed again in the backward pass.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub recomputed_layers: Option<usize>,
     /// Mean loss over the last step's targets.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub loss: Option<f64>,
@@ -145,6 +152,12 @@ impl Figures {
         self.gflops = Some(operations / 1e9 / seconds);
     }
 
+    /// Records what was planned.
+    pub fn record_plan(&mut self, plan: &Plan) {
+        self.planned_mb = Some(plan.memory.total() as f64 / (1 << 20) as f64);
+        self.recomputed_layers = Some(plan.recomputed);
+    }
+
     /// Records what the machine can do.
     pub fn record_machine(&mut self, peak_gflops: f64, peak_mb: Option<f64>) {
         self.peak_gflops = peak_gflops;
@@ -177,6 +190,11 @@ impl Figures {
             format!("{} GFLOP/s on large matrices{}", significant(self.peak_gflops), reached.unwrap_or_default());
         line("matmul peak", Some(peak));
         line("peak memory", Some(self.peak_mb.map_or("not known on this system".into(), |mb| format!("{mb:.0} MiB"))));
+        line(
+            "planned",
+            self.planned_mb
+                .map(|mb| format!("{mb:.0} MiB, {} layers computed again", self.recomputed_layers.unwrap_or(0))),
+        );
         text
     }
 

@@ -8,13 +8,14 @@ use super::timing::Timing;
 use crate::adapter;
 use crate::cli::BenchArgs;
 use crate::error::Result;
+use crate::model::Llama;
 use crate::progress::Progress;
 use crate::random::Stream;
 use crate::recipe::{
     AllLinear, Budget, ChatTemplate, LoraSettings, Mixture, MixtureUnit, NoTarget, OptimizerSettings, Packing,
-    Schedule, ScheduleKind, Targets, TooLong, Training,
+    Recompute, Schedule, ScheduleKind, Targets, TooLong, Training,
 };
-use crate::train::Trainer;
+use crate::train::{self, Plan, Trainer};
 
 /// Steps, if neither the flags nor the rows say how many.
 const STEPS: usize = 6;
@@ -35,7 +36,9 @@ pub fn run(args: &BenchArgs, trained: Trained, figures: &mut Figures, progress: 
     };
     figures.trainable = Some(parameters.elements());
     let settings = settings(args);
-    let mut trainer = Trainer::new(&parameters, &settings, Stream::new(SEED, "dropout"))?;
+    let plan = plan(&model, trained, &settings);
+    figures.record_plan(&plan);
+    let mut trainer = Trainer::new(&parameters, &settings, Stream::new(SEED, "dropout"))?.recomputing(plan.recomputed);
     let count = args.steps.or_else(|| rows.steps()).unwrap_or(STEPS);
     let mut bar = progress.bar("bench", "steps", 0, count as u64);
     let mut steps = Steps { timing: Timing::default(), alike: rows.are_alike(), amount: Amount::default(), rows: 0 };
@@ -55,6 +58,16 @@ pub fn run(args: &BenchArgs, trained: Trained, figures: &mut Figures, progress: 
     let operations = flops::training(&model.config, trained, steps.amount);
     figures.record_steps(&steps, operations);
     Ok(())
+}
+
+/// What the steps need, and how many layers are computed again.
+fn plan(model: &Llama, trained: Trained, settings: &Training) -> Plan {
+    let modules: Vec<_> = model.config.module_shapes().into_iter().filter(|(path, _)| path != "lm_head").collect();
+    let trained = match trained {
+        Trained::All => train::Trained::All,
+        Trained::Lora { rank } => train::Trained::Lora { modules: &modules, rank },
+    };
+    Plan::new(&model.config, model.dtype(), !model.device().is_cpu(), trained, settings, None, None)
 }
 
 /// An adapter on all linear modules but the head.
@@ -87,6 +100,10 @@ fn settings(args: &BenchArgs) -> Training {
         checkpoint_every: u64::MAX,
         evaluate_every: 0,
         held_out: 0.0,
-        recompute: args.recompute,
+        recompute: match (args.recompute, args.memory) {
+            (_, Some(memory)) => Recompute::ToFit(Some(memory.0)),
+            (true, None) => Recompute::All,
+            (false, None) => Recompute::Nothing,
+        },
     }
 }

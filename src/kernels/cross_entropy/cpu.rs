@@ -11,7 +11,7 @@ use crate::kernels::slices::{self, matrix};
 use crate::kernels::{matmul, parallel};
 
 /// Rows whose logits exist at one time where the head is trained.
-const ROWS: usize = 256;
+pub(super) const ROWS: usize = 256;
 
 pub(super) fn log_likelihoods(hidden: &Tensor, weight: &Tensor, targets: &Tensor) -> Result<Vec<f64>> {
     let targets = valid_targets(targets, weight)?;

@@ -14,6 +14,13 @@ use super::matmul::{linear, linear_input_gradient, linear_weight_gradient};
 use super::slices::{compute_dtype, expect_shape, matrix, on_cpu_f32};
 use crate::error::Result;
 
+/// Rows whose logits exist at one time on the CPU where the head is trained.
+pub const ROWS: usize = cpu::ROWS;
+/// Entries of a frozen head that are packed at one time on the CPU.
+pub const PART: usize = running::PART;
+/// Logits of a frozen head that exist on each thread of the CPU.
+pub const TILE: usize = running::PART * running::ROWS;
+
 /// Loss and gradients of a batch of rows.
 #[derive(Debug)]
 pub struct LossOutput {

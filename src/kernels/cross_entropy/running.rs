@@ -10,9 +10,9 @@ use crate::kernels::simd::{self, Kernel, Vector};
 use crate::kernels::{matmul, parallel, slices};
 
 /// Entries of the vocabulary that pass by together: three blocks of the packed head.
-const PART: usize = 3 * 384;
+pub(super) const PART: usize = 3 * 384;
 /// Most rows of a task: its logits of one part are 442 KB.
-const ROWS: usize = 96;
+pub(super) const ROWS: usize = 96;
 /// Tasks of a thread, so that the last ones end together.
 const TASKS: usize = 4;
 

@@ -103,6 +103,11 @@ fn merged(own: &Adapter, defaults: Option<&Adapter>) -> Adapter {
     let Some(defaults) = defaults else { return own.clone() };
     let (own, defaults) = (own.clone(), defaults.clone());
     let (mine, theirs) = (own.training(), defaults.training());
+    // What is computed again is said in one of two ways, too.
+    let (recompute, memory) = match (mine.recompute, mine.memory) {
+        (None, None) => (theirs.recompute, theirs.memory),
+        both => both,
+    };
     let training = written::Training {
         mixture: mine.mixture.or(theirs.mixture),
         mixture_by: mine.mixture_by.or(theirs.mixture_by),
@@ -118,7 +123,8 @@ fn merged(own: &Adapter, defaults: Option<&Adapter>) -> Adapter {
         checkpoint_every: mine.checkpoint_every.or(theirs.checkpoint_every),
         held_out: mine.held_out.or(theirs.held_out),
         evaluate_every: mine.evaluate_every.or(theirs.evaluate_every),
-        recompute: mine.recompute.or(theirs.recompute),
+        recompute,
+        memory,
     };
     // How long is said in one of two ways; the entry's own way replaces the other one of the defaults.
     let (epochs, tokens) = match (own.epochs, own.tokens) {

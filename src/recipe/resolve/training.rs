@@ -5,7 +5,8 @@ use super::super::mismatch::number;
 use super::super::places::Findings;
 use super::super::study::{Pretrain, Source};
 use super::super::training::{
-    Budget, ChatTemplate, MixtureUnit, NoTarget, OptimizerSettings, Packing, Schedule, ScheduleKind, TooLong, Training,
+    Budget, ChatTemplate, MixtureUnit, NoTarget, OptimizerSettings, Packing, Recompute, Schedule, ScheduleKind,
+    TooLong, Training,
 };
 use super::super::written;
 use super::checks::Scope;
@@ -137,7 +138,7 @@ pub(super) fn training(
         checkpoint_every: count("checkpoint_every", written.checkpoint_every, 100, 1..=u64::MAX, "", findings) as u64,
         evaluate_every,
         held_out,
-        recompute: written.recompute.unwrap_or(false),
+        recompute: recompute(scope, written, findings),
     }
 }
 
@@ -159,6 +160,24 @@ fn micro_batch(
         findings.wrong(&key, size, &format!("a number that divides batch, {batch}"), "a step is whole micro-steps");
     }
     size
+}
+
+/// What is computed again: said by hand, or by the memory that there is.
+fn recompute(scope: Scope<'_>, written: &written::Training, findings: &mut Findings<'_>) -> Recompute {
+    let key = scope.key(findings.places, "memory");
+    match (written.recompute, written.memory) {
+        (None, memory) => Recompute::ToFit(memory.map(|memory| findings.count(&key, memory, 1..=u64::MAX, "") as u64)),
+        (Some(recompute), memory) => {
+            if memory.is_some() {
+                let error = Error::new(format!("{key} has no effect beside recompute: {recompute}"));
+                findings.report(
+                    &key,
+                    error.hint("memory decides itself how many layers are computed again: leave recompute out"),
+                );
+            }
+            if recompute { Recompute::All } else { Recompute::Nothing }
+        }
+    }
 }
 
 /// The share held out and the steps between evaluations: each by itself asks for the other.

@@ -34,10 +34,11 @@ fn changed(sets: &[&str]) -> [bool; 4] {
 
 #[test]
 fn a_change_makes_other_stages_of_those_that_follow_from_it_and_of_no_others() {
-    let cases: [(&[&str], [bool; 4]); 14] = [
+    let cases: [(&[&str], [bool; 4]); 15] = [
         (&[], [false, false, false, false]),
         (&["name=y", "device=cpu"], [false, false, false, false]),
         (&["pretrain.micro_batch=2", "pretrain.recompute=true"], [false, false, false, false]),
+        (&["pretrain.memory=2GiB"], [false, false, false, false]),
         (&["pretrain.checkpoint_every=7", "adapters.first.micro_batch=1"], [false, false, false, false]),
         (&["sources.unused.path=v.txt", "compare.tasks=[{ task: choice, data: world }]"], [false, false, false, false]),
         (&["seed=1"], [true, true, true, true]),

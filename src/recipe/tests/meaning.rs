@@ -111,7 +111,7 @@ fn a_short_recipe_gets_the_defaults_of_the_llammas_scripts() {
         checkpoint_every: 100,
         evaluate_every: 0,
         held_out: 0.0,
-        recompute: false,
+        recompute: Recompute::ToFit(None),
     };
     assert_eq!(adapter.training, expected);
     let pretrain = study.pretrain.as_ref().expect("pretraining");
@@ -213,6 +213,22 @@ fn holding_rows_out_and_evaluating_ask_for_each_other() {
         );
         let training = round_trip(&text).study.pretrain.expect("pretraining").training;
         assert_eq!((training.held_out, training.evaluate_every), expected, "{keys}");
+    }
+}
+
+#[test]
+fn what_is_computed_again_is_said_by_hand_or_by_the_memory() {
+    for (keys, expected) in [
+        ("", Recompute::ToFit(None)),
+        ("memory: 2GiB,", Recompute::ToFit(Some(2 << 30))),
+        ("recompute: true,", Recompute::All),
+        ("recompute: false,", Recompute::Nothing),
+    ] {
+        let text = format!(
+            "name: x\nbase: {{ model: m }}\nsources: {{ s: {{ path: s.txt }} }}\n\
+             pretrain: {{ tokens: 1B, {keys} mixture: {{ s: 1 }} }}\n"
+        );
+        assert_eq!(round_trip(&text).study.pretrain.expect("pretraining").training.recompute, expected, "{keys}");
     }
 }
 

@@ -54,9 +54,12 @@ macro_rules! stage {
             /// Steps between evaluations of the held-out loss; 0 never evaluates. Default: 0; 100 where `held_out` is
             /// given.
             pub(crate) evaluate_every: Option<Count>,
-            /// Recompute activations in the backward pass instead of keeping them: less memory, a third more work,
-            /// the same result. Default: false.
+            /// Recompute the activations of all layers in the backward pass instead of keeping them: less memory, a
+            /// third more work, the same result. Default: of as many layers as `memory` asks for.
             pub(crate) recompute: Option<bool>,
+            /// Memory that training may take, such as 2GiB: as few layers as that takes are computed again. Default:
+            /// what is free when the stage begins.
+            pub(crate) memory: Option<Count>,
         }
     };
 }
@@ -83,6 +86,7 @@ macro_rules! shared_keys {
                     held_out: self.held_out,
                     evaluate_every: self.evaluate_every,
                     recompute: self.recompute,
+                    memory: self.memory,
                 }
             }
 
@@ -103,6 +107,7 @@ macro_rules! shared_keys {
                 self.held_out = training.held_out;
                 self.evaluate_every = training.evaluate_every;
                 self.recompute = training.recompute;
+                self.memory = training.memory;
                 self
             }
         }

@@ -5,8 +5,9 @@
 
 use candle_core::DType;
 
+use crate::kernels::cross_entropy;
 use crate::model::Config;
-use crate::recipe::{Budget, Training};
+use crate::recipe::{Budget, Recompute, Training};
 use crate::train::optimizer::{CHUNK, state_layout};
 use crate::train::schedule::LearningRate;
 use crate::train::sinks::{gradient_dtype, is_in_backward};
@@ -42,6 +43,10 @@ pub struct Plan {
     pub operations_per_token: f64,
     /// Device memory at the fullest moment.
     pub memory: Memory,
+    /// Layers that are computed again in the backward pass, the lowest that it goes through.
+    pub recomputed: usize,
+    /// Bytes that the recipe allows, if it says so.
+    pub limit: Option<u64>,
     /// Bytes of one checkpoint.
     pub checkpoint: u64,
     /// Bytes of disk at the moment when a new checkpoint is whole and no older one is gone.
@@ -65,15 +70,27 @@ pub struct Memory {
     pub layer: u64,
     /// The head: logits of one chunk of rows, and the gradient of its weight.
     pub logits: u64,
+    /// Packed operands, which matrix products keep for the next one.
+    pub packed: u64,
+    /// The program itself, where the device is the processor.
+    pub program: u64,
     /// What the optimizer needs beside its state.
     pub update: u64,
 }
+
+/// Code, tables and small buffers of the program when nothing is trained yet: what a model of 5,000 parameters takes.
+const PROGRAM: u64 = 16 << 20;
 
 impl Memory {
     /// All of it at the fullest moment: the head, each layer and the update come one after the other.
     pub fn total(&self) -> u64 {
         let passes = self.activations + self.layer.max(self.logits);
-        self.weights + self.gradients + self.optimizer + passes.max(self.update)
+        self.weights + self.gradients + self.optimizer + self.packed + self.program + passes.max(self.update)
+    }
+
+    /// The same and a twentieth more: what may be allowed without ever being passed.
+    pub fn safely(&self) -> u64 {
+        self.total() + self.total() / 20
     }
 }
 
@@ -83,7 +100,9 @@ impl Plan {
         self.tokens.map(|tokens| tokens as f64 * self.operations_per_token)
     }
 
-    /// Plans a job of a model of this shape in `dtype`; `length` is steps and tokens, where the data was read already.
+    /// Plans a job of a model of this shape in `dtype`; `length` is steps and tokens, where the data was read already,
+    /// `free` the bytes that training may take where the recipe does not say it.
+    #[allow(clippy::too_many_arguments)]
     pub fn new(
         config: &Config,
         dtype: DType,
@@ -91,6 +110,29 @@ impl Plan {
         trained: Trained<'_>,
         training: &Training,
         length: Option<(u64, u64)>,
+        free: Option<u64>,
+    ) -> Self {
+        let (limit, allowed) = match training.recompute {
+            Recompute::ToFit(limit) => (limit, limit.or(free)),
+            Recompute::All | Recompute::Nothing => (None, None),
+        };
+        let passed = config.layers - lowest_layer(config, trained);
+        let plan = |recomputed| Self::with(config, dtype, on_gpu, trained, training, length, recomputed);
+        let most = plan(if training.recompute == Recompute::All { passed } else { 0 });
+        let Some(allowed) = allowed else { return most };
+        let fits = |plan: &Self| plan.memory.safely() <= allowed;
+        let fewest = (0..=passed).map(plan).find(fits).unwrap_or_else(|| plan(passed));
+        Self { limit, ..fewest }
+    }
+
+    fn with(
+        config: &Config,
+        dtype: DType,
+        on_gpu: bool,
+        trained: Trained<'_>,
+        training: &Training,
+        length: Option<(u64, u64)>,
+        recomputed: usize,
     ) -> Self {
         let sizes = Sizes::new(config, dtype, trained);
         let micro_steps = training.batch.div_ceil(training.micro_batch.max(1));
@@ -99,7 +141,7 @@ impl Plan {
         let optimizer = sizes.trained * (state_rows * state_dtype.size_in_bytes()) as u64;
         let checkpoint = sizes.trained * sizes.trained_dtype.size_in_bytes() as u64 + optimizer;
         let is_fused = is_fused(dtype, on_gpu);
-        let (activations, layer) = activations(config, dtype, is_fused, trained, training);
+        let (activations, layer) = activations(config, dtype, is_fused, trained, training, recomputed);
         let kept = if training.evaluate_every > 0 { 3 } else { 2 };
         Self {
             parameters: sizes.parameters,
@@ -107,16 +149,24 @@ impl Plan {
             steps,
             tokens,
             micro_steps: micro_steps as u64,
-            operations_per_token: operations(config, trained, training),
+            operations_per_token: operations(config, trained, training, recomputed),
             memory: Memory {
                 weights: sizes.weights,
-                gradients: gradients(&sizes, training, micro_steps),
+                gradients: gradients(&sizes, training, micro_steps, is_fused),
                 optimizer,
                 activations,
                 layer,
-                logits: logits(config, dtype, on_gpu, trained, training),
+                logits: if is_fused {
+                    fused_head(config, trained, training)
+                } else {
+                    logits(config, dtype, on_gpu, trained, training)
+                },
+                packed: if is_fused { packed(config, trained, training) } else { 0 },
+                program: if on_gpu { 0 } else { PROGRAM },
                 update: if is_fused { 0 } else { update(&sizes, training, micro_steps) },
             },
+            recomputed,
+            limit: None,
             checkpoint,
             disk: kept * checkpoint,
             warnings: steps.and_then(|steps| warmup_warning(training, steps)).into_iter().collect(),
@@ -178,11 +228,13 @@ fn update(sizes: &Sizes, training: &Training, micro_steps: usize) -> u64 {
     together.min(CHUNK as u64) * 24
 }
 
-fn gradients(sizes: &Sizes, training: &Training, micro_steps: usize) -> u64 {
+fn gradients(sizes: &Sizes, training: &Training, micro_steps: usize, is_fused: bool) -> u64 {
     let one = sizes.largest * sizes.trained_dtype.size_in_bytes() as u64;
     if is_in_backward(training, micro_steps) {
         return one;
     }
+    // Products go straight into the sum, where they are fused; a head's own gradient is counted with its logits.
+    let one = if is_fused { 0 } else { one };
     one + sizes.trained * gradient_dtype(sizes.trained_dtype, micro_steps).size_in_bytes() as u64
 }
 
@@ -222,7 +274,14 @@ fn is_fused(dtype: DType, on_gpu: bool) -> bool {
 }
 
 /// What the forward pass keeps, and what the backward pass of one layer adds to it.
-fn activations(config: &Config, dtype: DType, is_fused: bool, trained: Trained<'_>, training: &Training) -> (u64, u64) {
+fn activations(
+    config: &Config,
+    dtype: DType,
+    is_fused: bool,
+    trained: Trained<'_>,
+    training: &Training,
+    recomputed: usize,
+) -> (u64, u64) {
     let tokens = (training.micro_batch * training.sequence_length) as u64;
     let width = dtype.size_in_bytes() as u64;
     let (hidden, inner) = (config.hidden_size as u64, config.intermediate_size as u64);
@@ -230,24 +289,49 @@ fn activations(config: &Config, dtype: DType, is_fused: bool, trained: Trained<'
     let passing = (3 * inner + 4 * hidden) * width;
     let layers = lowest_layer(config, trained)..config.layers;
     let kept = |layer| kept_of_layer(config, dtype, trained, layer);
-    let (kept, again) = match training.recompute {
-        true => (layers.len() as u64 * hidden * width, layers.map(kept).max().unwrap_or(0)),
-        false => (layers.map(kept).sum(), 0),
-    };
+    // The lowest ones are computed again: the backward pass comes to them when the others are gone.
+    let inputs = recomputed.min(layers.len()) as u64 * hidden * width;
+    // Its input is one of those that are kept.
+    let again = layers.clone().take(recomputed).map(|layer| kept(layer) - hidden * width).max().unwrap_or(0);
+    let kept = inputs + layers.skip(recomputed).map(kept).sum::<u64>();
+    // Measured: a layer that is computed again has less in its way, since its own tensors go as they are used.
+    let within = (2 * inner + 2 * hidden) * width;
+    let layer = passing.max((inputs + again + within).saturating_sub(kept));
     // Without fused kernels: six f32 copies inside the MLP, or the scores of all heads in the longest document.
     let scores = (config.heads * training.sequence_length * training.sequence_length) as u64 * 20;
     let copies = if is_fused { 0 } else { scores.max(tokens * inner * 24) };
-    (tokens * kept, tokens * (passing + again) + copies)
+    (tokens * kept, tokens * layer + copies)
+}
+
+/// The head where its kernels are single passes: the gradient of its rows, and the logits of a chunk of rows with the
+/// gradient of its weight, or of some rows and entries on each thread.
+fn fused_head(config: &Config, trained: Trained<'_>, training: &Training) -> u64 {
+    let rows = training.micro_batch * training.sequence_length;
+    let beside = match trained {
+        Trained::All => config.vocabulary * (rows.min(cross_entropy::ROWS) + config.hidden_size),
+        Trained::Lora { .. } => rayon::current_num_threads() * cross_entropy::TILE,
+    };
+    4 * (beside + 3 * rows * config.hidden_size) as u64
+}
+
+/// The right operands of the largest products: the head in both orders or a part of it, a weight or a batch of inputs.
+fn packed(config: &Config, trained: Trained<'_>, training: &Training) -> u64 {
+    let tokens = training.micro_batch * training.sequence_length;
+    let (hidden, widest) = (config.hidden_size, config.intermediate_size.max(config.query_width()));
+    let (head, largest) = match trained {
+        Trained::All => (config.vocabulary * hidden, tokens * widest.max(hidden)),
+        Trained::Lora { .. } => (config.vocabulary.min(cross_entropy::PART) * hidden, widest * hidden),
+    };
+    4 * (head + head.max(largest)) as u64
 }
 
 /// The head: logits, what is shifted and normalised of them, and their gradient, a chunk of rows at a time.
 fn logits(config: &Config, dtype: DType, on_gpu: bool, trained: Trained<'_>, training: &Training) -> u64 {
     let rows = if on_gpu { 2048 } else { 256 }.min(training.micro_batch * training.sequence_length);
     let wide = dtype.size_in_bytes().max(4);
-    // Without fused kernels each chunk's part of the weight's gradient is added into a new sum.
-    let sums = if is_fused(dtype, on_gpu) { 1 } else { 3 };
+    // Each chunk's part of the weight's gradient is added into a new sum.
     let of_weight = match trained {
-        Trained::All => sums * config.vocabulary * config.hidden_size * wide,
+        Trained::All => 3 * config.vocabulary * config.hidden_size * wide,
         Trained::Lora { .. } => 0,
     };
     (rows * config.vocabulary * 4 * wide + of_weight) as u64
@@ -265,7 +349,7 @@ fn lowest_layer(config: &Config, trained: Trained<'_>) -> usize {
 }
 
 /// Operations for each token: two for each weight that it meets, in each pass that meets it.
-fn operations(config: &Config, trained: Trained<'_>, training: &Training) -> f64 {
+fn operations(config: &Config, trained: Trained<'_>, training: &Training, recomputed: usize) -> f64 {
     let lowest = lowest_layer(config, trained);
     let modules = config.module_shapes();
     let area = |[rows, columns]: [usize; 2]| (rows * columns) as f64;
@@ -283,7 +367,7 @@ fn operations(config: &Config, trained: Trained<'_>, training: &Training) -> f64
             modules.iter().map(|(_, [rows, columns])| 6.0 * (rank * (rows + columns)) as f64).sum()
         }
     };
-    let again = if training.recompute { (2.0 * layer + attention) * passed } else { 0.0 };
+    let again = (2.0 * layer + attention) * recomputed as f64;
     forward + backward + again
 }
 

@@ -2,7 +2,8 @@
 
 use super::*;
 use crate::recipe::{
-    ChatTemplate, Mixture, MixtureUnit, NewModel, NoTarget, OptimizerSettings, Packing, Schedule, ScheduleKind, TooLong,
+    ChatTemplate, Mixture, MixtureUnit, NewModel, NoTarget, OptimizerSettings, Packing, Recompute, Schedule,
+    ScheduleKind, TooLong,
 };
 
 const GIB: f64 = (1u64 << 30) as f64;
@@ -45,13 +46,13 @@ fn training() -> Training {
         checkpoint_every: 500,
         evaluate_every: 0,
         held_out: 0.0,
-        recompute: true,
+        recompute: Recompute::All,
     }
 }
 
 #[test]
 fn pretraining_all_of_llama_2_7b_adds_up() {
-    let plan = Plan::new(&llama_2_7b(), DType::BF16, true, Trained::All, &training(), None);
+    let plan = Plan::new(&llama_2_7b(), DType::BF16, true, Trained::All, &training(), None, None);
     let parameters = 6_738_415_616;
     assert_eq!((plan.parameters, plan.trained), (parameters, parameters));
     assert_eq!((plan.steps, plan.tokens, plan.micro_steps), (Some(19_074), Some(5_000_000_000), 64));
@@ -77,7 +78,7 @@ fn an_adapter_on_llama_2_7b_needs_little_beside_the_model() {
     let modules: Vec<_> = config.module_shapes().into_iter().filter(|(path, _)| path != "lm_head").collect();
     let trained = Trained::Lora { modules: &modules, rank: 64 };
     let training = Training { batch: 128, budget: Budget::Epochs(3.0), evaluate_every: 50, ..training() };
-    let plan = Plan::new(&config, DType::BF16, true, trained, &training, None);
+    let plan = Plan::new(&config, DType::BF16, true, trained, &training, None, None);
     // What PEFT prints for rank 64 on all linear modules.
     assert_eq!(plan.trained, 159_907_840);
     assert_eq!((plan.steps, plan.tokens, plan.operations()), (None, None, None));
@@ -87,9 +88,17 @@ fn an_adapter_on_llama_2_7b_needs_little_beside_the_model() {
     assert!((15.0..24.0).contains(&total), "{total} GiB");
     assert!(
         plan.memory.total()
-            < Plan::new(&config, DType::BF16, true, trained, &Training { recompute: false, ..training }, None)
-                .memory
-                .total()
+            < Plan::new(
+                &config,
+                DType::BF16,
+                true,
+                trained,
+                &Training { recompute: Recompute::Nothing, ..training },
+                None,
+                None
+            )
+            .memory
+            .total()
     );
 }
 
@@ -100,7 +109,7 @@ fn modules_above_a_frozen_part_spare_its_backward_pass() {
         config.module_shapes().into_iter().filter(|(path, _)| path.contains(layer)).collect()
     };
     let plan = |modules: &[(String, [usize; 2])]| {
-        Plan::new(&config, DType::BF16, true, Trained::Lora { modules, rank: 8 }, &training(), Some((10, 1000)))
+        Plan::new(&config, DType::BF16, true, Trained::Lora { modules, rank: 8 }, &training(), Some((10, 1000)), None)
     };
     let (low, high) = (plan(&at(".layers.0.")), plan(&at(".layers.31.")));
     assert_eq!((low.trained, low.steps, low.tokens), (high.trained, Some(10), Some(1000)));
@@ -112,13 +121,42 @@ fn modules_above_a_frozen_part_spare_its_backward_pass() {
 fn without_clipping_and_accumulation_one_gradient_lives_at_a_time() {
     let mut training = Training { batch: 4, ..training() };
     training.optimizer.clip = None;
-    let plan = Plan::new(&llama_2_7b(), DType::BF16, true, Trained::All, &training, None);
+    let plan = Plan::new(&llama_2_7b(), DType::BF16, true, Trained::All, &training, None, None);
     assert_eq!(plan.memory.gradients, 2 * 32_000 * 4096);
 }
 
 #[test]
 fn a_warmup_as_long_as_the_job_is_said() {
-    let plan = Plan::new(&llama_2_7b(), DType::F32, true, Trained::All, &training(), Some((1, 1000)));
+    let plan = Plan::new(&llama_2_7b(), DType::F32, true, Trained::All, &training(), Some((1, 1000)), None);
     assert_eq!(plan.warnings.len(), 1);
     assert!(plan.warnings[0].contains("warmup takes all 1 steps"));
+}
+
+#[test]
+fn as_few_layers_are_computed_again_as_the_memory_asks_for() {
+    let config = llama_2_7b();
+    let modules: Vec<_> = config.module_shapes().into_iter().filter(|(path, _)| path != "lm_head").collect();
+    let trained = Trained::Lora { modules: &modules, rank: 16 };
+    let plan = |recompute, free| {
+        let training = Training { recompute, ..training() };
+        Plan::new(&config, DType::F32, false, trained, &training, None, free)
+    };
+    let (none, all) = (plan(Recompute::Nothing, None), plan(Recompute::All, None));
+    assert_eq!((none.recomputed, all.recomputed), (0, 32));
+    let (most, least) = (none.memory.safely(), all.memory.safely());
+    let mut before = 33;
+    for eighths in 0..=8 {
+        let limit = least + (most - least) * eighths / 8;
+        let fit = plan(Recompute::ToFit(Some(limit)), Some(1));
+        assert!(fit.memory.safely() <= limit && fit.limit == Some(limit), "{limit} {fit:?}");
+        assert!(fit.recomputed < before, "more memory, fewer layers");
+        before = fit.recomputed;
+        assert!(fit.operations_per_token >= none.operations_per_token);
+    }
+    assert_eq!(before, 0);
+    assert_eq!(plan(Recompute::ToFit(None), Some(least)).recomputed, 32);
+    assert_eq!(plan(Recompute::ToFit(None), None).recomputed, 0);
+    // What cannot be reached is not hidden.
+    let beyond = plan(Recompute::ToFit(Some(least / 2)), None);
+    assert!(beyond.recomputed == 32 && beyond.memory.safely() == least);
 }

@@ -108,7 +108,7 @@ fn a_changed_recipe_is_refused_but_memory_and_intervals_may_change() {
     let text = place.start(None).unwrap_err().to_string();
     assert!(text.contains("others.base was \"random\", is now \"other\""), "{text}");
     place.inputs = json!({ "base": "random" });
-    place.training.recompute = true;
+    place.training.recompute = Recompute::All;
     place.training.checkpoint_every = 4;
     assert_eq!(done(place.start(None).unwrap().0).resumed_from, 4);
 }

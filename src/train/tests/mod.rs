@@ -14,8 +14,8 @@ use crate::model::{Config, Factor, Llama, Lora, Parameters, Projection};
 use crate::progress::Progress;
 use crate::random::Stream;
 use crate::recipe::{
-    Budget, ChatTemplate, Mixture, MixtureUnit, NewModel, NoTarget, OptimizerSettings, Packing, Schedule, ScheduleKind,
-    TooLong, Training,
+    Budget, ChatTemplate, Mixture, MixtureUnit, NewModel, NoTarget, OptimizerSettings, Packing, Recompute, Schedule,
+    ScheduleKind, TooLong, Training,
 };
 use crate::train::batches::Steps;
 use crate::train::log::read as read_log;
@@ -87,7 +87,7 @@ fn training() -> Training {
         checkpoint_every: 3,
         evaluate_every: 2,
         held_out: 0.1,
-        recompute: false,
+        recompute: Recompute::Nothing,
     }
 }
 
@@ -161,6 +161,7 @@ impl Place {
             name: "general",
             seed: 42,
             training: &self.training,
+            recompute: if self.training.recompute == Recompute::All { usize::MAX } else { 0 },
             data: &self.data,
             snapshots: &self.snapshots,
             inputs: &self.inputs,

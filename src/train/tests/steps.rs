@@ -60,7 +60,7 @@ fn the_optimizer_in_the_backward_pass_is_the_separate_one_bit_by_bit() {
 #[test]
 fn recomputed_activations_change_no_bit() {
     let plain = steps(&training(), DType::F32, 3);
-    assert_eq!(plain, steps(&Training { recompute: true, ..training() }, DType::F32, 3));
+    assert_eq!(plain, steps(&Training { recompute: Recompute::All, ..training() }, DType::F32, 3));
 }
 
 #[test]

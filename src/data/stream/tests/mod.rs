@@ -8,8 +8,8 @@ use std::path::PathBuf;
 
 use super::*;
 use crate::recipe::{
-    Base, BaseOrigin, ChatTemplate, Mixture, MixturePart, NoTarget, OptimizerSettings, RowTemplate, Schedule,
-    ScheduleKind, Source, TooLong,
+    Base, BaseOrigin, ChatTemplate, Mixture, MixturePart, NoTarget, OptimizerSettings, Recompute, RowTemplate,
+    Schedule, ScheduleKind, Source, TooLong,
 };
 
 /// Sources in a folder of their own, and a tokenizer that gives each digit a token.
@@ -119,7 +119,7 @@ fn training(weights: &[(&str, f64)], packing: Packing, budget: Budget) -> Traini
         checkpoint_every: 10,
         evaluate_every: 0,
         held_out: 0.0,
-        recompute: false,
+        recompute: Recompute::Nothing,
     }
 }
 

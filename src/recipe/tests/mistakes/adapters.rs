@@ -52,6 +52,17 @@ adapters:
 }
 
 #[test]
+fn memory_and_recompute_do_not_go_together() {
+    assert_snapshot!(mistakes_in_adapter("memory: 2GiB, recompute: true"), @"
+    recipe r.yaml:7:48  adapters.a.memory has no effect beside recompute: true
+      hint: memory decides itself how many layers are computed again: leave recompute out
+    ");
+    assert_snapshot!(mistakes_in_adapter("memory: 0"), @"
+    recipe r.yaml:7:48  adapters.a.memory is 0, must be at least 1
+    ");
+}
+
+#[test]
 fn a_full_tune_has_no_rank() {
     assert_snapshot!(mistakes_in_adapter("method: full, rank: 8, alpha: 1, dropout: 0, targets: all-linear, rslora: false"), @"
     recipe r.yaml:7:54  adapters.a.rank has no effect: method: full trains all parameters

@@ -72,7 +72,7 @@ fn an_unknown_key_gets_the_nearest_as_a_hint() {
     ");
     assert_snapshot!(mistakes_in_pretrain("colour: 1, schedule: { steps: 5 }"), @"
     recipe r.yaml:7:48  unknown key pretrain.colour
-      hint: known keys: tokens, snapshots, mixture, mixture_by, sequence_length, batch, micro_batch, packing, too_long, no_target, template, optimizer, schedule, checkpoint_every, held_out, evaluate_every, recompute
+      hint: known keys: tokens, snapshots, mixture, mixture_by, sequence_length, batch, micro_batch, packing, too_long, no_target, template, optimizer, schedule, checkpoint_every, held_out, evaluate_every, recompute, memory
     recipe r.yaml:7:71  unknown key pretrain.schedule.steps
       hint: known keys: kind, warmup, final_learning_rate
     ");
