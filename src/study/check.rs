@@ -202,7 +202,7 @@ impl Plan {
                 .hint("keep fewer snapshots, or choose another disk with --runs"));
         }
         for stage in &self.stages {
-            within_limit(&stage.stage, stage.memory_bytes + stage.memory_bytes / 20, stage.memory_limit_bytes)?;
+            within_limit(&stage.stage, stage.memory_bytes + stage.memory_bytes / 12, stage.memory_limit_bytes)?;
         }
         let largest = self.stages.iter().max_by_key(|stage| stage.memory_bytes);
         match (largest, self.memory_free_bytes, ground.device.is_cpu()) {

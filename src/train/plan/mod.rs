@@ -88,9 +88,9 @@ impl Memory {
         self.weights + self.gradients + self.optimizer + self.packed + self.program + passes.max(self.update)
     }
 
-    /// The same and a twentieth more: what may be allowed without ever being passed.
+    /// The same and a twelfth more: what may be allowed without ever being passed.
     pub fn safely(&self) -> u64 {
-        self.total() + self.total() / 20
+        self.total() + self.total() / 12
     }
 }
 
@@ -295,7 +295,7 @@ fn activations(
     let again = layers.clone().take(recomputed).map(|layer| kept(layer) - hidden * width).max().unwrap_or(0);
     let kept = inputs + layers.skip(recomputed).map(kept).sum::<u64>();
     // Measured: a layer that is computed again has less in its way, since its own tensors go as they are used.
-    let within = (2 * inner + 2 * hidden) * width;
+    let within = (3 * inner + 2 * hidden) * width;
     let layer = passing.max((inputs + again + within).saturating_sub(kept));
     // Without fused kernels: six f32 copies inside the MLP, or the scores of all heads in the longest document.
     let scores = (config.heads * training.sequence_length * training.sequence_length) as u64 * 20;
