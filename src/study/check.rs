@@ -64,6 +64,9 @@ pub struct StagePlan {
     pub memory_bytes: u64,
     /// The same by part.
     pub memory_parts: MemoryParts,
+    /// Bytes that it must be allowed: those and a margin.
+    #[serde(skip)]
+    pub memory_needed: u64,
     /// Bytes that the recipe allows, if it says so.
     pub memory_limit_bytes: Option<u64>,
     /// Layers that are computed again in the backward pass.
@@ -187,6 +190,7 @@ impl Plan {
                 packed: needs.memory.packed,
                 program: needs.memory.program,
             },
+            memory_needed: needs.memory.safely(),
             memory_limit_bytes: needs.limit,
             layers_recomputed: needs.recomputed,
             seconds: needs.operations().unwrap_or(0.0) / operations_per_s.max(1.0),
@@ -202,7 +206,7 @@ impl Plan {
                 .hint("keep fewer snapshots, or choose another disk with --runs"));
         }
         for stage in &self.stages {
-            within_limit(&stage.stage, stage.memory_bytes + stage.memory_bytes / 12, stage.memory_limit_bytes)?;
+            within_limit(&stage.stage, stage.memory_needed, stage.memory_limit_bytes)?;
         }
         let largest = self.stages.iter().max_by_key(|stage| stage.memory_bytes);
         match (largest, self.memory_free_bytes, ground.device.is_cpu()) {
@@ -210,7 +214,7 @@ impl Plan {
                 .at(stage.stage.clone())
                 .got(short_bytes(free))
                 .expected(format!("at least {}", short_bytes(stage.memory_bytes)))
-                .hint("lower micro_batch or sequence_length")),
+                .hint("lower micro_batch or sequence_length, or leave recompute out")),
             _ => Ok(()),
         }
     }

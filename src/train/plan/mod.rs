@@ -156,7 +156,7 @@ impl Plan {
                 optimizer,
                 activations,
                 layer,
-                logits: if is_fused {
+                logits: if is_fused && !is_head_adapted(trained) {
                     fused_head(config, trained, training)
                 } else {
                     logits(config, dtype, on_gpu, trained, training)
@@ -327,7 +327,7 @@ fn packed(config: &Config, trained: Trained<'_>, training: &Training) -> u64 {
 
 /// The head: logits, what is shifted and normalised of them, and their gradient, a chunk of rows at a time.
 fn logits(config: &Config, dtype: DType, on_gpu: bool, trained: Trained<'_>, training: &Training) -> u64 {
-    let rows = if on_gpu { 2048 } else { 256 }.min(training.micro_batch * training.sequence_length);
+    let rows = if on_gpu { 2048 } else { 512 }.min(training.micro_batch * training.sequence_length);
     let wide = dtype.size_in_bytes().max(4);
     // Each chunk's part of the weight's gradient is added into a new sum.
     let of_weight = match trained {
@@ -335,6 +335,11 @@ fn logits(config: &Config, dtype: DType, on_gpu: bool, trained: Trained<'_>, tra
         Trained::Lora { .. } => 0,
     };
     (rows * config.vocabulary * 4 * wide + of_weight) as u64
+}
+
+/// Whether the head has a low-rank update: then it goes by whole logits in any dtype.
+fn is_head_adapted(trained: Trained<'_>) -> bool {
+    matches!(trained, Trained::Lora { modules, .. } if modules.iter().any(|(path, _)| path == "lm_head"))
 }
 
 /// The lowest layer through which the backward pass goes.
