@@ -7,12 +7,14 @@ use super::micro::{Left, copy_rows, single, two};
 use super::pack::{DEPTH, Packed, blocks, put_left, take_left};
 use super::{PARALLEL, View};
 use crate::kernels::parallel;
-use crate::kernels::simd::{self, Kernel, Vector, WIDTH};
+use crate::kernels::simd::{self, Kernel, Lanes, Vector, WIDTH};
 
 /// Tasks of a thread.
 const TASKS: usize = 3;
 /// The last rows, if they are not more than this, are a tile of their own: 32 rows are 12, 12 and 8.
 const SHORT: usize = 8;
+/// The same where registers hold 6 rows of one vector: 32 rows are 6, 6 and four times 5, not 6 times 6.
+const NARROW: usize = 5;
 
 /// `a·b` over each of the results, whose rows are adjacent; the rows of `a` are adjacent in memory, too.
 pub(super) fn products(a: View<'_>, results: Vec<(&mut [f32], Packed<'_>)>) {
@@ -62,12 +64,14 @@ impl Kernel for Columns<'_> {
                 let one = &block[panel * depth..(panel + 1) * depth];
                 let column = (panel - self.panels.start) * WIDTH;
                 let pair = V::WIDE && panel + 1 < self.panels.end;
+                if !pair {
+                    let next = block.get((panel + 1) * depth..).unwrap_or_default();
+                    one_panel::<V, ROWS>(left, &mut self.rows, column, (one, next), first > 0);
+                    panel += 1;
+                    continue;
+                }
                 for (index, rows) in self.rows.chunks_mut(ROWS).enumerate() {
                     let row = index * ROWS;
-                    if !pair {
-                        store(rows, column, &single::<V, ROWS>(left, row, one), first > 0);
-                        continue;
-                    }
                     let other = &block[(panel + 1) * depth..(panel + 2) * depth];
                     // The first rows fetch the next pair's first panel, the second rows its second one.
                     let next = block.get((panel + 2 + index) * depth..).unwrap_or_default();
@@ -82,10 +86,36 @@ impl Kernel for Columns<'_> {
                         store(rows, column + WIDTH, &others, first > 0);
                     }
                 }
-                panel += if pair { 2 } else { 1 };
+                panel += 2;
             }
         }
         put_left(memory);
+    }
+}
+
+/// The products of all rows with one panel; the first rows fetch the next one.
+#[inline(always)]
+fn one_panel<V: Vector, const ROWS: usize>(
+    left: Left<'_>,
+    rows: &mut [&mut [f32]],
+    column: usize,
+    (panel, next): (&[Lanes], &[Lanes]),
+    add: bool,
+) {
+    let tiles = rows.len().div_ceil(ROWS);
+    let full = if ROWS > NARROW && !V::WIDE { rows.len() - rows.len().min(tiles * NARROW) } else { tiles };
+    let mut row = 0;
+    for index in 0..tiles {
+        let count = if index < full { ROWS } else { NARROW }.min(rows.len() - row);
+        let tile = &mut rows[row..row + count];
+        if index == 0 {
+            store(tile, column, &single::<V, ROWS, true>(left, row, panel, next), add);
+        } else if count > NARROW || ROWS <= NARROW {
+            store(tile, column, &single::<V, ROWS, false>(left, row, panel, &[]), add);
+        } else {
+            store(tile, column, &single::<V, NARROW, false>(left, row, panel, &[]), add);
+        }
+        row += count;
     }
 }
 

@@ -71,7 +71,7 @@ impl Rows<'_> {
                         store(&mut c[(panel + 1) * WIDTH..], n, n - (panel + 1) * WIDTH, &others, add);
                         panel += 2;
                     } else {
-                        let sums = single::<V, ROWS>(left, row, one);
+                        let sums = single::<V, ROWS, false>(left, row, one, &[]);
                         store(&mut c[panel * WIDTH..], n, n - panel * WIDTH, &sums, add);
                         panel += 1;
                     }
@@ -104,14 +104,38 @@ fn store<V: Vector, const ROWS: usize>(c: &mut [f32], stride: usize, columns: us
     }
 }
 
-/// The products of `ROWS` rows with one panel.
+/// Turns of the inner loop that are written out: a thread that shares its core's decoder with another gains a third
+/// by it, at eight the sums no longer stay in registers.
+const TURNS: usize = 4;
+
+/// The products of `ROWS` rows with one panel; meanwhile, if so asked, memory that comes `next` is fetched.
 #[inline(always)]
-pub(super) fn single<V: Vector, const ROWS: usize>(left: Left<'_>, row: usize, panel: &[Lanes]) -> [V; ROWS] {
+pub(super) fn single<V: Vector, const ROWS: usize, const FETCH: bool>(
+    left: Left<'_>,
+    row: usize,
+    panel: &[Lanes],
+    next: &[Lanes],
+) -> [V; ROWS] {
     let mut sums = [V::splat(0.0); ROWS];
+    let (turns, rest) = panel.as_chunks::<TURNS>();
+    let done = turns.len() * TURNS;
     match left {
         Left::ByRows(rows) => {
             let Some(rows) = rows[row..].first_chunk::<ROWS>() else { return sums };
-            for (k, b) in panel.iter().enumerate().take(DEPTH) {
+            for (turn, panel) in turns.iter().enumerate().take(DEPTH / TURNS) {
+                if FETCH && let Some(next) = next.as_chunks::<TURNS>().0.get(turn) {
+                    for j in 0..TURNS {
+                        V::fetch(&next[j]);
+                    }
+                }
+                for j in 0..TURNS {
+                    let b = V::load(&panel[j]);
+                    for i in 0..ROWS {
+                        sums[i] = V::splat(rows[i][turn * TURNS + j]).multiply_add(b, sums[i]);
+                    }
+                }
+            }
+            for (k, b) in (done..DEPTH).zip(rest) {
                 let b = V::load(b);
                 for i in 0..ROWS {
                     sums[i] = V::splat(rows[i][k]).multiply_add(b, sums[i]);
@@ -119,10 +143,19 @@ pub(super) fn single<V: Vector, const ROWS: usize>(left: Left<'_>, row: usize, p
             }
         }
         Left::ByColumns(values) => {
-            for (a, b) in values[row * panel.len()..].as_chunks::<ROWS>().0.iter().zip(panel) {
+            let columns = values[row * panel.len()..].as_chunks::<ROWS>().0;
+            for (columns, panel) in columns.as_chunks::<TURNS>().0.iter().zip(turns) {
+                for j in 0..TURNS {
+                    let b = V::load(&panel[j]);
+                    for i in 0..ROWS {
+                        sums[i] = V::splat(columns[j][i]).multiply_add(b, sums[i]);
+                    }
+                }
+            }
+            for (column, b) in columns.iter().skip(done).zip(rest) {
                 let b = V::load(b);
                 for i in 0..ROWS {
-                    sums[i] = V::splat(a[i]).multiply_add(b, sums[i]);
+                    sums[i] = V::splat(column[i]).multiply_add(b, sums[i]);
                 }
             }
         }
