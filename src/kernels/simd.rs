@@ -281,6 +281,19 @@ pub(super) fn dot<V: Vector>(a: &[f32], b: &[f32]) -> f32 {
     a_rest.iter().zip(b_rest).fold(fold(sum), |sum, (a, b)| multiply_add::<V>(*a, *b, sum))
 }
 
+/// `sum += factor·values`, for slices of the same length.
+#[inline(always)]
+pub(super) fn add_scaled<V: Vector>(sum: &mut [f32], factor: f32, values: &[f32]) {
+    let ((sums, sum_rest), (vectors, rest)) = (sum.as_chunks_mut::<WIDTH>(), values.as_chunks::<WIDTH>());
+    let wide = V::splat(factor);
+    for (sum, values) in sums.iter_mut().zip(vectors) {
+        V::load(values).multiply_add(wide, V::load(sum)).store(sum);
+    }
+    for (sum, value) in sum_rest.iter_mut().zip(rest) {
+        *sum = multiply_add::<V>(factor, *value, *sum);
+    }
+}
+
 /// The sum of a slice.
 #[inline(always)]
 pub(super) fn sum<V: Vector>(values: &[f32]) -> f32 {
@@ -398,6 +411,9 @@ mod tests {
         fn run<V: Vector, const ROWS: usize>(self) {
             let exact = self.0.iter().sum::<f32>();
             assert_eq!(sum::<V>(self.0), exact);
+            let mut sums = self.0.to_vec();
+            add_scaled::<V>(&mut sums, 2.0, self.0);
+            assert!(sums.iter().zip(self.0).all(|(sum, value)| *sum == 3.0 * value));
             assert_eq!(dot::<V>(self.0, &vec![2.0; self.0.len()]), 2.0 * exact);
             assert_eq!(largest::<V>(self.0), self.0.iter().fold(f32::NEG_INFINITY, |a, b| a.max(*b)));
         }

@@ -24,15 +24,21 @@ pub struct Attention {
 
 /// What the backward of an attention block needs of its forward.
 pub(super) struct AttentionSaved {
+    pub(super) attended: Attended,
+    o_input: ProjectionSaved,
+}
+
+/// What comes before the output projection.
+pub(super) struct Attended {
     /// What the projections saved.
     inputs: [ProjectionSaved; 3],
     /// Queries and keys after rotation, and values.
     q: Tensor,
     pub(super) k: Tensor,
     pub(super) v: Tensor,
-    out: Tensor,
+    /// Each token's mix of values, which the output projection reads.
+    pub(super) out: Tensor,
     log_sum_exp: Tensor,
-    o_input: ProjectionSaved,
 }
 
 impl Attention {
@@ -46,13 +52,10 @@ impl Attention {
         self.has_trained_input() || self.o.is_trained()
     }
 
-    /// # Shapes  `x: [tokens, hidden]` → the same
-    pub(super) fn forward(
-        &self,
-        x: &Tensor,
-        context: &Context<'_>,
-        masks: LayerMasks,
-    ) -> Result<(Tensor, AttentionSaved)> {
+    /// Everything but the output projection.
+    ///
+    /// # Shapes  `x: [tokens, hidden]`
+    pub(super) fn attend(&self, x: &Tensor, context: &Context<'_>, masks: LayerMasks) -> Result<Attended> {
         let (q, q_input) = self.q.forward(x, masks.module(0))?;
         let (k, k_input) = self.k.forward(x, masks.module(1))?;
         let (v, v_input) = self.v.forward(x, masks.module(2))?;
@@ -60,8 +63,19 @@ impl Attention {
         let q = rope::forward(&q, heads.query, &context.positions, context.rotary)?;
         let k = rope::forward(&k, heads.key_value, &context.positions, context.rotary)?;
         let (out, log_sum_exp) = attention::forward(&q, &k, &v, heads, context.segments)?;
-        let (y, o_input) = self.o.forward(&out, masks.module(3))?;
-        Ok((y, AttentionSaved { inputs: [q_input, k_input, v_input], q, k, v, out, log_sum_exp, o_input }))
+        Ok(Attended { inputs: [q_input, k_input, v_input], q, k, v, out, log_sum_exp })
+    }
+
+    /// # Shapes  `x: [tokens, hidden]` → the same
+    pub(super) fn forward(
+        &self,
+        x: &Tensor,
+        context: &Context<'_>,
+        masks: LayerMasks,
+    ) -> Result<(Tensor, AttentionSaved)> {
+        let attended = self.attend(x, context, masks)?;
+        let (y, o_input) = self.o.forward(&attended.out, masks.module(3))?;
+        Ok((y, AttentionSaved { attended, o_input }))
     }
 
     /// The gradient of the input, if it is needed.
@@ -74,7 +88,8 @@ impl Attention {
         sink: &mut dyn GradientSink,
     ) -> Result<Option<Tensor>> {
         let below_output = need_input_gradient || self.has_trained_input();
-        let AttentionSaved { inputs: [q_input, k_input, v_input], q, k, v, out, log_sum_exp, o_input } = saved;
+        let AttentionSaved { attended, o_input } = saved;
+        let Attended { inputs: [q_input, k_input, v_input], q, k, v, out, log_sum_exp } = attended;
         let below_output = InputGradient::first(below_output);
         let Some(d_out) = self.o.backward(dy, o_input, below_output, sink)? else { return Ok(None) };
         let heads = context.heads;

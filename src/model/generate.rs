@@ -7,13 +7,12 @@ use candle_core::Tensor;
 
 use super::batch::check_ids;
 use super::cache::Cache;
-use super::context::LayerMasks;
 use super::decode::{Decoder, Row};
 use super::llama::Llama;
 use super::sampling::Sampling;
 use crate::error::{Error, Result};
 use crate::kernels::attention::Segments;
-use crate::kernels::{embedding, rows};
+use crate::kernels::rows;
 
 /// Prompts are read in packs of about this many tokens; a longer prompt goes alone.
 const PROMPT_TOKENS: usize = 4096;
@@ -140,23 +139,21 @@ impl Generation<'_> {
         let (count, first_row) = (bounds.len() - 1, self.growing.len());
         let lasts: Vec<u32> = bounds.iter().skip(1).map(|end| end - 1).collect();
         let segments = Segments::new(bounds)?;
-        let context = model.context(&segments, None)?;
-        let mut x = embedding::forward(model.embedding.value(), &model.ids(&ids)?)?;
-        for (layer, cache) in model.layers.iter().zip(self.cache.layers()) {
-            let (y, saved) = layer.forward(&x, &context, LayerMasks::new(None, 0))?;
-            for (row, tokens) in segments.iter().enumerate() {
+        let caches = self.cache.layers();
+        let x = model.residual_of(&ids, &segments, &lasts, |layer, [k, v]| {
+            let Some(cache) = caches.get(layer) else { return Ok(()) };
+            segments.iter().enumerate().try_for_each(|(row, tokens)| {
                 let of_prompt = |t: &Tensor| t.narrow(0, tokens.start, tokens.len());
-                cache.fill(first_row + row, &of_prompt(&saved.attention.k)?, &of_prompt(&saved.attention.v)?)?;
-            }
-            x = y;
-        }
+                cache.fill(first_row + row, &of_prompt(&k)?, &of_prompt(&v)?)
+            })
+        })?;
         for (row, tokens) in segments.iter().enumerate() {
             let room = model.config.max_position_embeddings - tokens.len();
             // The last token of a text needs no place in the context: nothing is predicted from it.
             let left = self.settings.max_new_tokens.min(room + 1);
             self.growing.push(Growing { prompt: first + row, model: number, cached: tokens.len(), last: 0, left });
         }
-        self.choose(first_row, &x.index_select(&model.ids(&lasts)?, 0)?)?;
+        self.choose(first_row, &x)?;
         Ok(first + count)
     }
 

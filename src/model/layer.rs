@@ -2,7 +2,7 @@
 
 use candle_core::Tensor;
 
-use super::attention::{Attention, AttentionSaved};
+use super::attention::{Attended, Attention, AttentionSaved};
 use super::context::{Context, LayerMasks};
 use super::mlp::{Mlp, MlpSaved};
 use super::parameters::GradientSink;
@@ -10,6 +10,7 @@ use super::projection::Projection;
 use super::sum::add;
 use super::weight::Weight;
 use crate::error::Result;
+use crate::kernels::embedding;
 use crate::kernels::rms_norm::NormSaved;
 
 /// One decoder layer.
@@ -28,9 +29,17 @@ pub struct Layer {
 /// What the backward of a layer needs of its forward.
 pub(super) struct LayerSaved {
     input_norm: NormSaved,
-    pub(super) attention: AttentionSaved,
+    attention: AttentionSaved,
     post_attention_norm: NormSaved,
     mlp: MlpSaved,
+}
+
+impl LayerSaved {
+    /// The keys, rotated, and the values of all tokens.
+    pub(super) fn keys_and_values(self) -> [Tensor; 2] {
+        let Attended { k, v, .. } = self.attention.attended;
+        [k, v]
+    }
 }
 
 impl Layer {
@@ -63,6 +72,26 @@ impl Layer {
         let (normed, post_attention_norm) = self.post_attention_norm.norm_forward(&middle, context.epsilon)?;
         let (inner, mlp) = self.mlp.forward(&normed, masks)?;
         Ok((add(inner, &middle)?, LayerSaved { input_norm, attention, post_attention_norm, mlp }))
+    }
+
+    /// As [`Layer::forward`], for some tokens only: others read their keys and values, nothing else. Also returns
+    /// the keys and values of all tokens.
+    ///
+    /// # Shapes  `x: [tokens, hidden]`, `rows: [some]` u32 → `[some, hidden]`
+    pub(super) fn forward_some(
+        &self,
+        x: &Tensor,
+        context: &Context<'_>,
+        rows: &Tensor,
+    ) -> Result<(Tensor, [Tensor; 2])> {
+        let masks = LayerMasks::new(None, 0);
+        let (normed, _) = self.input_norm.norm_forward(x, context.epsilon)?;
+        let Attended { k, v, out, .. } = self.attention.attend(&normed, context, masks)?;
+        let (attended, _) = self.attention.o.forward(&embedding::forward(&out, rows)?, None)?;
+        let middle = add(attended, &embedding::forward(x, rows)?)?;
+        let (normed, _) = self.post_attention_norm.norm_forward(&middle, context.epsilon)?;
+        let (inner, _) = self.mlp.forward(&normed, masks)?;
+        Ok((add(inner, &middle)?, [k, v]))
     }
 
     /// The gradient of the input, if it is needed: no module below what is trained is passed through.

@@ -146,6 +146,33 @@ impl Llama {
         Ok(x)
     }
 
+    /// [`Llama::residual`] of some tokens only, which the last layer need not compute for the others.
+    ///
+    /// `each` is given the keys and values of every layer, counted from 0.
+    ///
+    /// # Shapes  → `[rows, hidden]`
+    pub(super) fn residual_of(
+        &self,
+        ids: &[u32],
+        segments: &Segments,
+        rows: &[u32],
+        mut each: impl FnMut(usize, [Tensor; 2]) -> Result<()>,
+    ) -> Result<Tensor> {
+        check_ids(ids, segments, &self.config)?;
+        let context = self.context(segments, None)?;
+        let rows = self.ids(rows)?;
+        let mut x = embedding::forward(self.embedding.value(), &self.ids(ids)?)?;
+        let Some((last, layers)) = self.layers.split_last() else { return embedding::forward(&x, &rows) };
+        for (index, layer) in layers.iter().enumerate() {
+            let (y, saved) = layer.forward(&x, &context, LayerMasks::new(None, 0))?;
+            each(index, saved.keys_and_values())?;
+            x = y;
+        }
+        let (x, keys_and_values) = last.forward_some(&x, &context, &rows)?;
+        each(layers.len(), keys_and_values)?;
+        Ok(x)
+    }
+
     pub(super) fn normed(&self, x: &Tensor) -> Result<Tensor> {
         Ok(self.norm.norm_forward(x, self.config.rms_norm_epsilon)?.0)
     }

@@ -19,9 +19,9 @@ impl Llama {
         batch.check(&self.config)?;
         let mut scores = vec![f64::NAN; batch.targets.len()];
         for part in parts(batch)? {
-            let x = self.residual(&part.batch.ids, &part.batch.segments)?;
             let (rows, targets): (Vec<u32>, Vec<u32>) = part.batch.targets.iter().copied().unzip();
-            let hidden = self.normed(&x.index_select(&self.ids(&rows)?, 0)?)?;
+            let x = self.residual_of(&part.batch.ids, &part.batch.segments, &rows, |_, _| Ok(()))?;
+            let hidden = self.normed(&x)?;
             let likelihoods = self.head().log_likelihoods(&hidden, &self.ids(&targets)?)?;
             for (place, value) in part.places.into_iter().zip(likelihoods) {
                 if let Some(score) = scores.get_mut(place) {

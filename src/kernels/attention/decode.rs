@@ -202,9 +202,7 @@ mod cpu {
             for (position, values) in self.v.chunks(self.features).enumerate() {
                 for (head, out) in self.out.chunks_exact_mut(dimension).enumerate() {
                     let (p, v) = (scores[head * length + position], &values[head / group * dimension..][..dimension]);
-                    for (out, v) in out.iter_mut().zip(v) {
-                        *out = simd::multiply_add::<V>(p, *v, *out);
-                    }
+                    simd::add_scaled::<V>(out, p, v);
                 }
             }
         }

@@ -9,8 +9,10 @@ use super::{PARALLEL, View};
 use crate::kernels::parallel;
 use crate::kernels::simd::{self, Kernel, Lanes, Vector, WIDTH};
 
-/// Tasks of a thread.
+/// Tasks of a thread, unless these would be larger than [`MOST_PANELS`].
 const TASKS: usize = 3;
+/// Panels of the largest task: where many remain, a thread that was held up leaves them to others.
+const MOST_PANELS: usize = 64;
 /// The last rows, if they are not more than this, are a tile of their own: 32 rows are 12, 12 and 8.
 const SHORT: usize = 8;
 /// The same where registers hold 6 rows of one vector: 32 rows are 6, 6 and four times 5, not 6 times 6.
@@ -21,7 +23,7 @@ pub(super) fn products(a: View<'_>, results: Vec<(&mut [f32], Packed<'_>)>) {
     let panels: usize = results.iter().map(|(_, b)| b.columns.div_ceil(WIDTH)).sum();
     let parallel = a.shape.0 * a.shape.1 * panels * WIDTH >= PARALLEL;
     let tasks = if parallel { rayon::current_num_threads() * TASKS } else { 1 };
-    let most = panels.div_ceil(tasks).max(2).next_multiple_of(2);
+    let most = panels.div_ceil(tasks).clamp(2, MOST_PANELS).next_multiple_of(2);
     let mut work = Vec::new();
     for (values, b) in results {
         let count = b.columns.div_ceil(WIDTH);
