@@ -9,6 +9,7 @@
 | rows | the same with LoRA on rows of the lengths in --lengths, each batch padded to its longest row, loss on the tails |
 | generate | `model.generate`, greedy, without a stop token |
 | adapters | 8 adapters score the same rows on one base: loaded anew each time, and loaded once and swapped |
+| adapter | one adapter, in a process of its own, scores the rows once |
 
 float32 on the CPU, eager, sdpa attention; LoRA on all linear modules but the head, alpha = 2 · rank, no dropout.
 """
@@ -25,7 +26,7 @@ def arguments():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     add = parser.add_argument
     add("--model", required=True, help="a Hugging Face model folder")
-    add("--method", default="lora", choices=["lora", "full", "rows", "generate", "adapters"])
+    add("--method", default="lora", choices=["lora", "full", "rows", "generate", "adapters", "adapter"])
     add("--rank", type=int, default=16)
     add("--batch", type=int, help="sequences in a step; 4, or 8 rows for --method rows")
     add("--sequence-length", type=int, default=512)
@@ -35,7 +36,7 @@ def arguments():
     add("--prompts", type=int, default=32)
     add("--prompt-tokens", type=int, default=64)
     add("--new-tokens", type=int, default=64)
-    add("--adapter", help="adapters: a folder that holds adapter folders")
+    add("--adapter", help="adapters: a folder that holds adapter folders; adapter: an adapter folder")
     add("--count", type=int, default=8, help="how many adapters --make-adapters writes")
     add("--make-adapters", metavar="DIR", help="write adapters with random factors to DIR, and do nothing else")
     add("--threads", type=int, default=os.cpu_count())
@@ -199,6 +200,21 @@ def make_adapters():
         model.save_pretrained(os.path.join(args.make_adapters, f"adapter-{number}"))
 
 
+def token_losses(model, ids):
+    logits = model(input_ids=ids, use_cache=False).logits
+    return cross_entropy(logits[:, :-1].reshape(-1, logits.shape[-1]), ids[:, 1:].reshape(-1), reduction="none")
+
+
+def adapter():
+    from peft import PeftModel
+
+    model = PeftModel.from_pretrained(load(), args.adapter).eval()
+    batch = args.batch or 4
+    with torch.inference_mode():
+        loss = token_losses(model, random_ids(model, batch, args.sequence_length)).mean().item()
+    return {"batch": batch, "sequence_length": args.sequence_length, "loss": loss}
+
+
 def adapters():
     from peft import PeftModel
 
@@ -208,8 +224,7 @@ def adapters():
     ids = random_ids(base, batch, args.sequence_length)
 
     def score(model):
-        logits = model(input_ids=ids, use_cache=False).logits
-        return cross_entropy(logits[:, :-1].reshape(-1, logits.shape[-1]), ids[:, 1:].reshape(-1), reduction="none")
+        return token_losses(model, ids)
 
     def anew():
         for folder in folders:
@@ -252,7 +267,7 @@ def main():
     if args.make_adapters:
         make_adapters()
         return
-    work = {"lora": train, "full": train, "rows": rows, "generate": generate, "adapters": adapters}
+    work = {"lora": train, "full": train, "rows": rows, "generate": generate, "adapters": adapters, "adapter": adapter}
     # What emakeel calls it: rows are LoRA steps with --lengths.
     method = "lora" if args.method == "rows" else args.method
     figures = {"method": method, "model": args.model, "threads": args.threads, **work[args.method]()}

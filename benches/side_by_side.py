@@ -77,6 +77,9 @@ ROWS = {
     },
 }
 
+# Whole commands: one of ours that scores all adapters, twice, against one of theirs for each adapter.
+COMMANDS = "adapters-commands"
+
 # Ours alone: how cost grows with the length of a sequence.
 SCALING = [512, 1024, 2048, 4096]
 
@@ -84,7 +87,7 @@ SCALING = [512, 1024, 2048, 4096]
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     add = parser.add_argument
-    add("--row", action="append", choices=[*ROWS, "scaling", "all"], help="may be given several times; all if not given")
+    add("--row", action="append", choices=[*ROWS, COMMANDS, "scaling", "all"], help="may be given several times; all if not given")
     add("--times", type=int, default=5, help="turns of each row")
     add("--threads", type=int, default=os.cpu_count())
     add("--steps", type=int, help="repetitions within a run; the row's own if not given")
@@ -205,10 +208,11 @@ class Bench:
         environment = {**os.environ, "OMP_NUM_THREADS": str(self.args.threads)}
 
         def once():
+            started = time.perf_counter()
             done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
             if done.returncode != 0:
                 raise NotMeasured(f"{program} failed: {done.stderr.strip().splitlines()[-1:]}")
-            return json.loads(done.stdout)
+            return {**json.loads(done.stdout), "wall_s": time.perf_counter() - started}
 
         for _ in range(self.args.attempts):
             self.wait_for_quiet()
@@ -321,6 +325,27 @@ def lines_of(name, pairs):
     return lines
 
 
+def commands(bench):
+    """Ours reads the base once and scores all adapters twice; theirs is a command for each adapter, which scores once."""
+    model = bench.model("288")
+    folder = bench.adapters(model)
+    each = sorted(entry.path for entry in os.scandir(folder) if entry.is_dir())
+    jobs = [("emakeel", ["--method", "adapters", "--adapter", folder, "--steps", 2])]
+    jobs += [("peer", ["--method", "adapter", "--adapter", path]) for path in each]
+    seconds = []
+    for turn in range(bench.args.times):
+        ours, *theirs = bench.steadily(model, jobs)
+        seconds.append((ours["wall_s"], sum(run["wall_s"] for run in theirs)))
+        say(f"  {COMMANDS}, turn {turn + 1}: {seconds[-1][0]:.3g} s and {seconds[-1][1]:.3g} s")
+    ratios = [theirs / ours for ours, theirs in seconds]
+    ours, theirs = (statistics.median(column) for column in zip(*seconds))
+    return [
+        "",
+        f"{len(each)} adapters on 4 × 512 tokens, whole commands: {ours:.3g} s for one that scores all of them twice, {theirs:.3g} s "
+        f"for {len(each)} that load and score once: **{statistics.median(ratios):.2f}×** ({min(ratios):.2f}–{max(ratios):.2f}).",
+    ]
+
+
 def scaling(bench):
     """Tokens/s and memory of ours over the length of a sequence, one sequence a step."""
     model = bench.model("288")
@@ -347,7 +372,7 @@ def scaling(bench):
 def main():
     args = arguments()
     names = args.row or ["all"]
-    names = [*ROWS, "scaling"] if "all" in names else list(dict.fromkeys(names))
+    names = [*ROWS, COMMANDS, "scaling"] if "all" in names else list(dict.fromkeys(names))
     if not os.path.exists(args.emakeel):
         sys.exit(f"{args.emakeel} is not there: cargo build --release, or give --emakeel")
     table = [
@@ -364,7 +389,9 @@ def main():
             say(name)
             try:
                 if name == "scaling":
-                    after = scaling(bench)
+                    after += scaling(bench)
+                elif name == COMMANDS:
+                    after += commands(bench)
                 else:
                     table += lines_of(name, measure(bench, name))
             except NotMeasured as reason:

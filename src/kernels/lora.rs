@@ -2,31 +2,35 @@
 
 use candle_core::Tensor;
 
-use super::matmul::{add_matmul, linear, linear_weight_gradient, matmul};
+use super::matmul::{add_matmul, linear, matmul};
 use super::slices::{expect_shape, matrix};
 use crate::error::Result;
 
-/// `y + scale·(x·Aᵀ)·Bᵀ`, and `x·Aᵀ` for the gradients; `y` is held by the caller alone.
+/// `scale·(x·Aᵀ)`: scaling the narrow product costs `tokens·rank`, not `tokens·out`.
 ///
-/// # Shapes  `y: [tokens, out]`, `x: [tokens, in]`, `a: [rank, in]`, `b: [out, rank]` → `[tokens, out]`, `[tokens, rank]`
+/// # Shapes  `x: [tokens, in]`, `a: [rank, in]` → `[tokens, rank]`
 /// # Units   `scale = alpha / rank`, dimensionless
 /// # Source  Hu et al. 2021, arXiv:2106.09685 §4.1
-pub fn forward(y: Tensor, x: &Tensor, a: &Tensor, b: &Tensor, scale: f64) -> Result<(Tensor, Tensor)> {
-    let (_, rank) = matrix("LoRA B", b)?;
+pub fn narrow(x: &Tensor, a: &Tensor, scale: f64) -> Result<Tensor> {
+    let (rank, _) = matrix("LoRA A", a)?;
     let (_, features) = matrix("LoRA input", x)?;
     expect_shape("LoRA A", a, &[rank, features])?;
-    let xa = linear(x, a)?;
-    // Scaling the narrow product costs `tokens·rank`, not `tokens·out`.
-    let narrow = (&xa * scale)?;
-    let y = if y.dtype() == narrow.dtype() {
-        add_matmul(y, &narrow, &b.t()?)?
-    } else {
-        (&y + linear(&narrow, b)?.to_dtype(y.dtype())?)?
-    };
-    Ok((y, xa))
+    Ok((linear(x, a)? * scale)?)
 }
 
-/// The gradient of [`forward`] by `x·Aᵀ`.
+/// `y + narrow·Bᵀ`, in the memory of `y`, which the caller holds alone.
+///
+/// # Shapes  `y: [tokens, out]`, `narrow: [tokens, rank]`, `b: [out, rank]` → `[tokens, out]`
+pub fn widen(y: Tensor, narrow: &Tensor, b: &Tensor) -> Result<Tensor> {
+    if y.dtype() == narrow.dtype() {
+        return add_matmul(y, narrow, &b.t()?);
+    }
+    Ok((&y + linear(narrow, b)?.to_dtype(y.dtype())?)?)
+}
+
+/// The gradient of the update by `x·Aᵀ`.
+///
+/// That by `A` is its product with `x`, that by `B` the product of `dy` and [`narrow`]: no `[out, in]` matrix is formed.
 ///
 /// # Shapes  `dy: [tokens, out]`, `b: [out, rank]` → `[tokens, rank]`
 pub fn narrow_gradient(dy: &Tensor, b: &Tensor, scale: f64) -> Result<Tensor> {
@@ -36,20 +40,12 @@ pub fn narrow_gradient(dy: &Tensor, b: &Tensor, scale: f64) -> Result<Tensor> {
     Ok((matmul(dy, b)? * scale)?)
 }
 
-/// The gradients of [`forward`] by `a` and by `b`; no `[out, in]` matrix is formed.
-///
-/// # Shapes  `d_xa`, `xa: [tokens, rank]`, `x: [tokens, in]`, `dy: [tokens, out]` → `[rank, in]`, `[out, rank]`
-pub fn factor_gradients(d_xa: &Tensor, dy: &Tensor, x: &Tensor, xa: &Tensor, scale: f64) -> Result<(Tensor, Tensor)> {
-    let (tokens, _) = matrix("LoRA input", x)?;
-    expect_shape("LoRA x·Aᵀ", xa, &[tokens, matrix("LoRA narrow gradient", d_xa)?.1])?;
-    Ok((linear_weight_gradient(d_xa, x)?, linear_weight_gradient(dy, &(xa * scale)?)?))
-}
-
 #[cfg(test)]
 mod tests {
     use candle_core::DType;
 
     use super::*;
+    use crate::kernels::matmul::linear_weight_gradient;
     use crate::kernels::oracle::{assert_close, gradients, random};
 
     #[test]
@@ -61,9 +57,10 @@ mod tests {
                 let dy = random("dy", &[tokens, out], dtype)?;
                 let (y, [dx, da, db]) =
                     gradients([&x, &a, &b], &dy, |[x, a, b]| Ok((x.matmul(&a.t()?)?.matmul(&b.t()?)? * 0.25)?))?;
-                let (got, xa) = forward(y.zeros_like()?, &x, &a, &b, 0.25)?;
+                let narrow = narrow(&x, &a, 0.25)?;
+                let got = widen(y.zeros_like()?, &narrow, &b)?;
                 let d_xa = narrow_gradient(&dy, &b, 0.25)?;
-                let (got_da, got_db) = factor_gradients(&d_xa, &dy, &x, &xa, 0.25)?;
+                let (got_da, got_db) = (linear_weight_gradient(&d_xa, &x)?, linear_weight_gradient(&dy, &narrow)?);
                 let got_dx = matmul(&d_xa, &a)?;
                 let pairs = [("y", &got, &y), ("dx", &got_dx, &dx), ("da", &got_da, &da), ("db", &got_db, &db)];
                 assert_close(bound, &pairs)?;

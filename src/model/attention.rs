@@ -5,6 +5,7 @@ use candle_core::Tensor;
 use super::context::{Context, LayerMasks};
 use super::parameters::GradientSink;
 use super::projection::{InputGradient, Projection, ProjectionSaved};
+use super::shared_input;
 use crate::error::Result;
 use crate::kernels::attention;
 use crate::kernels::rope;
@@ -56,14 +57,13 @@ impl Attention {
     ///
     /// # Shapes  `x: [tokens, hidden]`
     pub(super) fn attend(&self, x: &Tensor, context: &Context<'_>, masks: LayerMasks) -> Result<Attended> {
-        let (q, q_input) = self.q.forward(x, masks.module(0))?;
-        let (k, k_input) = self.k.forward(x, masks.module(1))?;
-        let (v, v_input) = self.v.forward(x, masks.module(2))?;
+        let ([q, k, v], inputs) =
+            shared_input::forward([&self.q, &self.k, &self.v], x, [0, 1, 2].map(|module| masks.module(module)))?;
         let heads = context.heads;
         let q = rope::forward(&q, heads.query, &context.positions, context.rotary)?;
         let k = rope::forward(&k, heads.key_value, &context.positions, context.rotary)?;
         let (out, log_sum_exp) = attention::forward(&q, &k, &v, heads, context.segments)?;
-        Ok(Attended { inputs: [q_input, k_input, v_input], q, k, v, out, log_sum_exp })
+        Ok(Attended { inputs, q, k, v, out, log_sum_exp })
     }
 
     /// # Shapes  `x: [tokens, hidden]` → the same
@@ -89,15 +89,14 @@ impl Attention {
     ) -> Result<Option<Tensor>> {
         let below_output = need_input_gradient || self.has_trained_input();
         let AttentionSaved { attended, o_input } = saved;
-        let Attended { inputs: [q_input, k_input, v_input], q, k, v, out, log_sum_exp } = attended;
+        let Attended { inputs, q, k, v, out, log_sum_exp } = attended;
         let below_output = InputGradient::first(below_output);
         let Some(d_out) = self.o.backward(dy, o_input, below_output, sink)? else { return Ok(None) };
         let heads = context.heads;
         let (dq, dk, dv) = attention::backward(&d_out, &q, &k, &v, &out, &log_sum_exp, heads, context.segments)?;
         let dq = rope::backward(&dq, heads.query, &context.positions, context.rotary)?;
         let dk = rope::backward(&dk, heads.key_value, &context.positions, context.rotary)?;
-        let dx = self.q.backward(&dq, q_input, InputGradient::first(need_input_gradient), sink)?;
-        let dx = self.k.backward(&dk, k_input, InputGradient::next(dx), sink)?;
-        self.v.backward(&dv, v_input, InputGradient::next(dx), sink)
+        let projections = [&self.q, &self.k, &self.v];
+        shared_input::backward(projections, [&dq, &dk, &dv], inputs, need_input_gradient, sink)
     }
 }

@@ -5,6 +5,7 @@ use candle_core::Tensor;
 use super::context::LayerMasks;
 use super::parameters::GradientSink;
 use super::projection::{InputGradient, Projection, ProjectionSaved};
+use super::shared_input;
 use crate::error::Result;
 use crate::kernels::swiglu;
 
@@ -21,8 +22,7 @@ pub struct Mlp {
 
 /// What the backward of an MLP needs of its forward.
 pub(super) struct MlpSaved {
-    gate_input: ProjectionSaved,
-    up_input: ProjectionSaved,
+    inputs: [ProjectionSaved; 2],
     gate: Tensor,
     up: Tensor,
     down_input: ProjectionSaved,
@@ -41,10 +41,10 @@ impl Mlp {
 
     /// # Shapes  `x: [tokens, hidden]` → the same
     pub(super) fn forward(&self, x: &Tensor, masks: LayerMasks) -> Result<(Tensor, MlpSaved)> {
-        let (gate, gate_input) = self.gate.forward(x, masks.module(4))?;
-        let (up, up_input) = self.up.forward(x, masks.module(5))?;
+        let ([gate, up], inputs) =
+            shared_input::forward([&self.gate, &self.up], x, [4, 5].map(|module| masks.module(module)))?;
         let (y, down_input) = self.down.forward(&swiglu::forward(&gate, &up)?, masks.module(6))?;
-        Ok((y, MlpSaved { gate_input, up_input, gate, up, down_input }))
+        Ok((y, MlpSaved { inputs, gate, up, down_input }))
     }
 
     /// The gradient of the input, if it is needed.
@@ -56,11 +56,10 @@ impl Mlp {
         sink: &mut dyn GradientSink,
     ) -> Result<Option<Tensor>> {
         let below_down = need_input_gradient || self.has_trained_input();
-        let MlpSaved { gate_input, up_input, gate, up, down_input } = saved;
+        let MlpSaved { inputs, gate, up, down_input } = saved;
         let below_down = InputGradient::first(below_down);
         let Some(d_inner) = self.down.backward(dy, down_input, below_down, sink)? else { return Ok(None) };
         let (d_gate, d_up) = swiglu::backward(&d_inner, &gate, &up)?;
-        let dx = self.gate.backward(&d_gate, gate_input, InputGradient::first(need_input_gradient), sink)?;
-        self.up.backward(&d_up, up_input, InputGradient::next(dx), sink)
+        shared_input::backward([&self.gate, &self.up], [&d_gate, &d_up], inputs, need_input_gradient, sink)
     }
 }

@@ -25,6 +25,7 @@ mod rope;
 mod sampling;
 mod save;
 mod scoring;
+mod shared_input;
 mod state;
 mod sum;
 mod tensor_file;

@@ -77,7 +77,7 @@ pub enum ProjectionSaved {
     Lora {
         /// The input, before dropout; shared with the other modules that read it.
         x: Tensor,
-        /// `drop(x)·Aᵀ`, `[tokens, rank]`.
+        /// `scale·(drop(x)·Aᵀ)`, `[tokens, rank]`.
         narrow: Tensor,
         /// The mask's stream, if dropout acts.
         mask: Option<Stream>,
@@ -113,7 +113,11 @@ impl Projection {
         match self {
             Self::Frozen(weight) => Ok((linear(x, weight)?, ProjectionSaved::Nothing)),
             Self::Trained(parameter) => Ok((linear(x, &parameter.value)?, ProjectionSaved::Input(x.clone()))),
-            Self::Lora(lora) => lora.forward(x, mask.filter(|_| lora.dropout > 0.0)),
+            Self::Lora(lora) => {
+                let mask = lora.mask(mask);
+                let (y, narrow) = (linear(x, &lora.base)?, lora.narrow(x, mask)?);
+                Ok((lora::widen(y, &narrow, lora.b.value())?, ProjectionSaved::Lora { x: x.clone(), narrow, mask }))
+            }
         }
     }
 
@@ -130,11 +134,7 @@ impl Projection {
         sink: &mut dyn GradientSink,
     ) -> Result<Option<Tensor>> {
         // The input's gradient comes first: the sink may update the weight.
-        let dx = match input_gradient {
-            InputGradient::No => None,
-            InputGradient::Fresh => Some(linear_input_gradient(dy, self.weight())?),
-            InputGradient::AddedTo(others) => Some(add_matmul(others, dy, self.weight())?),
-        };
+        let dx = self.weight_backward(dy, input_gradient)?;
         match (self, saved) {
             (Self::Frozen(_), _) => Ok(dx),
             (Self::Trained(parameter), ProjectionSaved::Input(x)) => {
@@ -146,6 +146,15 @@ impl Projection {
             }
             _ => Err(Error::new("a projection changed its state between forward and backward")),
         }
+    }
+
+    /// The gradient of the input by way of the weight alone.
+    pub(super) fn weight_backward(&self, dy: &Tensor, input_gradient: InputGradient) -> Result<Option<Tensor>> {
+        Ok(match input_gradient {
+            InputGradient::No => None,
+            InputGradient::Fresh => Some(linear_input_gradient(dy, self.weight())?),
+            InputGradient::AddedTo(others) => Some(add_matmul(others, dy, self.weight())?),
+        })
     }
 }
 
@@ -170,6 +179,14 @@ impl InputGradient {
     pub(super) fn next(sum: Option<Tensor>) -> Self {
         sum.map_or(Self::No, Self::AddedTo)
     }
+
+    /// What modules gave so far.
+    pub(super) fn sum(self) -> Option<Tensor> {
+        match self {
+            Self::No | Self::Fresh => None,
+            Self::AddedTo(sum) => Some(sum),
+        }
+    }
 }
 
 impl Lora {
@@ -179,7 +196,7 @@ impl Lora {
     }
 
     /// The input as the factor A reads it: in the factor's dtype, some elements dropped.
-    fn dropped(&self, x: &Tensor, mask: Option<Stream>) -> Result<Tensor> {
+    pub(super) fn dropped(&self, x: &Tensor, mask: Option<Stream>) -> Result<Tensor> {
         let x = x.to_dtype(self.dtype())?;
         match mask {
             Some(stream) => dropout::forward(&x, self.dropout, stream),
@@ -187,25 +204,27 @@ impl Lora {
         }
     }
 
-    fn dtype(&self) -> DType {
+    /// The dtype of the factors.
+    pub(super) fn dtype(&self) -> DType {
         self.a.value().dtype()
     }
 
-    fn forward(&self, x: &Tensor, mask: Option<Stream>) -> Result<(Tensor, ProjectionSaved)> {
-        let y = linear(x, &self.base)?;
-        let (y, narrow) = lora::forward(y, &self.dropped(x, mask)?, self.a.value(), self.b.value(), self.scale)?;
-        Ok((y, ProjectionSaved::Lora { x: x.clone(), narrow, mask }))
+    /// The stream of the module's mask, if anything is dropped.
+    pub(super) fn mask(&self, stream: Option<Stream>) -> Option<Stream> {
+        stream.filter(|_| self.dropout > 0.0)
+    }
+
+    fn narrow(&self, x: &Tensor, mask: Option<Stream>) -> Result<Tensor> {
+        lora::narrow(&self.dropped(x, mask)?, self.a.value(), self.scale)
     }
 
     /// Adds the update of some rows, or of all, to the base's product; nothing is dropped.
     ///
     /// # Shapes  `y: [rows, out]`, `x: [rows, in]`, `rows` u32 → `[rows, out]`
     pub(super) fn add_to(&self, y: Tensor, x: &Tensor, rows: Option<&Tensor>) -> Result<Tensor> {
-        let (a, b) = (self.a.value(), self.b.value());
-        let Some(rows) = rows else { return Ok(lora::forward(y, &self.dropped(x, None)?, a, b, self.scale)?.0) };
-        let x = self.dropped(&x.index_select(rows, 0)?, None)?;
-        let nothing = Tensor::zeros((x.dim(0)?, y.dim(1)?), x.dtype(), x.device())?;
-        let update = lora::forward(nothing, &x, a, b, self.scale)?.0.to_dtype(y.dtype())?;
+        let Some(rows) = rows else { return lora::widen(y, &self.narrow(x, None)?, self.b.value()) };
+        let narrow = self.narrow(&x.index_select(rows, 0)?, None)?;
+        let update = linear(&narrow, self.b.value())?.to_dtype(y.dtype())?;
         Ok(y.index_add(rows, &update, 0)?)
     }
 
@@ -234,13 +253,11 @@ impl Lora {
                 Some(add(sum, &own)?)
             }
         };
-        if self.is_trained() {
-            let (da, db) = lora::factor_gradients(&d_narrow, &dy, &self.dropped(x, mask)?, narrow, self.scale)?;
-            for (factor, gradient) in [(&self.a, da), (&self.b, db)] {
-                if let Some(parameter) = factor.trained() {
-                    sink.accept(parameter, gradient)?;
-                }
-            }
+        if let Some(a) = self.a.trained() {
+            sink.accept_product(a, &d_narrow, &self.dropped(x, mask)?)?;
+        }
+        if let Some(b) = self.b.trained() {
+            sink.accept_product(b, &dy, narrow)?;
         }
         Ok(dx)
     }

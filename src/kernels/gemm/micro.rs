@@ -124,9 +124,7 @@ pub(super) fn single<V: Vector, const ROWS: usize, const FETCH: bool>(
             let Some(rows) = rows[row..].first_chunk::<ROWS>() else { return sums };
             for (turn, panel) in turns.iter().enumerate().take(DEPTH / TURNS) {
                 if FETCH && let Some(next) = next.as_chunks::<TURNS>().0.get(turn) {
-                    for j in 0..TURNS {
-                        V::fetch(&next[j]);
-                    }
+                    next.iter().for_each(V::fetch);
                 }
                 for j in 0..TURNS {
                     let b = V::load(&panel[j]);
