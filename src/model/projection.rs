@@ -242,17 +242,7 @@ impl Lora {
         }
         let dy = dy.to_dtype(self.dtype())?;
         let d_narrow = lora::narrow_gradient(&dy, self.b.value(), self.scale)?;
-        let dx = match dx {
-            None => None,
-            Some(sum) if mask.is_none() && sum.dtype() == self.dtype() => {
-                Some(add_matmul(sum, &d_narrow, self.a.value())?)
-            }
-            // The same mask: dropout's gradient is dropout of the gradient.
-            Some(sum) => {
-                let own = self.dropped(&matmul(&d_narrow, self.a.value())?, mask)?.to_dtype(sum.dtype())?;
-                Some(add(sum, &own)?)
-            }
-        };
+        let dx = dx.map(|sum| self.add_input_gradient(sum, &d_narrow, self.a.value(), mask)).transpose()?;
         if let Some(a) = self.a.trained() {
             sink.accept_product(a, &d_narrow, &self.dropped(x, mask)?)?;
         }
@@ -260,5 +250,20 @@ impl Lora {
             sink.accept_product(b, &dy, narrow)?;
         }
         Ok(dx)
+    }
+    /// The gradient of the input by way of the factor A, or of several below each other, added to what is there.
+    pub(super) fn add_input_gradient(
+        &self,
+        sum: Tensor,
+        d_narrow: &Tensor,
+        a: &Tensor,
+        mask: Option<Stream>,
+    ) -> Result<Tensor> {
+        if mask.is_none() && sum.dtype() == self.dtype() {
+            return add_matmul(sum, d_narrow, a);
+        }
+        // The same mask: dropout's gradient is dropout of the gradient.
+        let own = self.dropped(&matmul(d_narrow, a)?, mask)?.to_dtype(sum.dtype())?;
+        add(sum, &own)
     }
 }

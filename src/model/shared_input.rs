@@ -7,10 +7,9 @@ use candle_core::Tensor;
 
 use super::parameters::GradientSink;
 use super::projection::{InputGradient, Lora, Projection, ProjectionSaved};
-use super::sum::add;
 use crate::error::{Error, Result};
 use crate::kernels::lora;
-use crate::kernels::matmul::{add_matmul, linear, linear_weight_gradient, matmul};
+use crate::kernels::matmul::{linear, linear_weight_gradient};
 use crate::random::Stream;
 
 /// The outputs, and what [`backward`] needs.
@@ -72,37 +71,41 @@ pub(super) fn backward<const N: usize>(
     for (projection, dy) in projections.into_iter().zip(dys) {
         dx = InputGradient::next(projection.weight_backward(dy, dx)?);
     }
-    let (mut dx, parts) = (dx.sum(), parts(&loras)?);
+    updates_backward(&loras, dys, (&x, &narrows), dx.sum(), sink)
+}
+
+/// [`backward`] by way of the updates alone; `dx` is what the weights gave.
+fn updates_backward<const N: usize>(
+    loras: &[&Lora],
+    dys: [&Tensor; N],
+    (x, narrows): (&Tensor, &[Tensor]),
+    dx: Option<Tensor>,
+    sink: &mut dyn GradientSink,
+) -> Result<Option<Tensor>> {
+    let Some(first) = loras.first() else { return Ok(dx) };
     if dx.is_none() && !loras.iter().any(|lora| lora.is_trained()) {
         return Ok(None);
     }
-    let mut d_narrows = Vec::with_capacity(N);
-    let mut wide = Vec::with_capacity(N);
+    let (mut wide, mut d_narrows) = (Vec::with_capacity(N), Vec::with_capacity(N));
     for (lora, dy) in loras.iter().zip(dys) {
         let dy = dy.to_dtype(lora.dtype())?;
         d_narrows.push(lora::narrow_gradient(&dy, lora.b.value(), lora.scale)?);
         wide.push(dy);
     }
     let d_narrow = Tensor::cat(&d_narrows, 1)?;
-    if let Some(sum) = dx {
-        let factors = factors(&loras)?;
-        dx = Some(if sum.dtype() == factors.dtype() {
-            add_matmul(sum, &d_narrow, &factors)?
-        } else {
-            let own = matmul(&d_narrow, &factors)?.to_dtype(sum.dtype())?;
-            add(sum, &own)?
-        });
-    }
-    let Some(first) = loras.first() else { return Ok(dx) };
+    let dx = match dx {
+        Some(sum) => Some(first.add_input_gradient(sum, &d_narrow, &factors(loras)?, None)?),
+        None => None,
+    };
     if loras.iter().any(|lora| lora.a.trained().is_some()) {
-        let gradients = linear_weight_gradient(&d_narrow, &first.dropped(&x, None)?)?;
-        for (lora, (start, rank)) in loras.iter().zip(parts) {
+        let gradients = linear_weight_gradient(&d_narrow, &first.dropped(x, None)?)?;
+        for (lora, (start, rank)) in loras.iter().zip(parts(loras)?) {
             if let Some(a) = lora.a.trained() {
                 sink.accept(a, gradients.narrow(0, start, rank)?)?;
             }
         }
     }
-    for ((lora, dy), narrow) in loras.iter().zip(&wide).zip(&narrows) {
+    for ((lora, dy), narrow) in loras.iter().zip(&wide).zip(narrows) {
         if let Some(b) = lora.b.trained() {
             sink.accept_product(b, dy, narrow)?;
         }
