@@ -33,13 +33,13 @@ impl Speaker {
             .ok_or_else(|| Error::usage("--dtype").got(format!("{:?}", args.dtype)).expected("f32, bf16 or f16"))?;
         let OpenedModel { model, tokenizer, weights_hash } = study::open_model(&args.model, dtype, &device)?;
         let sampling = Sampling {
-            max_new_tokens: args.max_new_tokens,
             temperature: args.temperature,
             top_k: args.top_k.unwrap_or(0),
             top_p: args.top_p.unwrap_or(1.0),
             seed: args.seed,
             stop_ids: vec![tokenizer.eos()],
             rows_at_once: ROWS_AT_ONCE,
+            ..Sampling::greedy(&model, args.max_new_tokens)
         };
         Ok(Self { model, tokenizer, weights_hash, template: template_named(&args.template)?, sampling })
     }

@@ -8,7 +8,7 @@
 //! | [`prediction`] | what a candidate answered, kept as JSON lines |
 //! | [`example`], [`read`] | examples, and reading them from files as they are |
 //! | [`result`], [`table`] | the scores of one candidate, and the comparison of all |
-//! | [`task`] | examples with the words they are asked in; a model's answers to them |
+//! | [`task`] | examples with the words they are asked in; the answers of models to them |
 //! | [`language`] | the languages that tasks are worded in |
 
 pub mod bleu;
@@ -29,6 +29,7 @@ pub mod task;
 mod window;
 mod wording;
 mod words;
+mod writing;
 
 #[cfg(test)]
 mod golden;

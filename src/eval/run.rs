@@ -1,12 +1,15 @@
-//! A candidate answers a task: greedy texts, likelihoods of choices, or likelihoods of texts.
+//! Candidates answer a task: greedy texts, likelihoods of choices, or likelihoods of texts.
+//!
+//! Candidates that differ in their adapters write their texts in one batch, in which the base's weights are multiplied
+//! once for all; likelihoods are asked of one after the other.
 
 use std::collections::BTreeMap;
 
 use crate::data::{Tokenizer, template};
 use crate::error::{Error, Place, Result};
-use crate::model::{Batch, Llama, Sampling, Segments};
+use crate::model::{Batch, Llama, Segments};
 use crate::progress::Bar;
-use crate::recipe::{ChatTemplate, TaskKind};
+use crate::recipe::TaskKind;
 
 use super::example::Example;
 use super::metric::likeliest;
@@ -16,28 +19,30 @@ use super::task::{Item, Task};
 use super::window;
 
 impl Task {
-    /// Asks a model all examples and scores its answers.
+    /// Asks some models, which share one base, all examples and scores the answers of each.
     ///
-    /// Texts are decoded greedily, `batch` of them side by side; the results stand in the order of the
-    /// examples. `bar` counts examples. `stop` is asked between steps.
+    /// Texts are decoded greedily, `batch` of them side by side; the predictions stand in the order of the
+    /// examples. `bar` counts each model's examples. `stop` is asked between steps.
     ///
     /// # Errors
-    /// A prompt that does not fit the model; numbers that are not finite; `stop` said yes (an error of kind
-    /// `Interrupted`).
+    /// A prompt that does not fit the model; numbers that are not finite; models that have weights of their own where
+    /// texts are written; `stop` said yes (an error of kind `Interrupted`).
     pub fn run(
         &self,
-        model: &Llama,
+        models: &[&Llama],
         tokenizer: &Tokenizer,
         stop: &dyn Fn() -> bool,
         bar: &mut Bar,
-    ) -> Result<TaskResult> {
-        let asked = Asked { task: self, model, tokenizer, stop };
+    ) -> Result<Vec<TaskResult>> {
+        let asked = |model| Asked { task: self, model, tokenizer, stop };
         let predictions = match self.kind {
-            TaskKind::Choice => asked.choose(bar),
-            TaskKind::Perplexity => asked.predict_texts(bar),
-            TaskKind::Translation { .. } | TaskKind::Answer | TaskKind::Correction => asked.write_answers(bar),
+            TaskKind::Choice => models.iter().map(|model| asked(model).choose(bar)).collect(),
+            TaskKind::Perplexity => models.iter().map(|model| asked(model).predict_texts(bar)).collect(),
+            TaskKind::Translation { .. } | TaskKind::Answer | TaskKind::Correction => {
+                self.write_answers(models, tokenizer, stop, bar)
+            }
         };
-        self.result(predictions.at(self.name())?)
+        predictions.at(self.name())?.into_iter().map(|predictions| self.result(predictions)).collect()
     }
 
     /// Checks that every prompt, with its longest choice, leaves room in a context of `context` tokens.
@@ -58,7 +63,7 @@ impl Task {
         Ok(())
     }
 
-    fn prompt(&self, item: &Item, tokenizer: &Tokenizer) -> Result<Vec<u32>> {
+    pub(super) fn prompt(&self, item: &Item, tokenizer: &Tokenizer) -> Result<Vec<u32>> {
         template::encode_prompt(self.template, &item.question, tokenizer)
     }
 
@@ -67,7 +72,7 @@ impl Task {
     }
 }
 
-fn too_long(example: usize, tokens: usize, context: usize) -> Error {
+pub(super) fn too_long(example: usize, tokens: usize, context: usize) -> Error {
     Error::new(format!("the prompt of example {example}"))
         .got(format!("{tokens} tokens"))
         .expected(format!("at most max_position_embeddings, {context}"))
@@ -83,49 +88,6 @@ struct Asked<'a> {
 }
 
 impl Asked<'_> {
-    fn write_answers(&self, bar: &mut Bar) -> Result<Vec<Prediction>> {
-        let (task, tokenizer) = (self.task, self.tokenizer);
-        let context = self.model.config.max_position_embeddings;
-        let prompts = task.items.iter().map(|item| task.prompt(item, tokenizer)).collect::<Result<Vec<_>>>()?;
-        if let Some((number, prompt)) = prompts.iter().enumerate().find(|(_, prompt)| prompt.len() >= context) {
-            return Err(too_long(number, prompt.len() + 1, context));
-        }
-        // Prompts of like length are read together, and what is too much for the memory fails at once.
-        let mut order: Vec<usize> = (0..prompts.len()).collect();
-        order.sort_by_key(|&i| std::cmp::Reverse(prompts.get(i).map_or(0, Vec::len)));
-        let sorted: Vec<Vec<u32>> = order.iter().filter_map(|&i| prompts.get(i).cloned()).collect();
-        let mut sampling = Sampling::greedy(self.model, task.max_new_tokens);
-        sampling.rows_at_once = task.batch;
-        if !sampling.stop_ids.contains(&tokenizer.eos()) {
-            sampling.stop_ids.push(tokenizer.eos());
-        }
-        let mut begun = vec![false; sorted.len()];
-        let mut tokens = 0u64;
-        let texts = self.model.generate(&sorted, &sampling, self.stop, &mut |prompt, _| {
-            tokens += 1;
-            if let Some(begun) = begun.get_mut(prompt).filter(|begun| !**begun) {
-                *begun = true;
-                bar.advance(1, format!("{tokens} tokens"));
-            }
-        })?;
-        // A text without a single token was never heard of.
-        bar.advance(begun.iter().filter(|begun| !**begun).count() as u64, format!("{tokens} tokens"));
-        let mut answers = vec![String::new(); texts.len()];
-        for (text, &at) in texts.iter().zip(&order) {
-            if let Some(answer) = answers.get_mut(at) {
-                *answer = tokenizer.decode(text);
-            }
-        }
-        let rows = task.items.iter().zip(prompts).zip(answers).enumerate();
-        Ok(rows
-            .map(|(number, ((item, prompt), answer))| Prediction {
-                answer: answer_in(&answer, task.template, &item.example),
-                prompt: tokenizer.decode(&prompt),
-                ..prediction(number, &item.example)
-            })
-            .collect())
-    }
-
     fn choose(&self, bar: &mut Bar) -> Result<Vec<Prediction>> {
         let mut predictions = Vec::with_capacity(self.task.items.len());
         for (chunk, start) in self.task.items.chunks(self.task.batch).zip((0..).step_by(self.task.batch)) {
@@ -204,7 +166,7 @@ fn choices(example: &Example) -> &[String] {
 }
 
 /// What is known of a prediction before the model is asked.
-fn prediction(number: usize, example: &Example) -> Prediction {
+pub(super) fn prediction(number: usize, example: &Example) -> Prediction {
     Prediction {
         example: number,
         prompt: String::new(),
@@ -214,24 +176,6 @@ fn prediction(number: usize, example: &Example) -> Prediction {
         likelihoods: Vec::new(),
         scores: BTreeMap::new(),
     }
-}
-
-/// The answer in what a model wrote.
-///
-/// A model that goes on with the next turn by itself is cut there. Where all references are single lines,
-/// the answer is the first line that is not blank: a base model that rambles on is not scored for rambling.
-fn answer_in(text: &str, template: ChatTemplate, example: &Example) -> String {
-    let marks: &[&str] = match template {
-        ChatTemplate::LlammasChat => &["<|user|>", "<|assistant|>", "<|system|>"],
-        ChatTemplate::Alpaca => &["### "],
-        ChatTemplate::Plain => &[],
-    };
-    let end = marks.iter().filter_map(|mark| text.find(mark)).min().unwrap_or(text.len());
-    let own = text.get(..end).unwrap_or(text).trim();
-    if example.references().iter().any(|reference| reference.contains('\n')) {
-        return own.to_owned();
-    }
-    own.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default().to_owned()
 }
 
 #[cfg(test)]

@@ -53,16 +53,29 @@ impl Attention {
         self.has_trained_input() || self.o.is_trained()
     }
 
-    /// Everything but the output projection.
+    /// Queries and keys after rotation, values, and what the projections saved.
     ///
     /// # Shapes  `x: [tokens, hidden]`
-    pub(super) fn attend(&self, x: &Tensor, context: &Context<'_>, masks: LayerMasks) -> Result<Attended> {
+    pub(super) fn rotated(
+        &self,
+        x: &Tensor,
+        context: &Context<'_>,
+        masks: LayerMasks,
+    ) -> Result<([Tensor; 3], [ProjectionSaved; 3])> {
         let ([q, k, v], inputs) =
             shared_input::forward([&self.q, &self.k, &self.v], x, [0, 1, 2].map(|module| masks.module(module)))?;
         let heads = context.heads;
         let q = rope::forward(&q, heads.query, &context.positions, context.rotary)?;
         let k = rope::forward(&k, heads.key_value, &context.positions, context.rotary)?;
-        let (out, log_sum_exp) = attention::forward(&q, &k, &v, heads, context.segments)?;
+        Ok(([q, k, v], inputs))
+    }
+
+    /// Everything but the output projection.
+    ///
+    /// # Shapes  `x: [tokens, hidden]`
+    pub(super) fn attend(&self, x: &Tensor, context: &Context<'_>, masks: LayerMasks) -> Result<Attended> {
+        let ([q, k, v], inputs) = self.rotated(x, context, masks)?;
+        let (out, log_sum_exp) = attention::forward(&q, &k, &v, context.heads, context.segments)?;
         Ok(Attended { inputs, q, k, v, out, log_sum_exp })
     }
 

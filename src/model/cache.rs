@@ -24,10 +24,16 @@ impl LayerCache {
         Ok((self.keys.narrow(0, 0, count)?, self.values.narrow(0, 0, count)?))
     }
 
-    /// Stores the keys and values of a whole prompt in a row.
-    pub fn fill(&self, row: usize, k: &Tensor, v: &Tensor) -> Result<()> {
+    /// Keys and values of the first tokens of a row, `[tokens, key_value_width]`.
+    pub fn row(&self, row: usize, tokens: usize) -> Result<(Tensor, Tensor)> {
+        let of_row = |cache: &Tensor| cache.get(row)?.narrow(0, 0, tokens);
+        Ok((of_row(&self.keys)?, of_row(&self.values)?))
+    }
+
+    /// Stores the keys and values of the tokens from place `first` on in a row.
+    pub fn fill(&self, row: usize, first: usize, k: &Tensor, v: &Tensor) -> Result<()> {
         let tokens = k.dim(0)?;
-        let (rows, places) = (vec![row; tokens], (0..tokens).collect::<Vec<_>>());
+        let (rows, places) = (vec![row; tokens], (first..first + tokens).collect::<Vec<_>>());
         cache_write(&self.keys, &rows, &places, k)?;
         cache_write(&self.values, &rows, &places, v)
     }

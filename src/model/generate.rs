@@ -1,4 +1,4 @@
-//! Generating texts: prompts go through the model packed, then all unfinished texts grow by one token at a time.
+//! Generating texts: prompts go through the model packed, long ones in chunks; then all unfinished texts grow by one token at a time.
 //!
 //! A row of the key-value cache belongs to one text at a time. When a text is finished, the last row moves to its
 //! place, and the next prompt that waits takes the row that became free.
@@ -13,9 +13,6 @@ use super::sampling::Sampling;
 use crate::error::{Error, Result};
 use crate::kernels::attention::Segments;
 use crate::kernels::rows;
-
-/// Prompts are read in packs of about this many tokens; a longer prompt goes alone.
-const PROMPT_TOKENS: usize = 4096;
 
 /// A text to go on with, and the one of several models that does.
 #[derive(Debug, Clone, Copy)]
@@ -46,6 +43,7 @@ struct Generation<'a> {
     decoder: Decoder<'a>,
     prompts: &'a [Prompt<'a>],
     settings: &'a Sampling,
+    stop: &'a dyn Fn() -> bool,
     on_token: &'a mut dyn FnMut(usize, u32),
     cache: Cache,
     growing: Vec<Growing>,
@@ -103,11 +101,11 @@ impl Llama {
         let cache = Cache::new(layers, rows, longest + 1, width, base.dtype(), base.device())?;
         let decoder = Decoder::new(models, rows)?;
         let growing = Vec::new();
-        let mut generation = Generation { models, decoder, prompts, settings, on_token, cache, growing, texts };
+        let mut generation = Generation { models, decoder, prompts, settings, stop, on_token, cache, growing, texts };
         let mut waiting = 0;
         while waiting < prompts.len() || !generation.growing.is_empty() {
             if stop() {
-                return Err(Error::interrupted("the generation was stopped"));
+                return Err(stopped());
             }
             let free = rows - generation.growing.len();
             if free > 0 && waiting < prompts.len() {
@@ -120,41 +118,68 @@ impl Llama {
     }
 }
 
+fn stopped() -> Error {
+    Error::interrupted("the generation was stopped")
+}
+
 impl Generation<'_> {
     /// Reads some of the prompts that wait, fills the cache with them and chooses their first tokens; returns the
     /// number of the next one that waits.
     fn read_prompts(&mut self, first: usize, free: usize) -> Result<usize> {
-        let (mut ids, mut bounds) = (Vec::new(), vec![0u32]);
-        let number = self.prompts.get(first).map_or(0, |prompt| prompt.model);
-        let Some(model) = self.models.get(number) else {
-            return Err(Error::new("a prompt's model").got(number).expected(format!("below {}", self.models.len())));
+        let (prompts, limit) = (self.prompts, self.settings.prompt_tokens_at_once);
+        let waiting = prompts.get(first..).unwrap_or_default();
+        let Some((prompt, model)) =
+            waiting.first().and_then(|prompt| self.models.get(prompt.model).map(|model| (prompt, *model)))
+        else {
+            return Err(Error::new("a prompt that waits").got(first).expected("one of a model that is there"));
         };
-        for prompt in self.prompts.iter().skip(first).take(free).take_while(|prompt| prompt.model == number) {
-            if !ids.is_empty() && ids.len() + prompt.ids.len() > PROMPT_TOKENS {
-                break;
-            }
-            ids.extend_from_slice(prompt.ids);
-            bounds.push(ids.len() as u32);
-        }
-        let (count, first_row) = (bounds.len() - 1, self.growing.len());
-        let lasts: Vec<u32> = bounds.iter().skip(1).map(|end| end - 1).collect();
-        let segments = Segments::new(bounds)?;
-        let caches = self.cache.layers();
-        let x = model.residual_of(&ids, &segments, &lasts, |layer, [k, v]| {
-            let Some(cache) = caches.get(layer) else { return Ok(()) };
-            segments.iter().enumerate().try_for_each(|(row, tokens)| {
-                let of_prompt = |t: &Tensor| t.narrow(0, tokens.start, tokens.len());
-                cache.fill(first_row + row, &of_prompt(&k)?, &of_prompt(&v)?)
-            })
-        })?;
-        for (row, tokens) in segments.iter().enumerate() {
-            let room = model.config.max_position_embeddings - tokens.len();
+        let packed = waiting.iter().take(free).scan(0, |tokens, next| {
+            *tokens += next.ids.len();
+            (*tokens <= limit && next.model == prompt.model).then_some(next.ids)
+        });
+        let pack: Vec<&[u32]> = packed.collect();
+        let x = if pack.is_empty() { self.read_chunks(model, prompt.ids)? } else { self.read_pack(model, &pack)? };
+        let (count, first_row) = (pack.len().max(1), self.growing.len());
+        for (number, prompt) in prompts.iter().enumerate().skip(first).take(count) {
+            let cached = prompt.ids.len();
             // The last token of a text needs no place in the context: nothing is predicted from it.
-            let left = self.settings.max_new_tokens.min(room + 1);
-            self.growing.push(Growing { prompt: first + row, model: number, cached: tokens.len(), last: 0, left });
+            let left = self.settings.max_new_tokens.min(model.config.max_position_embeddings - cached + 1);
+            self.growing.push(Growing { prompt: number, model: prompt.model, cached, last: 0, left });
         }
         self.choose(first_row, &x)?;
         Ok(first + count)
+    }
+
+    /// The residual stream of the last token of each of some prompts, which the rows from the first free one on take.
+    fn read_pack(&self, model: &Llama, prompts: &[&[u32]]) -> Result<Tensor> {
+        let ends = prompts.iter().scan(0, |end, ids| {
+            *end += ids.len() as u32;
+            Some(*end)
+        });
+        let segments = Segments::new(std::iter::once(0).chain(ends.clone()).collect())?;
+        let lasts: Vec<u32> = ends.map(|end| end - 1).collect();
+        let (caches, first_row) = (self.cache.layers(), self.growing.len());
+        model.residual_of(&prompts.concat(), &segments, &lasts, |layer, [k, v]| {
+            let Some(cache) = caches.get(layer) else { return Ok(()) };
+            segments.iter().enumerate().try_for_each(|(row, tokens)| {
+                let of_prompt = |t: &Tensor| t.narrow(0, tokens.start, tokens.len());
+                cache.fill(first_row + row, 0, &of_prompt(&k)?, &of_prompt(&v)?)
+            })
+        })
+    }
+
+    /// As [`Generation::read_pack`] for one prompt that is too long for a pack: memory does not grow with it, but for
+    /// its keys and values.
+    fn read_chunks(&self, model: &Llama, prompt: &[u32]) -> Result<Tensor> {
+        let (size, row) = (self.settings.prompt_tokens_at_once, self.growing.len());
+        let mut last = None;
+        for (ids, past) in prompt.chunks(size).zip((0..).step_by(size)) {
+            if (self.stop)() {
+                return Err(stopped());
+            }
+            last = Some(model.residual_on(ids, past, &self.cache, row)?);
+        }
+        last.ok_or_else(|| Error::new("a prompt").got("no tokens").expected("at least one"))
     }
 
     /// Adds one token to every unfinished text.

@@ -3,6 +3,7 @@
 use candle_core::Tensor;
 
 use super::attention::{Attended, Attention, AttentionSaved};
+use super::cache::LayerCache;
 use super::context::{Context, LayerMasks};
 use super::mlp::{Mlp, MlpSaved};
 use super::parameters::GradientSink;
@@ -10,8 +11,8 @@ use super::projection::Projection;
 use super::sum::add;
 use super::weight::Weight;
 use crate::error::Result;
-use crate::kernels::embedding;
 use crate::kernels::rms_norm::NormSaved;
+use crate::kernels::{attention, embedding};
 
 /// One decoder layer.
 #[derive(Debug, Clone)]
@@ -87,11 +88,37 @@ impl Layer {
         let masks = LayerMasks::new(None, 0);
         let (normed, _) = self.input_norm.norm_forward(x, context.epsilon)?;
         let Attended { k, v, out, .. } = self.attention.attend(&normed, context, masks)?;
-        let (attended, _) = self.attention.o.forward(&embedding::forward(&out, rows)?, None)?;
-        let middle = add(attended, &embedding::forward(x, rows)?)?;
+        let y = self.after_attention(&embedding::forward(&out, rows)?, &embedding::forward(x, rows)?, context)?;
+        Ok((y, [k, v]))
+    }
+
+    /// As [`Layer::forward`] for the next tokens of a text whose earlier ones are in a row of the cache, which takes
+    /// the new ones in.
+    ///
+    /// # Shapes  `x: [tokens, hidden]` → the same
+    pub(super) fn forward_on(
+        &self,
+        x: &Tensor,
+        context: &Context<'_>,
+        cache: &LayerCache,
+        row: usize,
+        past: usize,
+    ) -> Result<Tensor> {
+        let (normed, _) = self.input_norm.norm_forward(x, context.epsilon)?;
+        let ([q, k, v], _) = self.attention.rotated(&normed, context, LayerMasks::new(None, 0))?;
+        cache.fill(row, past, &k, &v)?;
+        let (keys, values) = cache.row(row, past + x.dim(0)?)?;
+        let out = attention::forward_after(&q, &keys, &values, context.heads)?;
+        self.after_attention(&out, x, context)
+    }
+
+    /// What follows on attention, without gradients: output projection, MLP and the residual connections around both.
+    fn after_attention(&self, out: &Tensor, x: &Tensor, context: &Context<'_>) -> Result<Tensor> {
+        let (attended, _) = self.attention.o.forward(out, None)?;
+        let middle = add(attended, x)?;
         let (normed, _) = self.post_attention_norm.norm_forward(&middle, context.epsilon)?;
-        let (inner, _) = self.mlp.forward(&normed, masks)?;
-        Ok((add(inner, &middle)?, [k, v]))
+        let (inner, _) = self.mlp.forward(&normed, LayerMasks::new(None, 0))?;
+        add(inner, &middle)
     }
 
     /// The gradient of the input, if it is needed: no module below what is trained is passed through.

@@ -4,6 +4,7 @@ use candle_core::{DType, Device, Tensor};
 
 use super::attention::Attention;
 use super::batch::check_ids;
+use super::cache::Cache;
 use super::config::{Config, LAYER_PROJECTIONS};
 use super::context::{Context, LayerMasks};
 use super::head::Head;
@@ -171,6 +172,22 @@ impl Llama {
         let (x, keys_and_values) = last.forward_some(&x, &context, &rows)?;
         each(layers.len(), keys_and_values)?;
         Ok(x)
+    }
+
+    /// The residual stream of the last of some tokens that go on a text, whose first `past` tokens are in a row of the
+    /// cache; takes the new ones in.
+    ///
+    /// # Shapes  → `[1, hidden]`
+    pub(super) fn residual_on(&self, ids: &[u32], past: usize, cache: &Cache, row: usize) -> Result<Tensor> {
+        let segments = Segments::one(ids.len());
+        let mut context = self.context(&segments, None)?;
+        let positions: Vec<u32> = (past as u32..).take(ids.len()).collect();
+        context.positions = self.ids(&positions)?;
+        let mut x = embedding::forward(self.embedding.value(), &self.ids(ids)?)?;
+        for (layer, cache) in self.layers.iter().zip(cache.layers()) {
+            x = layer.forward_on(&x, &context, cache, row, past)?;
+        }
+        Ok(x.narrow(0, ids.len() - 1, 1)?)
     }
 
     pub(super) fn normed(&self, x: &Tensor) -> Result<Tensor> {

@@ -25,6 +25,8 @@ pub struct Sampling {
     pub stop_ids: Vec<u32>,
     /// How many texts are generated side by side; more is faster and takes more memory for their keys and values.
     pub rows_at_once: usize,
+    /// How many prompt tokens one forward pass reads: short prompts are packed up to it, longer ones read in chunks.
+    pub prompt_tokens_at_once: usize,
 }
 
 impl Sampling {
@@ -38,6 +40,7 @@ impl Sampling {
             seed: 0,
             stop_ids: model.config.stop_ids(),
             rows_at_once: 32,
+            prompt_tokens_at_once: 2048,
         }
     }
 
@@ -50,6 +53,9 @@ impl Sampling {
         }
         if self.rows_at_once == 0 {
             return Err(Error::new("rows_at_once").got(0).expected("at least 1"));
+        }
+        if self.prompt_tokens_at_once == 0 {
+            return Err(Error::new("prompt_tokens_at_once").got(0).expected("at least 1"));
         }
         Ok(())
     }
@@ -151,7 +157,16 @@ mod tests {
     use super::*;
 
     fn sampling(temperature: f64, top_k: usize, top_p: f64) -> Sampling {
-        Sampling { max_new_tokens: 1, temperature, top_k, top_p, seed: 7, stop_ids: vec![], rows_at_once: 1 }
+        Sampling {
+            max_new_tokens: 1,
+            temperature,
+            top_k,
+            top_p,
+            seed: 7,
+            stop_ids: vec![],
+            rows_at_once: 1,
+            prompt_tokens_at_once: 1,
+        }
     }
 
     /// How often each of four tokens with probabilities 0.5, 0.25, 0.125, 0.125 is drawn, of 40 000 draws.

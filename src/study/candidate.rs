@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::adapter::{self, Adapter};
+use crate::adapter::Adapter;
 use crate::error::Result;
 use crate::files;
 use crate::model::Llama;
@@ -47,31 +47,24 @@ impl Candidate {
         Ok(record.map(|record| files::sha256(json!([record.key, format!("{:?}", self.form)]).to_string())))
     }
 
-    /// Lends the candidate's model to `work`; the foundation is as before when it returns.
-    pub fn with_model<T>(
-        &self,
-        ground: &Ground<'_>,
-        foundation: &mut Llama,
-        work: impl FnOnce(&Llama) -> Result<T>,
-    ) -> Result<T> {
+    /// Whether its weights are the foundation's, so that it can answer in one batch with others on it.
+    pub fn shares_foundation(&self) -> bool {
+        matches!(self.form, Form::Foundation | Form::Adapter(_))
+    }
+
+    /// The candidate's model. It shares all tensors of the foundation that it does not change.
+    pub fn model(&self, ground: &Ground<'_>, foundation: &Llama) -> Result<Llama> {
+        let folder = |name: &String| ground.folder.adapter(name);
+        let mut model = match &self.form {
+            Form::Full(name) => return Llama::load(&folder(name), ground.study.base.dtype, &ground.device),
+            _ => foundation.clone(),
+        };
         match &self.form {
-            Form::Foundation => work(foundation),
-            Form::Full(name) => {
-                work(&Llama::load(&ground.folder.adapter(name), ground.study.base.dtype, &ground.device)?)
-            }
-            Form::Adapter(name) => {
-                Adapter::load(&ground.folder.adapter(name))?.attach(foundation)?;
-                let result = work(foundation);
-                adapter::detach(foundation)?;
-                result
-            }
-            Form::Merged(name) => {
-                // Tensors are shared: only the merged modules exist twice while this one answers.
-                let mut merged = foundation.clone();
-                Adapter::load(&ground.folder.adapter(name))?.merge(&mut merged)?;
-                work(&merged)
-            }
+            Form::Foundation | Form::Full(_) => {}
+            Form::Adapter(name) => Adapter::load(&folder(name))?.attach(&mut model)?,
+            Form::Merged(name) => Adapter::load(&folder(name))?.merge(&mut model)?,
         }
+        Ok(model)
     }
 }
 

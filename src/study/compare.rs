@@ -1,8 +1,8 @@
 //! The compare stage: every candidate answers the same tasks in the same process.
 //!
-//! The models are loaded one foundation at a time; its adapters are swapped onto it. Each answer is kept
-//! in `compare/<candidate>/<task>.jsonl`, with the key of what it was made from beside it, so that a
-//! study that goes on asks only what was not answered yet.
+//! One foundation is in memory at a time. The adapters on it answer together, in batches that multiply its weights
+//! once for all of them. Each answer is kept in `compare/<candidate>/<task>.jsonl`, with the key of what it was made
+//! from beside it, so that a study that goes on asks only what was not answered yet.
 
 use std::path::PathBuf;
 
@@ -12,53 +12,103 @@ use crate::error::{Place, Result};
 use crate::eval::{Table, Task, TaskResult, prediction};
 use crate::files;
 use crate::model::Llama;
-use crate::recipe::Foundation;
 use crate::study::candidate::{self, Candidate};
 use crate::study::ground::Ground;
+
+/// So many adapters are in memory side by side.
+const TOGETHER: usize = 16;
 
 /// Scores every finished candidate and writes `comparison.json` and `comparison.md`.
 pub fn run(ground: &Ground<'_>) -> Result<Option<Table>> {
     let Some(compare) = &ground.study.compare else { return Ok(None) };
     let tasks = Task::load_all(compare, ground.study.seed)?;
+    let mut asked = Vec::new();
+    for candidate in candidate::all(ground) {
+        if let Some(weights) = candidate.key(ground)? {
+            asked.push(Asked::new(ground, candidate, &weights, &tasks)?);
+        }
+    }
+    for of_foundation in asked.chunk_by_mut(|a, b| a.candidate.on == b.candidate.on) {
+        answer_missing(ground, of_foundation, &tasks)?;
+    }
     let mut table = Table::new();
-    let mut foundation: Option<(Foundation, Llama)> = None;
-    for candidate in &candidate::all(ground) {
-        let Some(weights) = candidate.key(ground)? else { continue };
-        let mut results = Vec::new();
-        for task in &tasks {
-            let place = Answers::of(ground, candidate, task, &weights);
-            results.push((place.read_back(task)?, place, task));
-        }
-        if results.iter().any(|(known, ..)| known.is_none()) {
-            let mut model = match foundation.take() {
-                Some((on, model)) if on == candidate.on => model,
-                _ => ground.load(candidate.on)?,
-            };
-            candidate
-                .with_model(ground, &mut model, |model| answer_missing(ground, candidate, model, &mut results))
-                .at(format!("compare {}", candidate.name))?;
-            foundation = Some((candidate.on, model));
-        }
-        results.iter().filter_map(|(result, ..)| result.as_ref()).for_each(|result| table.add(&candidate.name, result));
+    for Asked { candidate, results, .. } in &asked {
+        results.iter().flatten().for_each(|result| table.add(&candidate.name, result));
     }
     files::write_json(&ground.folder.path("comparison.json"), &table.to_json())?;
     files::write(&ground.folder.path("comparison.md"), table.to_markdown())?;
     Ok(Some(table))
 }
 
-/// Asks the model what was not answered yet, and keeps each task's answers as soon as it is done.
-fn answer_missing(
-    ground: &Ground<'_>,
-    candidate: &Candidate,
-    model: &Llama,
-    results: &mut [(Option<TaskResult>, Answers, &Task)],
-) -> Result<()> {
-    for (result, place, task) in results.iter_mut().filter(|(known, ..)| known.is_none()) {
-        let mut bar = ground.progress.bar(&candidate.name, "examples", 0, task.len() as u64);
-        let answered = task.run(model, &ground.tokenizer, ground.stop, &mut bar)?;
+/// A candidate with its place for each task, and the results that are there.
+struct Asked {
+    candidate: Candidate,
+    places: Vec<Answers>,
+    results: Vec<Option<TaskResult>>,
+}
+
+impl Asked {
+    fn new(ground: &Ground<'_>, candidate: Candidate, weights: &str, tasks: &[Task]) -> Result<Self> {
+        let places: Vec<Answers> = tasks.iter().map(|task| Answers::of(ground, &candidate, task, weights)).collect();
+        let results = places.iter().zip(tasks).map(|(place, task)| place.read_back(task)).collect::<Result<_>>()?;
+        Ok(Self { candidate, places, results })
+    }
+
+    fn is_missing_some(&self) -> bool {
+        self.results.iter().any(Option::is_none)
+    }
+}
+
+/// Asks candidates on one foundation what was not answered yet: together where they share its weights, else one by
+/// one.
+fn answer_missing(ground: &Ground<'_>, asked: &mut [Asked], tasks: &[Task]) -> Result<()> {
+    let mut missing: Vec<&mut Asked> = asked.iter_mut().filter(|asked| asked.is_missing_some()).collect();
+    let Some(first) = missing.first() else { return Ok(()) };
+    let foundation = ground.load(first.candidate.on)?;
+    // Stable: those that share weights come first, each kind in the order of the recipe.
+    missing.sort_by_key(|asked| !asked.candidate.shares_foundation());
+    let mut groups = missing.as_mut_slice();
+    while let Some(first) = groups.first() {
+        let sharing = groups.iter().take_while(|asked| asked.candidate.shares_foundation()).count();
+        let size = if first.candidate.shares_foundation() { sharing.min(TOGETHER) } else { 1 };
+        let (group, rest) = groups.split_at_mut(size);
+        answer_together(ground, &foundation, group, tasks)?;
+        groups = rest;
+    }
+    Ok(())
+}
+
+/// Asks some candidates all tasks that they have not answered yet, and keeps the answers as soon as a task is done.
+fn answer_together(ground: &Ground<'_>, foundation: &Llama, group: &mut [&mut Asked], tasks: &[Task]) -> Result<()> {
+    let models = group.iter().map(|asked| {
+        let candidate = &asked.candidate;
+        candidate.model(ground, foundation).at(format!("compare {}", candidate.name))
+    });
+    let models = models.collect::<Result<Vec<_>>>()?;
+    for (number, task) in tasks.iter().enumerate() {
+        let missing = |asked: &Asked| asked.results.get(number).is_some_and(Option::is_none);
+        let missing: Vec<bool> = group.iter().map(|asked| missing(asked)).collect();
+        let of_missing = |at: usize| missing.get(at).copied().unwrap_or(false);
+        let asking: Vec<&Llama> = models.iter().zip(&missing).filter_map(|(m, missing)| missing.then_some(m)).collect();
+        if asking.is_empty() {
+            continue;
+        }
+        let mut names = group.iter().enumerate().filter(|(at, _)| of_missing(*at)).map(|(_, a)| &a.candidate.name);
+        let label = match (names.next(), names.count()) {
+            (Some(name), 0) => name.clone(),
+            (Some(name), others) => format!("{name} and {others} more"),
+            (None, _) => String::new(),
+        };
+        let mut bar = ground.progress.bar(&label, "examples", 0, (task.len() * asking.len()) as u64);
+        let results = task.run(&asking, &ground.tokenizer, ground.stop, &mut bar).at(format!("compare {label}"))?;
         bar.finish(task.name());
-        place.keep(&answered)?;
-        *result = Some(answered);
+        let answered = group.iter_mut().zip(&missing).filter_map(|(asked, missing)| missing.then_some(asked));
+        for (asked, result) in answered.zip(results) {
+            asked.places.get(number).map_or(Ok(()), |place| place.keep(&result))?;
+            if let Some(place) = asked.results.get_mut(number) {
+                *place = Some(result);
+            }
+        }
     }
     Ok(())
 }

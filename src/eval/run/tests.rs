@@ -1,14 +1,15 @@
 //! A tiny random model answers tasks; its likelihoods are checked against its own logits.
 
-use candle_core::{DType, Device};
+use candle_core::{DType, Device, Tensor};
 
 use super::*;
 use crate::error::Kind;
+use crate::eval::writing::answer_in;
 use crate::eval::{Metric, prediction};
 use crate::files;
-use crate::model::Config;
+use crate::model::{Config, Factor, Lora, Projection};
 use crate::progress::Progress;
-use crate::recipe::{Compare, NewModel, TaskData, TaskSettings};
+use crate::recipe::{ChatTemplate, Compare, NewModel, TaskData, TaskSettings};
 
 struct Setting {
     folder: tempfile::TempDir,
@@ -54,7 +55,8 @@ impl Setting {
 
     fn run(&self, task: &Task) -> Result<TaskResult> {
         let mut bar = Progress::silent().bar("test", "examples", 0, task.len() as u64);
-        task.run(&self.model, &self.tokenizer, &|| false, &mut bar)
+        let mut results = task.run(&[&self.model], &self.tokenizer, &|| false, &mut bar)?;
+        Ok(results.remove(0))
     }
 
     /// ln p of each token after the first, from the logits of the whole text.
@@ -196,6 +198,39 @@ fn a_prompt_that_does_not_fit_is_named_before_and_while_running() {
     }
 }
 
+/// The model with an update of rank 1 on one module, whose factors are waves.
+fn adapted(model: &Llama, path: &str, scale: f64) -> Llama {
+    let mut model = model.clone();
+    let projection = model.projection_mut(path).unwrap();
+    let base = projection.weight().clone();
+    let (out, inner) = base.dims2().unwrap();
+    let wave = |count: usize| Tensor::arange(0f32, count as f32, &Device::Cpu).and_then(|x| x.sin()).unwrap();
+    let a = Factor::Frozen(wave(inner).reshape((1, inner)).unwrap());
+    let b = Factor::Frozen(wave(out).reshape((out, 1)).unwrap());
+    *projection = Projection::Lora(Lora { base, a, b, scale, dropout: 0.0 });
+    model
+}
+
+#[test]
+fn adapters_that_answer_together_answer_as_each_does_alone() {
+    let setting = setting(256);
+    let first = adapted(&setting.model, "model.layers.0.mlp.up_proj", 0.5);
+    let second = adapted(&setting.model, "model.layers.1.self_attn.v_proj", 0.7);
+    let models = [&setting.model, &first, &second];
+    let rows = corrections();
+    let rows: Vec<&str> = rows.iter().map(String::as_str).collect();
+    for task in [setting.task(TaskKind::Correction, &rows, 4), setting.task(TaskKind::Choice, &CHOICES, 2)] {
+        let ask = |models: &[&Llama]| {
+            let mut bar = Progress::silent().bar("test", "examples", 0, 1);
+            task.run(models, &setting.tokenizer, &|| false, &mut bar).unwrap()
+        };
+        let together: Vec<_> = ask(&models).into_iter().map(|result| result.predictions).collect();
+        let alone: Vec<_> = models.iter().map(|model| ask(&[model]).remove(0).predictions).collect();
+        assert_eq!(together, alone);
+        assert!(together[0] != together[1] && together[1] != together[2], "the adapters change the answers");
+    }
+}
+
 #[test]
 fn a_person_can_stop_every_kind_of_task() {
     let setting = setting(256);
@@ -203,7 +238,7 @@ fn a_person_can_stop_every_kind_of_task() {
     let rows: Vec<&str> = rows.iter().map(String::as_str).collect();
     for task in [setting.task(TaskKind::Correction, &rows, 4), setting.task(TaskKind::Choice, &CHOICES, 4)] {
         let mut bar = Progress::silent().bar("test", "examples", 0, 1);
-        let stopped = task.run(&setting.model, &setting.tokenizer, &|| true, &mut bar);
+        let stopped = task.run(&[&setting.model], &setting.tokenizer, &|| true, &mut bar);
         assert_eq!(stopped.map(|_| ()).unwrap_err().kind(), Kind::Interrupted);
     }
 }

@@ -32,6 +32,7 @@ pub(super) fn forward(
             k: place.key_value(k),
             v: place.key_value(v),
             tokens: place.range.len(),
+            past: 0,
             scale: heads.scale() as f32,
             out,
             lse,
@@ -41,6 +42,29 @@ pub(super) fn forward(
     })?;
     let out = in_token_order(&by_head, heads.query, 1, heads.dimension, tokens);
     Ok((slices::tensor(out, q.dims())?, slices::tensor(lse, &[heads.query, tokens])?))
+}
+
+pub(super) fn forward_after(q: &Tensor, k: &Tensor, v: &Tensor, heads: Heads) -> Result<Tensor> {
+    let (queries, tokens) = (q.dim(0)?, k.dim(0)?);
+    let (mut by_head, mut lse) = (vec![0f32; queries * heads.query_width()], vec![0f32; heads.query * queries]);
+    let segments = Segments::one(queries);
+    slices::read([q, k, v], |[q, k, v]| {
+        let outs = split(&mut by_head, heads.query, &segments, heads.dimension);
+        let lses = split(&mut lse, heads.query, &segments, 1);
+        let tasks = places(heads, &segments).zip(outs).zip(lses).map(|((place, out), lse)| ForwardTask {
+            q: place.query(q),
+            k: place.key_value(k),
+            v: place.key_value(v),
+            tokens,
+            past: tokens - queries,
+            scale: heads.scale() as f32,
+            out,
+            lse,
+        });
+        parallel::each(tasks.collect(), simd::dispatch);
+        Ok(())
+    })?;
+    slices::tensor(in_token_order(&by_head, heads.query, 1, heads.dimension, queries), q.dims())
 }
 
 #[allow(clippy::too_many_arguments)]

@@ -1,4 +1,4 @@
-//! The forward pass of one head over one document.
+//! The forward pass of one head over one document, or over the last tokens of one.
 
 use super::tile::{HeadRows, Left, Right, TILE, WIDTH, product};
 use crate::kernels::simd::{self, Kernel, Vector};
@@ -8,11 +8,14 @@ pub(super) struct ForwardTask<'a> {
     pub(super) q: HeadRows<'a>,
     pub(super) k: HeadRows<'a>,
     pub(super) v: HeadRows<'a>,
+    /// Keys and values.
     pub(super) tokens: usize,
+    /// How many of them come before the first query.
+    pub(super) past: usize,
     pub(super) scale: f32,
-    /// `[tokens][dimension]`
+    /// `[tokens - past][dimension]`
     pub(super) out: &'a mut [f32],
-    /// `[tokens]`
+    /// `[tokens - past]`
     pub(super) lse: &'a mut [f32],
 }
 
@@ -25,7 +28,7 @@ struct Running {
 impl Kernel for ForwardTask<'_> {
     #[inline(always)]
     fn run<V: Vector, const ROWS: usize>(self) {
-        let (tokens, dimension) = (self.tokens, self.q.dimension);
+        let (tokens, past, dimension) = (self.tokens, self.past, self.q.dimension);
         let (padded, padded_tokens) = (dimension.next_multiple_of(WIDTH), tokens.next_multiple_of(WIDTH));
         let mut keys = vec![[0f32; WIDTH]; padded_tokens / WIDTH * dimension];
         let mut values = vec![[0f32; WIDTH]; padded / WIDTH * tokens];
@@ -35,19 +38,20 @@ impl Kernel for ForwardTask<'_> {
         let mut sums = vec![0f32; TILE * padded];
         let mut scores = [[0f32; TILE]; TILE];
         let outputs = self.out.chunks_mut(TILE * dimension).zip(self.lse.chunks_mut(TILE));
-        for (first, (out, lse)) in (0..tokens).step_by(TILE).zip(outputs) {
+        for (first, (out, lse)) in (0..tokens - past).step_by(TILE).zip(outputs) {
             let rows = lse.len();
             self.q.copy(first, rows, self.scale, &mut queries);
             sums.fill(0.0);
             let mut running = Running { largest: [f32::NEG_INFINITY; TILE], sum: [0.0; TILE] };
-            for key in (0..first + rows).step_by(TILE) {
-                let seen = TILE.min(first + rows - key);
+            let end = past + first + rows;
+            for key in (0..end).step_by(TILE) {
+                let seen = TILE.min(end - key);
                 let panels = &keys[key / WIDTH * dimension..];
                 let b = Right { panels, rows: dimension, first: 0, depth: dimension };
                 let a = Left::Rows(&queries, dimension);
                 product::<V, false, ROWS>(scores.as_flattened_mut(), TILE, a, b, rows, seen);
                 for row in 0..rows {
-                    let visible = seen.min(first + row + 1 - key);
+                    let visible = seen.min((past + first + row + 1).saturating_sub(key));
                     let shrink = running.take_row::<V>(&mut scores[row], row, visible);
                     if shrink != 1.0 {
                         sums[row * padded..(row + 1) * padded].iter_mut().for_each(|sum| *sum *= shrink);

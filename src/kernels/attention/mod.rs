@@ -77,6 +77,28 @@ pub fn forward(q: &Tensor, k: &Tensor, v: &Tensor, heads: Heads, segments: &Segm
     reference::forward(q, k, v, heads, segments)
 }
 
+/// Causal attention of the last tokens of one document, whose keys and values are all given: query `i` of `n` sees the
+/// keys up to `tokens - n + i`.
+///
+/// # Shapes  `q: [n, query·dim]`, `k`, `v: [tokens, key_value·dim]`, `n ≤ tokens` → `[n, query·dim]`
+/// # Units   as [`forward()`]
+pub fn forward_after(q: &Tensor, k: &Tensor, v: &Tensor, heads: Heads) -> Result<Tensor> {
+    heads.check()?;
+    let (queries, tokens) = (q.dim(0)?, k.dim(0)?);
+    if queries > tokens {
+        return Err(Error::new("the queries of a document")
+            .got(queries)
+            .expected(format!("at most its {tokens} keys")));
+    }
+    expect_shape("attention queries", q, &[queries, heads.query_width()])?;
+    expect_shape("attention keys", k, &[tokens, heads.key_value_width()])?;
+    expect_shape("attention values", v, &[tokens, heads.key_value_width()])?;
+    if on_cpu_f32(&[q, k, v]) {
+        return cpu::forward_after(q, k, v, heads);
+    }
+    reference::forward_after(q, k, v, heads)
+}
+
 /// Gradients of [`forward()`] by `q`, `k` and `v`.
 ///
 /// # Shapes  `d_out`, `out: [tokens, query·dim]`, `lse: [query, tokens]` → as `q`, `k`, `v`

@@ -24,22 +24,24 @@ fn join(x: &Tensor, tokens: usize, heads: Heads, each: usize) -> Result<Tensor> 
     Ok(rows.reshape((tokens, heads.key_value * each * heads.dimension))?)
 }
 
-/// Zero where a query may look, minus infinity at later keys: `[tokens, tokens]`.
-fn causal_mask(tokens: usize, like: &Tensor) -> Result<Tensor> {
-    let positions = Tensor::arange(0, tokens as u32, like.device())?;
-    let later = positions.unsqueeze(0)?.broadcast_gt(&positions.unsqueeze(1)?)?;
-    let zeros = Tensor::zeros((tokens, tokens), like.dtype(), like.device())?;
+/// Zero where a query may look, minus infinity at later keys: `[queries, keys]`, the queries being the last tokens.
+fn causal_mask(queries: usize, keys: usize, like: &Tensor) -> Result<Tensor> {
+    let positions = Tensor::arange(0, keys as u32, like.device())?;
+    let asking = positions.narrow(0, keys - queries, queries)?;
+    let later = positions.unsqueeze(0)?.broadcast_gt(&asking.unsqueeze(1)?)?;
+    let zeros = Tensor::zeros((queries, keys), like.dtype(), like.device())?;
     Ok(later.where_cond(
-        &Tensor::full(f32::NEG_INFINITY, (tokens, tokens), like.device())?.to_dtype(like.dtype())?,
+        &Tensor::full(f32::NEG_INFINITY, (queries, keys), like.device())?.to_dtype(like.dtype())?,
         &zeros,
     )?)
 }
 
-/// Scaled and masked scores of one segment, `[query, tokens, tokens]`, in the wide dtype.
-fn scores(q: &Tensor, k: &Tensor, tokens: usize, heads: Heads) -> Result<Tensor> {
+/// Scaled and masked scores of one segment, `[query, queries, keys]`, in the wide dtype.
+fn scores(q: &Tensor, k: &Tensor, heads: Heads) -> Result<Tensor> {
+    let (queries, keys) = (q.dim(1)? / heads.group(), k.dim(1)?);
     let products = matmul(q, &k.t()?)?.to_dtype(compute_dtype(q.dtype()))?;
-    let scaled = (products.reshape((heads.query, tokens, tokens))? * heads.scale())?;
-    Ok(scaled.broadcast_add(&causal_mask(tokens, &scaled)?)?)
+    let scaled = (products.reshape((heads.query, queries, keys))? * heads.scale())?;
+    Ok(scaled.broadcast_add(&causal_mask(queries, keys, &scaled)?)?)
 }
 
 pub(super) fn forward(
@@ -54,19 +56,32 @@ pub(super) fn forward(
     for range in segments.iter() {
         let tokens = range.len();
         let (qs, ks, vs) = (split(q, &range, heads, group)?, split(k, &range, heads, 1)?, split(v, &range, heads, 1)?);
-        let scores = scores(&qs, &ks, tokens, heads)?;
-        let largest = scores.max_keepdim(D::Minus1)?;
-        let exponentials = scores.broadcast_sub(&largest)?.exp()?;
-        let sum = exponentials.sum_keepdim(D::Minus1)?;
-        let probabilities = exponentials.broadcast_div(&sum)?.to_dtype(q.dtype())?;
-        let out = matmul(&probabilities.reshape((heads.key_value, group * tokens, tokens))?, &vs)?;
+        let (out, lse) = mix(&qs, &ks, &vs, heads)?;
         outs.push(join(&out, tokens, heads, group)?);
-        lses.push((sum.log()? + largest)?.squeeze(2)?);
+        lses.push(lse);
     }
     if outs.is_empty() {
         return Ok((q.clone(), Tensor::zeros((heads.query, 0), compute_dtype(q.dtype()), q.device())?));
     }
     Ok((Tensor::cat(&outs, 0)?, Tensor::cat(&lses, 1)?))
+}
+
+pub(super) fn forward_after(q: &Tensor, k: &Tensor, v: &Tensor, heads: Heads) -> Result<Tensor> {
+    let (queries, tokens) = (q.dim(0)?, k.dim(0)?);
+    let [k, v] = [k, v].map(|x| split(x, &(0..tokens), heads, 1));
+    let (out, _) = mix(&split(q, &(0..queries), heads, heads.group())?, &k?, &v?, heads)?;
+    join(&out, queries, heads, heads.group())
+}
+
+/// The values of one segment mixed for its queries, `[key_value, group·queries, dim]`, and their log-sum-exp.
+fn mix(q: &Tensor, k: &Tensor, v: &Tensor, heads: Heads) -> Result<(Tensor, Tensor)> {
+    let scores = scores(q, k, heads)?;
+    let largest = scores.max_keepdim(D::Minus1)?;
+    let exponentials = scores.broadcast_sub(&largest)?.exp()?;
+    let sum = exponentials.sum_keepdim(D::Minus1)?;
+    let probabilities = exponentials.broadcast_div(&sum)?.to_dtype(q.dtype())?;
+    let grouped = (heads.key_value, q.dim(1)?, k.dim(1)?);
+    Ok((matmul(&probabilities.reshape(grouped)?, v)?, (sum.log()? + largest)?.squeeze(2)?))
 }
 
 #[allow(clippy::too_many_arguments)]
@@ -88,7 +103,7 @@ pub(super) fn backward(
         let (d_outs, outs) = (split(d_out, &range, heads, group)?, split(out, &range, heads, group)?);
         let lses = lse.narrow(1, range.start, tokens)?.unsqueeze(2)?;
         let grouped = (heads.key_value, group * tokens, tokens);
-        let p = scores(&qs, &ks, tokens, heads)?.broadcast_sub(&lses)?.exp()?.reshape(grouped)?;
+        let p = scores(&qs, &ks, heads)?.broadcast_sub(&lses)?.exp()?.reshape(grouped)?;
         let p_narrow = p.to_dtype(q.dtype())?;
         let dv = matmul(&p_narrow.t()?, &d_outs)?;
         let dp = matmul(&d_outs, &vs.t()?)?.to_dtype(wide)?;

@@ -103,6 +103,29 @@ fn a_document_does_not_see_its_neighbours() -> Result<()> {
     Ok(())
 }
 
+/// The last tokens of a document, in chunks of some size, against the whole of it.
+fn chunks_equal_the_whole(dtype: DType, bound: f64) -> Result<()> {
+    for (tokens, chunk) in [(1, 1), (100, 33), (130, 48), (150, 7)] {
+        let Case { heads, segments, inputs: [q, k, v], .. } = case(6, 2, 20, &[0, tokens], dtype)?;
+        let (want, _) = forward(&q, &k, &v, heads, &segments)?;
+        for first in (0..tokens as usize).step_by(chunk) {
+            let length = chunk.min(tokens as usize - first);
+            let part = |x: &Tensor| x.narrow(0, first, length);
+            let seen = |x: &Tensor| x.narrow(0, 0, first + length);
+            let got = forward_after(&part(&q)?, &seen(&k)?, &seen(&v)?, heads)?;
+            assert_close(bound, &[("chunk", &got, &part(&want)?)])?;
+        }
+        assert!(forward_after(&q, &k.narrow(0, 0, tokens as usize - 1)?, &v, heads).is_err());
+    }
+    Ok(())
+}
+
+#[test]
+fn a_document_read_in_chunks_is_attended_to_as_a_whole() -> Result<()> {
+    chunks_equal_the_whole(DType::F64, 1e-13)?;
+    chunks_equal_the_whole(DType::F32, 1e-6)
+}
+
 #[test]
 fn scores_of_any_size_keep_the_softmax_finite_and_a_nan_stays_in_its_document() -> Result<()> {
     let Case { heads, segments, inputs: [q, k, v], .. } = case(1, 1, 16, &[0, 60, 120], DType::F32)?;
@@ -188,7 +211,7 @@ fn one_head(inputs: &[Vec<f32>; 4], tokens: usize, dimension: usize) -> Vec<[Vec
     let mut each = results.iter_mut();
     at_each_level(|| {
         let [out, lse, ..] = each.next().unwrap();
-        ForwardTask { q, k, v, tokens, scale, out, lse }
+        ForwardTask { q, k, v, tokens, past: 0, scale, out, lse }
     });
     let levels = 3 - each.len();
     results.truncate(levels);

@@ -29,15 +29,15 @@ fn generate(model: &Llama, settings: &Sampling) -> Result<Vec<Vec<u32>>> {
 fn greedy_texts_are_the_argmax_of_the_full_logits_however_many_grow_together() -> Result<()> {
     let model = model(config(2, false), DType::F64);
     let mut settings = Sampling { stop_ids: vec![], ..Sampling::greedy(&model, 12) };
-    for rows_at_once in [1, 2, 4, 32] {
-        settings.rows_at_once = rows_at_once;
+    for (rows_at_once, prompt_tokens_at_once) in [(1, 2048), (2, 1), (4, 9), (32, 2048), (32, 40), (3, 31)] {
+        (settings.rows_at_once, settings.prompt_tokens_at_once) = (rows_at_once, prompt_tokens_at_once);
         let texts = generate(&model, &settings)?;
         for (prompt, text) in prompts().iter().zip(&texts) {
             // The context is 32 tokens; the one after it is predicted, but not read.
             assert_eq!(text.len(), 12.min(33 - prompt.len()));
             let mut so_far = prompt.clone();
             for id in text {
-                assert_eq!(*id, next(&model, &so_far)?, "{prompt:?} {rows_at_once}");
+                assert_eq!(*id, next(&model, &so_far)?, "{prompt:?} {rows_at_once} {prompt_tokens_at_once}");
                 so_far.push(*id);
             }
         }
