@@ -32,7 +32,7 @@ pub(super) fn compare(written: &written::Compare, adapters: &[AdapterPlan], find
         }
         settings.push(task);
     }
-    let batch = findings.count("compare.batch", written.batch.unwrap_or(Count(8)), 1..=1 << 16, "");
+    let batch = findings.count("compare.batch", written.batch.unwrap_or(Count(16)), 1..=1 << 16, "");
     let limit = written.limit.map(|limit| findings.count("compare.limit", limit, 1..=u64::MAX, ""));
     Compare {
         tasks: settings,

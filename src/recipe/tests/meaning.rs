@@ -120,7 +120,7 @@ fn a_short_recipe_gets_the_defaults_of_the_llammas_scripts() {
     assert_eq!(pretrain.training.optimizer, optimizer);
     assert_eq!(pretrain.training.batch, 256);
     let compare = study.compare.as_ref().expect("a comparison");
-    assert_eq!((compare.batch, compare.limit, compare.merged), (8, None, false));
+    assert_eq!((compare.batch, compare.limit, compare.merged), (16, None, false));
     assert_eq!(compare.template, ChatTemplate::LlammasChat);
     assert_eq!(compare.tasks[0].max_new_tokens, 64);
 }

@@ -16,7 +16,7 @@ pub(crate) struct Compare {
     pub(crate) tasks: Option<Vec<Task>>,
     /// Also score each LoRA adapter merged into its base. Default: false.
     pub(crate) merged: Option<bool>,
-    /// Prompts answered together. Default: 8.
+    /// Prompts answered together, those of all adapters on one base among them. Default: 16.
     pub(crate) batch: Option<Count>,
     /// At most this many examples a task. Default: all.
     pub(crate) limit: Option<Count>,
