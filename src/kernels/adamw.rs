@@ -1,7 +1,8 @@
 //! AdamW, one pass over flat buffers, in place.
 
-use candle_core::Tensor;
+use candle_core::{DType, Tensor};
 
+use super::cuda;
 use super::slices::{expect_shape, on_cpu_f32};
 use crate::error::{Error, Result};
 
@@ -35,6 +36,16 @@ impl AdamwStep {
     /// What the root of the second moment is multiplied by.
     fn root_scale(&self) -> f64 {
         1.0 / (1.0 - self.beta2.powf(self.step as f64)).sqrt()
+    }
+
+    /// All that an update of f32 uses: gradient scale, β1, 1 − β1, β2, 1 − β2, root scale, epsilon, step size, kept.
+    pub(super) fn narrow(&self) -> [f32; 9] {
+        // Rounded after the subtraction: 1 − 0.999 in f32 would be off by 5e-5 of itself.
+        let (new1, new2) = (1.0 - self.beta1, 1.0 - self.beta2);
+        let (beta1, beta2, root_scale) = (self.beta1, self.beta2, self.root_scale());
+        let wide =
+            [self.gradient_scale, beta1, new1, beta2, new2, root_scale, self.epsilon, self.step_size(), self.kept()];
+        wide.map(|x| x as f32)
     }
 
     /// What is left of a parameter after its decay.
@@ -77,6 +88,13 @@ pub fn step(parameters: &Tensor, gradients: &Tensor, state: &Tensor, settings: &
     }
     if on_cpu_f32(&[parameters, gradients, state]) && !has_master {
         return cpu::step(parameters, gradients, state, settings);
+    }
+    if let (Some(engine), DType::F32) = (cuda::Engine::on(parameters.device()), state.dtype())
+        && gradients.dtype() == parameters.dtype()
+    {
+        let master = if has_master { Some(state.get(2)?) } else { None };
+        let rows = (&state.get(0)?, &state.get(1)?, master.as_ref());
+        return cuda::adamw::step(&engine, parameters, gradients, rows, settings, None);
     }
     reference::step(parameters, gradients, state, has_master, settings)
 }
@@ -143,12 +161,7 @@ mod cpu {
     impl Kernel for Update<'_> {
         #[inline(always)]
         fn run<V: Vector, const ROWS: usize>(self) {
-            let s = self.settings;
-            let (beta1, beta2, scale) = (s.beta1 as f32, s.beta2 as f32, s.gradient_scale as f32);
-            // Rounded after the subtraction: 1 − 0.999 in f32 would be off by 5e-5 of itself.
-            let (new1, new2) = ((1.0 - s.beta1) as f32, (1.0 - s.beta2) as f32);
-            let (kept, step_size, root_scale) = (s.kept() as f32, s.step_size() as f32, s.root_scale() as f32);
-            let epsilon = s.epsilon as f32;
+            let [scale, beta1, new1, beta2, new2, root_scale, epsilon, step_size, kept] = self.settings.narrow();
             let moments = self.first.iter_mut().zip(self.second);
             for ((parameter, gradient), (first, second)) in self.parameters.iter_mut().zip(self.gradients).zip(moments)
             {

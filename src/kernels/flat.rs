@@ -3,6 +3,7 @@
 
 use candle_core::{DType, Tensor};
 
+use super::cuda;
 use super::parallel::{self, CHUNK};
 use super::slices::{self, compute_dtype, expect_shape, on_cpu_f32};
 use crate::error::{Error, Result};
@@ -42,6 +43,9 @@ pub fn norm(gradients: &Tensor) -> Result<f64> {
             });
             Ok(partial.iter().sum::<f64>().sqrt())
         });
+    }
+    if let Some(engine) = cuda::Engine::of(&[gradients]) {
+        return Ok(cuda::norm::squares(&engine, gradients)?.to_vec1::<f64>()?.iter().sum::<f64>().sqrt());
     }
     reference_norm(gradients)
 }

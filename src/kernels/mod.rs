@@ -20,6 +20,7 @@ pub mod rope;
 pub mod rows;
 pub mod swiglu;
 
+mod cuda;
 mod flat;
 mod gemm;
 #[cfg(test)]

@@ -35,6 +35,16 @@ pub(super) fn assert_close(bound: f64, pairs: &[(&str, &Tensor, &Tensor)]) -> Re
     Ok(())
 }
 
+/// How far a result may be off that is computed in f32 and rounded to `dtype` once, relative to the largest.
+pub(super) fn bound_of(dtype: DType) -> f64 {
+    match dtype {
+        // Half the distance of two neighbours above a power of two, and what f32 itself is off by.
+        DType::BF16 => 2f64.powi(-8) + 1e-6,
+        DType::F16 => 2f64.powi(-11) + 1e-6,
+        _ => 1e-6,
+    }
+}
+
 /// Gradients of `Σ output·direction` by each input, from candle's autograd over plain operations.
 pub(super) fn gradients<const N: usize>(
     inputs: [&Tensor; N],

@@ -2,6 +2,7 @@
 
 use candle_core::{D, Tensor};
 
+use super::cuda;
 use super::slices::{compute_dtype, expect_shape, matrix, on_cpu_f32};
 use crate::error::Result;
 
@@ -24,6 +25,9 @@ pub fn forward(x: &Tensor, weight: &Tensor, epsilon: f64) -> Result<(Tensor, Nor
     if on_cpu_f32(&[x, weight]) {
         return cpu::forward(x, weight, epsilon);
     }
+    if let Some(engine) = cuda::rms_norm::engine(&[x, weight]) {
+        return cuda::rms_norm::forward(&engine, x, None, weight, epsilon);
+    }
     reference::forward(x, weight, epsilon)
 }
 
@@ -40,13 +44,16 @@ pub fn backward(
     if on_cpu_f32(&[dy, weight, &saved.x, &saved.inverse_rms]) {
         return cpu::backward(dy, weight, saved, want_weight);
     }
+    if let Some(engine) = cuda::rms_norm::engine(&[dy, weight, &saved.x]) {
+        return cuda::rms_norm::backward(&engine, dy, weight, saved, None, want_weight);
+    }
     reference::backward(dy, weight, saved, want_weight)
 }
 
-mod reference {
+pub(super) mod reference {
     use super::*;
 
-    pub(super) fn forward(x: &Tensor, weight: &Tensor, epsilon: f64) -> Result<(Tensor, NormSaved)> {
+    pub(in crate::kernels) fn forward(x: &Tensor, weight: &Tensor, epsilon: f64) -> Result<(Tensor, NormSaved)> {
         let wide = compute_dtype(x.dtype());
         let x_wide = x.to_dtype(wide)?;
         let inverse = (x_wide.sqr()?.mean_keepdim(D::Minus1)? + epsilon)?.sqrt()?.recip()?;
@@ -54,7 +61,7 @@ mod reference {
         Ok((y, NormSaved { x: x.clone(), inverse_rms: inverse.squeeze(D::Minus1)? }))
     }
 
-    pub(super) fn backward(
+    pub(in crate::kernels) fn backward(
         dy: &Tensor,
         weight: &Tensor,
         saved: &NormSaved,

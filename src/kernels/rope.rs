@@ -3,6 +3,7 @@
 
 use candle_core::{DType, Device, Tensor};
 
+use super::cuda;
 use super::slices::{compute_dtype, expect_shape, matrix, on_cpu_f32};
 use crate::error::{Error, Result};
 
@@ -37,6 +38,16 @@ impl RotaryTable {
             Ok(Tensor::from_vec(values, shape, &Device::Cpu)?.to_dtype(kept)?.to_device(device)?)
         };
         Ok(Self { cos: tensor(cos)?, sin: tensor(sin)? })
+    }
+
+    /// Cosines and sines, each `[positions, half]`.
+    pub(super) fn tables(&self) -> [&Tensor; 2] {
+        [&self.cos, &self.sin]
+    }
+
+    /// Whether half a head of that type is whole packs of 16 bytes, and the table in f32.
+    fn lies_in_packs(&self, dtype: DType) -> bool {
+        (self.half_dimension() * dtype.size_in_bytes()).is_multiple_of(16) && self.cos.dtype() == DType::F32
     }
 
     /// How many positions the table holds.
@@ -77,13 +88,16 @@ fn turn(x: &Tensor, heads: usize, positions: &Tensor, table: &RotaryTable, direc
     if on_cpu_f32(&[x, &table.cos]) {
         return cpu::turn(x, positions, table, direction as f32);
     }
+    if let Some(engine) = cuda::Engine::of(&[x]).filter(|_| table.lies_in_packs(x.dtype())) {
+        return cuda::rope::turn(&engine, x, positions, table.tables(), direction);
+    }
     reference::turn(x, heads, positions, table, direction)
 }
 
-mod reference {
+pub(super) mod reference {
     use super::*;
 
-    pub(super) fn turn(
+    pub(in crate::kernels) fn turn(
         x: &Tensor,
         heads: usize,
         positions: &Tensor,

@@ -2,6 +2,7 @@
 
 use candle_core::Tensor;
 
+use super::cuda;
 use super::slices::{compute_dtype, expect_shape, on_cpu_f32};
 use crate::error::Result;
 
@@ -13,6 +14,9 @@ pub fn forward(gate: &Tensor, up: &Tensor) -> Result<Tensor> {
     expect_shape("swiglu up", up, gate.dims())?;
     if on_cpu_f32(&[gate, up]) {
         return cpu::forward(gate, up);
+    }
+    if let Some(engine) = cuda::Engine::of(&[gate, up]) {
+        return cuda::swiglu::forward(&engine, gate, up);
     }
     reference::forward(gate, up)
 }
@@ -26,23 +30,26 @@ pub fn backward(dy: &Tensor, gate: &Tensor, up: &Tensor) -> Result<(Tensor, Tens
     if on_cpu_f32(&[dy, gate, up]) {
         return cpu::backward(dy, gate, up);
     }
+    if let Some(engine) = cuda::Engine::of(&[dy, gate, up]) {
+        return cuda::swiglu::backward(&engine, dy, gate, up);
+    }
     reference::backward(dy, gate, up)
 }
 
-mod reference {
+pub(super) mod reference {
     use super::*;
 
     fn sigmoid(x: &Tensor) -> Result<Tensor> {
         Ok((x.neg()?.exp()? + 1.0)?.recip()?)
     }
 
-    pub(super) fn forward(gate: &Tensor, up: &Tensor) -> Result<Tensor> {
+    pub(in crate::kernels) fn forward(gate: &Tensor, up: &Tensor) -> Result<Tensor> {
         let wide = compute_dtype(gate.dtype());
         let g = gate.to_dtype(wide)?;
         Ok(((&g * sigmoid(&g)?)? * up.to_dtype(wide)?)?.to_dtype(gate.dtype())?)
     }
 
-    pub(super) fn backward(dy: &Tensor, gate: &Tensor, up: &Tensor) -> Result<(Tensor, Tensor)> {
+    pub(in crate::kernels) fn backward(dy: &Tensor, gate: &Tensor, up: &Tensor) -> Result<(Tensor, Tensor)> {
         let wide = compute_dtype(gate.dtype());
         let (g, d) = (gate.to_dtype(wide)?, dy.to_dtype(wide)?);
         let s = sigmoid(&g)?;

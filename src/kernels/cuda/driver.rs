@@ -1,0 +1,128 @@
+//! Launches on a CUDA device, through candle's stream.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use candle_core::cuda_backend::cudarc::driver::{CudaFunction, CudaModule, DevicePtr, LaunchConfig, PushKernelArg};
+use candle_core::cuda_backend::cudarc::nvrtc::Ptx;
+use candle_core::cuda_backend::{CudaStorage, CudaStorageSlice, DeviceId};
+use candle_core::op::BackpropOp;
+use candle_core::{CudaDevice, DType, Storage, Tensor};
+use half::{bf16, f16};
+
+use super::launch::{Argument, Launch};
+use crate::error::{Error, Result};
+
+/// All kernels, compiled for several generations of devices, and as PTX for later ones.
+static KERNELS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/kernels.fatbin"));
+
+/// The kernels as each device has loaded them: once for the process, since only the process can say how often a device
+/// was opened.
+static LOADED: OnceLock<Mutex<HashMap<DeviceId, Arc<CudaModule>>>> = OnceLock::new();
+
+fn failed(what: impl std::fmt::Display, source: impl std::fmt::Display) -> Error {
+    Error::new(format!("{what}: {source}"))
+}
+
+fn function(device: &CudaDevice, name: &str) -> Result<CudaFunction> {
+    let mut loaded = LOADED.get_or_init(Mutex::default).lock().unwrap_or_else(PoisonError::into_inner);
+    let module = match loaded.get(&device.id()) {
+        Some(module) => module.clone(),
+        None => {
+            let context = device.cuda_stream().context().clone();
+            let module = context.load_module(Ptx::from_binary(KERNELS.to_vec())).map_err(|source| {
+                failed("cannot load the kernels on this device", source)
+                    .hint("devices of compute capability 8.0 (Ampere) or newer can run them; is the driver older than CUDA 13?")
+            })?;
+            loaded.insert(device.id(), module.clone());
+            module
+        }
+    };
+    module.load_function(name).map_err(|source| failed(format!("kernel {name}"), source))
+}
+
+/// A new tensor whose elements are not set.
+pub(super) fn empty(device: &CudaDevice, shape: &[usize], dtype: DType) -> Result<Tensor> {
+    let count = shape.iter().product();
+    // SAFETY: who asks writes every element before it is read (tested by poisoned outputs in the emulator).
+    let storage = unsafe {
+        match dtype {
+            DType::F32 => CudaStorage::wrap_cuda_slice(device.alloc::<f32>(count)?, device.clone()),
+            DType::F64 => CudaStorage::wrap_cuda_slice(device.alloc::<f64>(count)?, device.clone()),
+            DType::BF16 => CudaStorage::wrap_cuda_slice(device.alloc::<bf16>(count)?, device.clone()),
+            DType::F16 => CudaStorage::wrap_cuda_slice(device.alloc::<f16>(count)?, device.clone()),
+            DType::U8 => CudaStorage::wrap_cuda_slice(device.alloc::<u8>(count)?, device.clone()),
+            DType::U32 => CudaStorage::wrap_cuda_slice(device.alloc::<u32>(count)?, device.clone()),
+            other => return Err(Error::new("the dtype of a new tensor").got(format!("{other:?}"))),
+        }
+    };
+    Ok(Tensor::from_storage(Storage::Cuda(storage), shape, BackpropOp::none(), false))
+}
+
+/// The device's address of a contiguous tensor's first element.
+///
+/// The address stays good while the tensor lives. A tensor that is dropped after a launch is freed in the order of the
+/// stream, after the kernel.
+fn address(device: &CudaDevice, tensor: &Tensor) -> Result<u64> {
+    let (storage, layout) = tensor.storage_and_layout();
+    let (Storage::Cuda(storage), true) = (&*storage, layout.is_contiguous()) else {
+        return Err(Error::new("an argument of a kernel").expected("a contiguous tensor on the device"));
+    };
+    let stream = device.cuda_stream();
+    let base = match &storage.slice {
+        CudaStorageSlice::F32(slice) => slice.device_ptr(&stream).0,
+        CudaStorageSlice::F64(slice) => slice.device_ptr(&stream).0,
+        CudaStorageSlice::BF16(slice) => slice.device_ptr(&stream).0,
+        CudaStorageSlice::F16(slice) => slice.device_ptr(&stream).0,
+        CudaStorageSlice::U8(slice) => slice.device_ptr(&stream).0,
+        CudaStorageSlice::U32(slice) => slice.device_ptr(&stream).0,
+        _ => return Err(Error::new("the dtype of an argument of a kernel").got(format!("{:?}", tensor.dtype()))),
+    };
+    Ok(base + (layout.start_offset() * tensor.dtype().size_in_bytes()) as u64)
+}
+
+/// An argument as the driver reads it: by the address of its bytes.
+enum Word {
+    Address(u64),
+    Int(i32),
+    Long(i64),
+    Float(f32),
+}
+
+pub(super) fn run(device: &CudaDevice, launch: &Launch<'_>) -> Result<()> {
+    let name = launch.name()?;
+    let ([x, y, z], threads, shared_mem_bytes) = launch.sizes()?;
+    let function = function(device, &name)?;
+    if shared_mem_bytes > 48 << 10 {
+        let attribute =
+            candle_core::cuda_backend::cudarc::driver::sys::CUfunction_attribute::CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES;
+        function
+            .set_attribute(attribute, shared_mem_bytes as i32)
+            .map_err(|source| failed(format!("{shared_mem_bytes} B of shared memory for {name}"), source))?;
+    }
+    let words = launch.arguments.iter().map(|argument| {
+        Ok(match *argument {
+            Argument::Input(tensor) | Argument::Output(tensor) => Word::Address(address(device, tensor)?),
+            Argument::Absent => Word::Address(0),
+            Argument::Int(value) => Word::Int(value),
+            Argument::Long(value) => Word::Long(value),
+            Argument::Float(value) => Word::Float(value),
+        })
+    });
+    let words = words.collect::<Result<Vec<_>>>()?;
+    let stream = device.cuda_stream();
+    let mut builder = stream.launch_builder(&function);
+    for word in &words {
+        match word {
+            Word::Address(value) => builder.arg(value),
+            Word::Int(value) => builder.arg(value),
+            Word::Long(value) => builder.arg(value),
+            Word::Float(value) => builder.arg(value),
+        };
+    }
+    let config = LaunchConfig { grid_dim: (x, y, z), block_dim: (threads, 1, 1), shared_mem_bytes };
+    // SAFETY: the emulator runs the same launches under an address sanitizer: number and kind of the arguments, and
+    // what is read and written of each.
+    unsafe { builder.launch(config) }.map_err(|source| failed(format!("kernel {name}"), source))?;
+    Ok(())
+}
