@@ -2,7 +2,8 @@
 
 use candle_core::{DType, Tensor};
 
-use super::slices::{compute_dtype, expect_shape, matrix, on_cpu_f32};
+use super::cuda;
+use super::slices::{self, compute_dtype, expect_shape, matrix, on_cpu_f32};
 use crate::error::{Error, Result};
 
 /// The weight's row of each token id.
@@ -25,7 +26,21 @@ pub fn backward(dy: &Tensor, ids: &Tensor, vocabulary: usize) -> Result<Tensor> 
     if on_cpu_f32(&[dy]) {
         return cpu::backward(dy, ids, vocabulary);
     }
+    if let Some(engine) = cuda::Engine::of(&[dy]) {
+        let gradient = Tensor::zeros((vocabulary, dy.dim(1)?), dy.dtype(), dy.device())?;
+        let ids = slices::indices("embedding ids", ids)?;
+        check(&ids, vocabulary)?;
+        cuda::embedding::backward(&engine, &gradient, dy, &ids, false)?;
+        return Ok(gradient);
+    }
     reference_backward(dy, ids, vocabulary)
+}
+
+fn check(ids: &[u32], vocabulary: usize) -> Result<()> {
+    match ids.iter().find(|id| **id as usize >= vocabulary) {
+        None => Ok(()),
+        Some(id) => Err(Error::new("token id").got(id).expected(format!("below the vocabulary of {vocabulary}"))),
+    }
 }
 
 fn reference_backward(dy: &Tensor, ids: &Tensor, vocabulary: usize) -> Result<Tensor> {
@@ -37,7 +52,7 @@ fn reference_backward(dy: &Tensor, ids: &Tensor, vocabulary: usize) -> Result<Te
 
 mod cpu {
     use super::*;
-    use crate::kernels::{parallel, slices};
+    use crate::kernels::parallel;
 
     pub(super) fn forward(weight: &Tensor, ids: &Tensor) -> Result<Tensor> {
         let (vocabulary, features) = matrix("embedding weight", weight)?;
@@ -89,13 +104,6 @@ mod cpu {
 
     fn row(matrix: &[f32], index: usize, features: usize) -> &[f32] {
         matrix.get(index * features..(index + 1) * features).unwrap_or_default()
-    }
-
-    fn check(ids: &[u32], vocabulary: usize) -> Result<()> {
-        match ids.iter().find(|id| **id as usize >= vocabulary) {
-            None => Ok(()),
-            Some(id) => Err(Error::new("token id").got(id).expected(format!("below the vocabulary of {vocabulary}"))),
-        }
     }
 }
 

@@ -4,6 +4,7 @@
 //! head's own gradient is wanted too, the gradient of a chunk's logits takes the place of the logits.
 
 mod cpu;
+mod device;
 mod running;
 #[cfg(test)]
 mod tests;
@@ -48,6 +49,9 @@ pub fn forward_backward(
     if on_cpu_f32(&[hidden, weight]) {
         return cpu::forward_backward(hidden, weight, targets, scale, want_weight);
     }
+    if let Some(engine) = device::engine(hidden, weight) {
+        return device::forward_backward(&engine, hidden, weight, targets, scale, want_weight);
+    }
     reference::forward_backward(hidden, weight, targets, scale, want_weight)
 }
 
@@ -59,6 +63,9 @@ pub fn log_likelihoods(hidden: &Tensor, weight: &Tensor, targets: &Tensor) -> Re
     if on_cpu_f32(&[hidden, weight]) {
         return cpu::log_likelihoods(hidden, weight, targets);
     }
+    if let Some(engine) = device::engine(hidden, weight) {
+        return device::log_likelihoods(&engine, hidden, weight, targets);
+    }
     reference::log_likelihoods(hidden, weight, targets)
 }
 
@@ -69,15 +76,15 @@ fn check(hidden: &Tensor, weight: &Tensor, targets: &Tensor) -> Result<()> {
     expect_shape("cross-entropy targets", targets, &[rows])
 }
 
+/// First row and number of the rows whose logits exist at one time, where they are not computed on the CPU in f32.
+fn chunks(hidden: &Tensor) -> Result<impl Iterator<Item = (usize, usize)> + use<>> {
+    let step = if hidden.device().is_cpu() { 256 } else { 2048 };
+    let rows = hidden.dim(0)?;
+    Ok((0..rows).step_by(step).map(move |start| (start, step.min(rows - start))))
+}
+
 mod reference {
     use super::*;
-
-    /// First row and number of the rows whose logits exist at one time.
-    fn chunks(hidden: &Tensor) -> Result<impl Iterator<Item = (usize, usize)> + use<>> {
-        let step = if hidden.device().is_cpu() { 256 } else { 2048 };
-        let rows = hidden.dim(0)?;
-        Ok((0..rows).step_by(step).map(move |start| (start, step.min(rows - start))))
-    }
 
     /// Logits minus their log-sum-exp, in the wide dtype, and the target's column of it.
     fn log_probabilities(hidden: &Tensor, weight: &Tensor, targets: &Tensor) -> Result<(Tensor, Tensor)> {

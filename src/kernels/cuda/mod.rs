@@ -12,7 +12,7 @@ mod launch;
 #[cfg(feature = "cuda")]
 mod driver;
 #[cfg(test)]
-mod emulator;
+pub(super) mod emulator;
 
 pub(super) mod adamw;
 pub(super) mod cross_entropy;

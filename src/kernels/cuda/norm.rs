@@ -11,11 +11,15 @@ const BLOCKS: usize = 1024;
 
 /// The sum of squares, `[1]` f64, still on the device.
 pub(in crate::kernels) fn squares(engine: &Engine, values: &Tensor) -> Result<Tensor> {
-    let (partial, sum) = (engine.empty(&[BLOCKS], DType::F64)?, engine.empty(&[1], DType::F64)?);
+    squares_by(engine, values, BLOCKS)
+}
+
+fn squares_by(engine: &Engine, values: &Tensor, blocks: usize) -> Result<Tensor> {
+    let (partial, sum) = (engine.empty(&[blocks], DType::F64)?, engine.empty(&[1], DType::F64)?);
     engine.run(&Launch {
         kernel: "norm_squares",
         dtype: Some(values.dtype()),
-        grid: [BLOCKS, 1, 1],
+        grid: [blocks, 1, 1],
         threads: THREADS,
         shared: 0,
         arguments: &[Argument::Output(&partial), Argument::Input(values), Argument::Long(values.elem_count() as i64)],
@@ -26,7 +30,7 @@ pub(in crate::kernels) fn squares(engine: &Engine, values: &Tensor) -> Result<Te
         grid: [1, 1, 1],
         threads: THREADS,
         shared: 0,
-        arguments: &[Argument::Output(&sum), Argument::Input(&partial), Argument::Int(BLOCKS as i32)],
+        arguments: &[Argument::Output(&sum), Argument::Input(&partial), Argument::Int(blocks as i32)],
     })?;
     Ok(sum)
 }
@@ -43,7 +47,7 @@ mod tests {
         for (dtype, count) in [(DType::F32, 0), (DType::F32, 70_003), (DType::BF16, 5), (DType::F16, 9_001)] {
             let values = random("values", &[count], dtype)?;
             let exact: f64 = values.to_dtype(DType::F64)?.to_vec1::<f64>()?.iter().map(|x| x * x).sum();
-            let got = squares(&engine, &values)?.to_vec1::<f64>()?[0];
+            let got = squares_by(&engine, &values, 20)?.to_vec1::<f64>()?[0];
             // Eight squares at a time are summed in f32.
             assert!((got - exact).abs() <= 1e-6 * exact, "{dtype:?} {count}: {got} {exact}");
         }
