@@ -8,7 +8,6 @@
 
 #include <atomic>
 #include <cmath>
-#include <condition_variable>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -17,7 +16,6 @@
 #include <functional>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <thread>
 #include <vector>
@@ -44,28 +42,28 @@ constexpr int WARP = 32;
 
 #ifdef EMULATED_BY_THREADS
 /// Lets threads pass when all of them are there.
+///
+/// A thread that leaves late has seen what came before the barrier, and nothing that others did after it: with a mutex it
+/// would, and the sanitizer would take that for an order that the kernel does not have.
 class Barrier {
 public:
     explicit Barrier(int count) : count_(count) {}
 
     void wait() {
-        std::unique_lock<std::mutex> lock(mutex_);
-        const uint64_t turn = turn_;
-        if (++arrived_ == count_) {
-            arrived_ = 0;
-            ++turn_;
-            all_here_.notify_all();
-        } else {
-            all_here_.wait(lock, [&] { return turn_ != turn; });
+        const uint64_t turn = turn_.load(std::memory_order_relaxed);
+        if (arrived_.fetch_add(1, std::memory_order_acq_rel) + 1 == count_) {
+            arrived_.store(0, std::memory_order_relaxed);
+            turn_.store(turn + 1, std::memory_order_release);
+        }
+        while (turn_.load(std::memory_order_acquire) == turn) {
+            std::this_thread::yield();
         }
     }
 
 private:
     const int count_;
-    int arrived_ = 0;
-    uint64_t turn_ = 0;
-    std::mutex mutex_;
-    std::condition_variable all_here_;
+    std::atomic<int> arrived_{0};
+    std::atomic<uint64_t> turn_{0};
 };
 #else
 /// How often fibers have asked in vain since one passed a barrier.
@@ -254,14 +252,12 @@ inline void launch(dim3 grid, dim3 block, size_t shared_bytes, const std::functi
     run_all(shared, grid, block, body);
 }
 
-#define self current()
-
 /// Shows `value` to the warp and returns what lane `from` shows.
 template <class T>
 T exchange(T value, int from) {
     static_assert(sizeof(T) <= 8);
-    Warp& warp = self.warp();
-    std::memcpy(&warp.words[self.lane()], &value, sizeof(T));
+    Warp& warp = current().warp();
+    std::memcpy(&warp.words[current().lane()], &value, sizeof(T));
     warp.barrier.wait();
     std::memcpy(&value, &warp.words[from], sizeof(T));
     warp.barrier.wait();
@@ -313,22 +309,22 @@ struct Registered {
 
 }  // namespace emulated
 
-#define threadIdx (::emulated::self.thread)
-#define blockIdx (::emulated::self.block_index)
-#define blockDim (::emulated::self.block)
-#define gridDim (::emulated::self.grid)
+#define threadIdx (::emulated::current().thread)
+#define blockIdx (::emulated::current().block_index)
+#define blockDim (::emulated::current().block)
+#define gridDim (::emulated::current().grid)
 
 inline void __syncthreads() {
-    ::emulated::self.in->barrier.wait();
+    ::emulated::current().in->barrier.wait();
 }
 
 inline void __syncwarp(unsigned = 0xffffffffu) {
-    ::emulated::self.warp().barrier.wait();
+    ::emulated::current().warp().barrier.wait();
 }
 
 template <class T>
 T __shfl_xor_sync(unsigned, T value, int mask) {
-    return ::emulated::exchange(value, ::emulated::self.lane() ^ mask);
+    return ::emulated::exchange(value, ::emulated::current().lane() ^ mask);
 }
 
 template <class T>
@@ -338,8 +334,8 @@ T __shfl_sync(unsigned, T value, int from) {
 
 template <class T>
 T __shfl_down_sync(unsigned, T value, unsigned by) {
-    const unsigned from = unsigned(::emulated::self.lane()) + by;
-    return ::emulated::exchange(value, from < 32 ? int(from) : ::emulated::self.lane());
+    const unsigned from = unsigned(::emulated::current().lane()) + by;
+    return ::emulated::exchange(value, from < 32 ? int(from) : ::emulated::current().lane());
 }
 
 template <class T>

@@ -4,6 +4,8 @@
 // and a lane that does not come keeps the others waiting for ever.
 #pragma once
 
+#include <mutex>
+
 #include "cuda_on_cpu.h"
 
 /// A place in shared memory.
@@ -20,21 +22,31 @@ struct Shown {
 /// Two places to show things, used in turn: a lane that comes back to one has met all others at the barrier of the turn
 /// between, where they had read it. So a barrier for each turn is enough.
 struct Shows {
-    Shown turns[2];
+    Shown places[2];
+    unsigned turns[WARP] = {};
 };
 
-inline thread_local Shows* shows = nullptr;
-inline thread_local unsigned turns = 0;
-
-inline Shown& next_turn() {
-    if (shows == nullptr) {
-        // The threads of a launch are new ones, so that none sees those of a warp before it.
-        static std::mutex mutex;
-        static std::map<const Warp*, Shows> all;
+/// Those of this thread's warp. One that takes the place of an earlier warp goes on with its turns, where all lanes had
+/// as many.
+inline Shows& shows() {
+    static std::map<const Warp*, Shows> all;
+#ifdef EMULATED_BY_THREADS
+    // Threads are new ones for each launch. They lock once: each lock would hide a missing barrier.
+    static std::mutex mutex;
+    thread_local Shows* found = nullptr;
+    if (found == nullptr) {
         const std::lock_guard<std::mutex> lock(mutex);
-        shows = &all[&self.warp()];
+        found = &all[&current().warp()];
     }
-    return shows->turns[turns++ % 2];
+    return *found;
+#else
+    return all[&current().warp()];
+#endif
+}
+
+inline Shown& next_place() {
+    Shows& here = shows();
+    return here.places[here.turns[current().lane()]++ % 2];
 }
 
 inline float half_word(uint16_t bits, __nv_bfloat16) {
@@ -64,10 +76,10 @@ inline void load_matrices(uint32_t (&to)[4], SharedAddress row, bool transposed)
         std::fprintf(stderr, "a row of a matrix does not begin at a multiple of 16 bytes\n");
         std::exit(3);
     }
-    Shown& shown = next_turn();
-    const int lane = self.lane(), across = lane / 4, along = lane % 4 * 2;
+    Shown& shown = next_place();
+    const int lane = current().lane(), across = lane / 4, along = lane % 4 * 2;
     shown.rows[lane] = row;
-    self.warp().barrier.wait();
+    current().warp().barrier.wait();
     for (int i = 0; i < 4; ++i) {
         uint16_t pair[2];
         for (int j = 0; j < 2; ++j) {
@@ -103,8 +115,8 @@ uint32_t packed(float first, float second) {
 /// hold column `g` at depth `2t` and `2t + 8`; `c` holds columns `2t` and the next of row `g`, then of row `g + 8`.
 template <class T>
 void multiply_add(float (&c)[4], const uint32_t (&a)[4], uint32_t b0, uint32_t b1) {
-    ::emulated::Shown& shown = ::emulated::next_turn();
-    const int lane = ::emulated::self.lane(), group = lane / 4, pair = lane % 4;
+    ::emulated::Shown& shown = ::emulated::next_place();
+    const int lane = ::emulated::current().lane(), group = lane / 4, pair = lane % 4;
     const uint32_t b[2] = {b0, b1};
     for (int i = 0; i < 8; ++i) {
         shown.a[lane][i] = ::emulated::half_word(uint16_t(a[i / 2] >> i % 2 * 16), T{});
@@ -112,7 +124,7 @@ void multiply_add(float (&c)[4], const uint32_t (&a)[4], uint32_t b0, uint32_t b
     for (int i = 0; i < 4; ++i) {
         shown.b[lane][i] = ::emulated::half_word(uint16_t(b[i / 2] >> i % 2 * 16), T{});
     }
-    ::emulated::self.warp().barrier.wait();
+    ::emulated::current().warp().barrier.wait();
     for (int i = 0; i < 4; ++i) {
         const int column = pair * 2 + i % 2, lower = i / 2;
         for (int k = 0; k < 16; ++k) {
@@ -131,19 +143,19 @@ void copy_async(void* to, const void* from, bool there) {
         std::fprintf(stderr, "a copy of %d bytes does not begin at a multiple of them\n", BYTES);
         std::exit(3);
     }
-    ::emulated::self.open.push_back({to, from, size_t(there ? BYTES : 0), size_t(there ? 0 : BYTES)});
+    ::emulated::current().open.push_back({to, from, size_t(there ? BYTES : 0), size_t(there ? 0 : BYTES)});
 }
 
 /// Makes the copies begun since the last call a group.
 inline void copies_commit() {
-    ::emulated::self.groups.push_back(std::move(::emulated::self.open));
-    ::emulated::self.open.clear();
+    ::emulated::current().groups.push_back(std::move(::emulated::current().open));
+    ::emulated::current().open.clear();
 }
 
 /// Waits until at most the newest `LEFT` groups of this thread are not done.
 template <int LEFT>
 void copies_wait() {
-    auto& groups = ::emulated::self.groups;
+    auto& groups = ::emulated::current().groups;
     while (groups.size() > size_t(LEFT)) {
         for (const ::emulated::Copy& copy : groups.front()) {
             if (copy.bytes != 0) {

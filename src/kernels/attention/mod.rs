@@ -8,7 +8,7 @@ mod backward;
 mod cpu;
 mod decode;
 mod forward;
-mod reference;
+pub(super) mod reference;
 mod segments;
 #[cfg(test)]
 mod tests;
@@ -19,6 +19,7 @@ use candle_core::Tensor;
 pub use decode::{cache_write, decode};
 pub use segments::Segments;
 
+use super::cuda;
 use super::slices::{expect_shape, on_cpu_f32};
 use crate::error::{Error, Result};
 
@@ -74,6 +75,9 @@ pub fn forward(q: &Tensor, k: &Tensor, v: &Tensor, heads: Heads, segments: &Segm
     if on_cpu_f32(&[q, k, v]) {
         return cpu::forward(q, k, v, heads, segments);
     }
+    if let Some(engine) = cuda::attention::engine(&[q, k, v], heads) {
+        return cuda::attention::forward(&engine, [q, k, v], heads, segments);
+    }
     reference::forward(q, k, v, heads, segments)
 }
 
@@ -95,6 +99,9 @@ pub fn forward_after(q: &Tensor, k: &Tensor, v: &Tensor, heads: Heads) -> Result
     expect_shape("attention values", v, &[tokens, heads.key_value_width()])?;
     if on_cpu_f32(&[q, k, v]) {
         return cpu::forward_after(q, k, v, heads);
+    }
+    if let Some(engine) = cuda::attention::engine(&[q, k, v], heads) {
+        return cuda::attention::forward_after(&engine, [q, k, v], heads);
     }
     reference::forward_after(q, k, v, heads)
 }
@@ -119,6 +126,10 @@ pub fn backward(
     expect_shape("attention log-sum-exp", lse, &[heads.query, segments.tokens()])?;
     if on_cpu_f32(&[d_out, q, k, v, out, lse]) {
         return cpu::backward(d_out, q, k, v, out, lse, heads, segments);
+    }
+    if let Some(engine) = cuda::attention::engine(&[d_out, q, k, v, out], heads) {
+        let saved = cuda::attention::Saved { q, k, v, out, lse };
+        return cuda::attention::backward(&engine, d_out, &saved, heads, segments);
     }
     reference::backward(d_out, q, k, v, out, lse, heads, segments)
 }

@@ -44,7 +44,7 @@ fn scores(q: &Tensor, k: &Tensor, heads: Heads) -> Result<Tensor> {
     Ok(scaled.broadcast_add(&causal_mask(queries, keys, &scaled)?)?)
 }
 
-pub(super) fn forward(
+pub(in crate::kernels) fn forward(
     q: &Tensor,
     k: &Tensor,
     v: &Tensor,
@@ -66,7 +66,7 @@ pub(super) fn forward(
     Ok((Tensor::cat(&outs, 0)?, Tensor::cat(&lses, 1)?))
 }
 
-pub(super) fn forward_after(q: &Tensor, k: &Tensor, v: &Tensor, heads: Heads) -> Result<Tensor> {
+pub(in crate::kernels) fn forward_after(q: &Tensor, k: &Tensor, v: &Tensor, heads: Heads) -> Result<Tensor> {
     let (queries, tokens) = (q.dim(0)?, k.dim(0)?);
     let [k, v] = [k, v].map(|x| split(x, &(0..tokens), heads, 1));
     let (out, _) = mix(&split(q, &(0..queries), heads, heads.group())?, &k?, &v?, heads)?;
@@ -85,7 +85,7 @@ fn mix(q: &Tensor, k: &Tensor, v: &Tensor, heads: Heads) -> Result<(Tensor, Tens
 }
 
 #[allow(clippy::too_many_arguments)]
-pub(super) fn backward(
+pub(in crate::kernels) fn backward(
     d_out: &Tensor,
     q: &Tensor,
     k: &Tensor,

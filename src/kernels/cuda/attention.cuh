@@ -1,8 +1,8 @@
 // What attention forward and backward share: work tiles, tiles of rows in shared memory, and products of them.
 //
-// Matrices are `[tokens][heads · D]`, rows of a head D elements of 2 bytes. In shared memory a tile's rows lie one after
-// another, and chunk `c` of 16 bytes of row `r` lies at chunk `c ^ (r % 8)`: so the same chunk of 8 rows, which one
-// matrix of a load takes, lies in 8 different groups of banks. Tiles begin at multiples of 8 rows.
+// Matrices are `[tokens][heads · D]`, a head's part of a row D elements of 2 bytes. In shared memory a tile's rows lie
+// one after another, and chunk `c` of 16 bytes of row `r` lies at chunk `c ^ (r % 8)`: so the same chunk of 8 rows,
+// which one matrix of a load takes, lies in 8 different groups of banks. Tiles begin at multiples of 8 rows.
 //
 // Compiled as C++ for the CPU, this is tested there; compute capability 8.0 is needed on devices.
 #pragma once

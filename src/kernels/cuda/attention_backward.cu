@@ -1,7 +1,8 @@
 // Attention backward: probabilities again from the log-sum-exp, once for the keys' and values' gradients and once for
 // the queries', so that each gradient is summed by one block in one order, and is the same each time.
 //
-// With `p = exp(scale·q·k - lse)` and `ds = p·(d_out·v - delta)`: `dv = pᵀ·d_out`, `dk = scale·dsᵀ·q`, `dq = scale·ds·k`.
+// With `p = exp(scale·q·k - lse)` and `ds = p·(d_out·v - delta)`: `dv = pᵀ·d_out`, `dk = scale·dsᵀ·q` and
+// `dq = scale·ds·k`.
 //
 // `attention_delta_d{64,128}_{bf16,f16}`: the sum of out·d_out of each row of each head
 //   grid     (⌈tokens · query_heads / items⌉): items = 16 for D = 128, 32 for D = 64
@@ -14,7 +15,7 @@
 // `attention_backward_keys_d{64,128}_{bf16,f16}`
 //   grid     (tiles, kv heads): tiles early in long documents are best listed first
 //   block    256 threads
-//   shared   98816 bytes for D = 128, 49664 bytes for D = 64
+//   shared   98816 bytes for D = 128, 66560 bytes for D = 64
 //   dk, dv   [tokens][kv_heads · D]       written
 //   d_out, q [tokens][query_heads · D]
 //   k, v     [tokens][kv_heads · D]
@@ -47,7 +48,7 @@ struct Delta {
 
 template <int D>
 struct BackwardKeys {
-    static constexpr int WARPS = 8, THREADS = WARPS * WARP_SIZE, KEYS = WARPS * 16, QUERIES = 32;
+    static constexpr int WARPS = 8, THREADS = WARPS * WARP_SIZE, KEYS = WARPS * 16, QUERIES = D == 64 ? 64 : 32;
     // Queries, gradients of outputs, log-sum-exps and deltas of one step.
     static constexpr int STAGE = 2 * QUERIES * D * 2 + 2 * QUERIES * 4;
     static constexpr int SHARED = 2 * KEYS * D * 2 + 2 * STAGE;
@@ -92,8 +93,9 @@ struct alignas(8) Floats {
     float values[2];
 };
 
-// A warp has 16 keys, and computes the transposed scores of all its keys: so they are the left side of the products with
-// queries and gradients as they are, and never leave the registers.
+// A warp has 16 keys, and computes their scores transposed: so these are the left side of the products with queries and
+// gradients as they are, and never leave the registers. Keys beyond the document may become infinite or NaN, but each
+// has a row of its own, which is not written.
 template <class T, int D>
 __device__ __forceinline__ void backward_keys(T* dk, T* dv, const T* d_out, const T* q, const T* k, const T* v,
                                               const float* lse, const float* delta, const uint32_t* tiles,
@@ -112,7 +114,6 @@ __device__ __forceinline__ void backward_keys(T* dk, T* dv, const T* d_out, cons
     copy_rows<D, Shape::KEYS, THREADS>(value_rows, v + at, kv_stride, keys);
 
     // The queries from the tile's first token on, for each head that reads these keys.
-    const int steps = (queries + QUERIES - 1) / QUERIES;
     const auto fetch = [&](int head, int first, unsigned char* stage) {
         const size_t row = size_t(tile.row) + first, from = row * stride + head * D;
         copy_rows<D, QUERIES, THREADS>(stage, q + from, stride, queries - first);
@@ -133,19 +134,20 @@ __device__ __forceinline__ void backward_keys(T* dk, T* dv, const T* d_out, cons
     const SharedAddress own_values = own_keys + bytes_of<D>(Shape::KEYS);
     const float scale_log2 = scale * LOG2_E;
     float sums_k[1][D / 8][4] = {}, sums_v[1][D / 8][4] = {};
-    int first = 0, stage = 0;
-    for (int left = steps * group; left > 0; --left) {
+    const int end = (kv_head + 1) * group;
+    int stage = 0;
+    for (int head = kv_head * group, first = 0; head < end;) {
         copies_wait<0>();
         // This step's rows are there, and nobody reads the other stage any more.
         __syncthreads();
         const bool last = first + QUERIES >= queries;
-        if (left > 1) {
-            const int head = kv_head * group + group - (left - 1 + steps - 1) / steps;
-            fetch(head, last ? 0 : first + QUERIES, stages + (1 - stage) * Shape::STAGE);
+        const int next_head = last ? head + 1 : head, next = last ? 0 : first + QUERIES;
+        if (next_head < end) {
+            fetch(next_head, next, stages + (stage ^ Shape::STAGE));
         }
         // Queries before all of the warp's keys see none of them.
         if (first + QUERIES > own && own < keys) {
-            const unsigned char* here = stages + stage * Shape::STAGE;
+            const unsigned char* here = stages + stage;
             const SharedAddress query_rows = shared_address(here);
             const SharedAddress gradient_rows = query_rows + bytes_of<D>(QUERIES);
             const unsigned char* floats = here + 2 * bytes_of<D>(QUERIES) + lane % 4 * 8;
@@ -174,8 +176,9 @@ __device__ __forceinline__ void backward_keys(T* dk, T* dv, const T* d_out, cons
             as_left<T>(left_side[0], ds[0]);
             add_product<T, D>(sums_k, left_side, query_rows, lanes);
         }
-        first = last ? 0 : first + QUERIES;
-        stage = 1 - stage;
+        head = next_head;
+        first = next;
+        stage ^= Shape::STAGE;
     }
     // No other warp uses the rows of these keys and values.
     const size_t to = at + own * kv_stride;
@@ -241,10 +244,10 @@ __device__ __forceinline__ void backward_queries(T* dq, const T* d_out, const T*
         // This step's rows are there, and nobody reads the other stage any more.
         __syncthreads();
         if (key + KEYS < keys) {
-            fetch(key + KEYS, shared + (1 - stage) * Shape::STAGE);
+            fetch(key + KEYS, shared + (stage ^ Shape::STAGE));
         }
         if (key < reach) {
-            const SharedAddress key_rows = shared_address(shared + stage * Shape::STAGE);
+            const SharedAddress key_rows = shared_address(shared + stage);
             const SharedAddress value_rows = key_rows + bytes_of<D>(KEYS);
             float p[1][N][4] = {}, ds[1][N][4] = {};
 #pragma unroll
@@ -273,7 +276,7 @@ __device__ __forceinline__ void backward_queries(T* dq, const T* d_out, const T*
             as_left<T>(left_side[0], ds[0]);
             add_product<T, D>(sums, left_side, key_rows, lanes);
         }
-        stage = 1 - stage;
+        stage ^= Shape::STAGE;
     }
     // Before the sums take the place of keys that another warp may still read.
     __syncthreads();

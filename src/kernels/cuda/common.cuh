@@ -14,7 +14,7 @@
     extern "C" __global__ void __launch_bounds__(threads) name parameters { call; }
 #else
 #include "cuda_on_cpu.h"
-#define DYNAMIC_SHARED(name) unsigned char* name = ::emulated::self.in->dynamic_shared()
+#define DYNAMIC_SHARED(name) unsigned char* name = ::emulated::current().in->dynamic_shared()
 #define KERNEL(name, threads, parameters, call) \
     extern "C" void name parameters { call; }   \
     static const ::emulated::Registered registered_##name(#name, name);

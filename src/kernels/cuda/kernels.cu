@@ -1,5 +1,7 @@
 // All kernels, in one module.
 #include "adamw.cu"
+#include "attention_backward.cu"
+#include "attention_forward.cu"
 #include "cross_entropy.cu"
 #include "embedding.cu"
 #include "norm.cu"

@@ -15,6 +15,7 @@ mod driver;
 pub(super) mod emulator;
 
 pub(super) mod adamw;
+pub(super) mod attention;
 pub(super) mod cross_entropy;
 pub(super) mod embedding;
 pub(super) mod norm;

@@ -93,8 +93,8 @@ __device__ __forceinline__ void copy_async(void* to, const void* from, bool ther
 // Makes the copies begun since the last call a group.
 __device__ __forceinline__ void copies_commit() { asm volatile("cp.async.commit_group;" ::: "memory"); }
 
-// Waits until at most the newest `LEFT` groups of this thread are not done. Other threads' copies, and this thread's for
-// them, need a barrier after it.
+// Waits until at most the newest `LEFT` groups of this thread are not done. What other threads copied may be read after
+// a barrier that follows.
 template <int LEFT>
 __device__ __forceinline__ void copies_wait() {
     asm volatile("cp.async.wait_group %0;" ::"n"(LEFT) : "memory");
