@@ -40,6 +40,8 @@ pub enum Command {
     Merge(MergeArgs),
     /// Measure speed and memory of training or generation on random tokens.
     Bench(BenchArgs),
+    /// Examine the device: what it is, what it reaches, and every kernel against the CPU.
+    Doctor(DoctorArgs),
     /// List the recipes that come with the program, or copy one.
     Recipes(RecipesArgs),
     /// Print the JSON Schema of recipes, for editors.
@@ -163,13 +165,20 @@ pub struct MergeArgs {
 #[derive(Debug, Args)]
 #[command(group = clap::ArgGroup::new("measured").required(true))]
 pub struct BenchArgs {
-    /// A Hugging Face model folder; it needs no tokenizer.
+    /// A Hugging Face model folder, which needs no tokenizer; or a known shape, with random weights: llama-2-7b,
+    /// llama-2-13b, llama-3-8b, tinyllama-1.1b.
     #[arg(long, short, value_name = "DIR", group = "measured")]
     pub model: Option<PathBuf>,
     /// A model with random weights: hidden/layers/heads/mlp/vocab, for example 288/6/6/768/32000; heads:kv for
     /// grouped-query attention, for example 2048/16/32:8/5632/32000.
     #[arg(long, value_name = "SHAPE", group = "measured")]
     pub shape: Option<String>,
+    /// Where to run: auto, cpu, cuda or cuda:N.
+    #[arg(long, default_value = "auto")]
+    pub device: String,
+    /// The dtype of weights and activations: f32, bf16 or f16.
+    #[arg(long, default_value = "f32")]
+    pub dtype: String,
     /// What is measured: lora, full, generate or adapters.
     #[arg(long, default_value = "lora")]
     pub method: String,
@@ -214,6 +223,20 @@ pub struct BenchArgs {
     /// Another program's figures, a JSON object with the same keys, to compare with.
     #[arg(long, value_name = "FILE")]
     pub peer: Option<PathBuf>,
+    /// Print one JSON object on standard output and nothing else there.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `emakeel doctor`.
+#[derive(Debug, Args)]
+pub struct DoctorArgs {
+    /// What to examine: auto, cpu, cuda or cuda:N.
+    #[arg(long, default_value = "auto")]
+    pub device: String,
+    /// The random inputs follow from it.
+    #[arg(long, default_value_t = 42)]
+    pub seed: u64,
     /// Print one JSON object on standard output and nothing else there.
     #[arg(long)]
     pub json: bool,

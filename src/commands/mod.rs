@@ -5,6 +5,7 @@ mod chat;
 mod check;
 mod compare;
 mod data;
+mod doctor;
 mod generate;
 mod interrupt;
 mod merge;
@@ -43,6 +44,7 @@ pub fn run(cli: Cli) -> Result<()> {
         Command::Chat(args) => chat::run(&args, progress),
         Command::Merge(args) => merge::run(&args, progress),
         Command::Bench(args) => bench::run(&args, progress),
+        Command::Doctor(args) => doctor::run(&args),
         Command::Recipes(args) => recipes::run(&args, progress),
         Command::Schema => schema::run(),
     })

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::time::Instant;
 
+use super::Place;
 use super::figures::Figures;
 use super::model;
 use super::rows::Rows;
@@ -22,8 +23,8 @@ const TIMES: usize = 3;
 ///
 /// # Errors
 /// The model, an adapter or the rows cannot be read; an adapter does not fit the model.
-pub fn run(args: &BenchArgs, figures: &mut Figures, progress: Progress) -> Result<()> {
-    let mut model = model::open(args, args.sequence_length)?;
+pub fn run(args: &BenchArgs, place: &Place, figures: &mut Figures, progress: Progress) -> Result<()> {
+    let mut model = model::open(args, place, args.sequence_length)?;
     figures.parameters = model.config.parameter_count();
     let batches = micro_batches(&Rows::open(args, model.config.vocabulary)?.step(0), args.batch)?;
     let started = Instant::now();

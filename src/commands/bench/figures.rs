@@ -21,6 +21,10 @@ pub struct Figures {
     /// Parameters that are trained.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub trainable: Option<usize>,
+    /// Where it ran.
+    pub device: String,
+    /// What weights and activations were stored as.
+    pub dtype: String,
     /// Threads of the pool.
     pub threads: usize,
     /// How the work was asked for.
@@ -216,7 +220,13 @@ impl Figures {
         parts.extend(new_tokens.map(|tokens| format!("{tokens} new tokens each")));
         parts.extend(self.adapters.map(|count| format!("{count} adapters")));
         let threads = if self.threads == 1 { "1 thread".into() } else { format!("{} threads", self.threads) };
-        format!("{}, f32, {threads}; {} times, the first not counted", parts.join(", "), self.steps)
+        format!(
+            "{}, {} on {}, {threads}; {} times, the first not counted",
+            parts.join(", "),
+            self.dtype,
+            self.device,
+            self.steps
+        )
     }
 
     fn step_time(&self) -> Option<String> {

@@ -2,7 +2,7 @@
 
 use super::figures::Figures;
 use super::timing::Timing;
-use super::{flops, model, rows};
+use super::{Place, flops, model, rows};
 use crate::cli::BenchArgs;
 use crate::error::Result;
 use crate::model::Sampling;
@@ -15,8 +15,8 @@ const TIMES: usize = 3;
 ///
 /// # Errors
 /// The model cannot be read; a logit is not a number.
-pub fn run(args: &BenchArgs, figures: &mut Figures, progress: Progress) -> Result<()> {
-    let model = model::open(args, args.prompt_tokens + args.new_tokens)?;
+pub fn run(args: &BenchArgs, place: &Place, figures: &mut Figures, progress: Progress) -> Result<()> {
+    let model = model::open(args, place, args.prompt_tokens + args.new_tokens)?;
     figures.parameters = model.config.parameter_count();
     let prompts = rows::prompts(args.prompts, args.prompt_tokens, model.config.vocabulary);
     let sampling =

@@ -24,12 +24,14 @@ mod rows;
 mod timing;
 mod training;
 
+use candle_core::{DType, Device};
 use figures::{Figures, Work};
 use flops::Trained;
 use peer::Peer;
 
 use crate::cli::BenchArgs;
 use crate::commands::output;
+use crate::device::{self, DeviceChoice};
 use crate::error::{Error, Result};
 use crate::progress::Progress;
 
@@ -42,12 +44,29 @@ enum Method {
     Adapters,
 }
 
+/// Where the work is done, and in what.
+struct Place {
+    device: Device,
+    dtype: DType,
+}
+
+impl Place {
+    fn of(args: &BenchArgs) -> Result<Self> {
+        let dtype = device::dtype_named(&args.dtype)
+            .ok_or_else(|| Error::usage("--dtype").got(format!("{:?}", args.dtype)).expected("f32, bf16 or f16"))?;
+        Ok(Self { device: device::open(args.device.parse::<DeviceChoice>()?)?, dtype })
+    }
+}
+
 /// Measures, and prints the figures.
 pub fn run(args: &BenchArgs, progress: Progress) -> Result<()> {
     let method = check(args)?;
+    let place = Place::of(args)?;
     let mut figures = Figures {
         method: args.method.clone(),
         model: name_of(args),
+        device: device::facts(&place.device)?.name,
+        dtype: args.dtype.clone(),
         threads: rayon::current_num_threads(),
         work: work_of(args, method),
         ..Figures::default()
@@ -57,14 +76,14 @@ pub fn run(args: &BenchArgs, progress: Progress) -> Result<()> {
         peer.check(&figures)?;
     }
     match method {
-        Method::Lora => training::run(args, Trained::Lora { rank: args.rank }, &mut figures, progress)?,
-        Method::Full => training::run(args, Trained::All, &mut figures, progress)?,
-        Method::Generate => generation::run(args, &mut figures, progress)?,
-        Method::Adapters => adapters::run(args, &mut figures, progress)?,
+        Method::Lora => training::run(args, &place, Trained::Lora { rank: args.rank }, &mut figures, progress)?,
+        Method::Full => training::run(args, &place, Trained::All, &mut figures, progress)?,
+        Method::Generate => generation::run(args, &place, &mut figures, progress)?,
+        Method::Adapters => adapters::run(args, &place, &mut figures, progress)?,
     }
     // The matrices of the second measurement are no part of the first.
-    let memory = machine::peak_memory();
-    figures.record_machine(machine::matmul_peak()?, memory);
+    let memory = device::peak_memory(&place.device).map(|bytes| bytes as f64 / f64::from(1 << 20));
+    figures.record_machine(machine::matmul_peak(&place.device, place.dtype)?, memory);
     if args.json {
         let mut object = peer::as_object(&figures);
         object.extend(peer.iter().flat_map(|peer| peer.to_json(&figures)));

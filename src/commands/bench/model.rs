@@ -1,7 +1,8 @@
 //! The model that is measured: a folder, or random weights of a shape.
 
-use candle_core::{DType, Device};
+use std::path::Path;
 
+use super::Place;
 use crate::cli::BenchArgs;
 use crate::error::{Error, Result};
 use crate::model::{Config, Llama};
@@ -13,16 +14,17 @@ const MOST_PARAMETERS: f64 = 2e10;
 /// The fixed seed of everything random in a measurement.
 pub const SEED: u64 = 20_240_404;
 
-/// The model that the flags name, frozen, in f32 on the CPU; `longest` is the longest text it will read, in tokens.
+/// The model that the flags name, frozen; `longest` is the longest text it will read, in tokens.
 ///
 /// # Errors
 /// The shape is not one; the folder cannot be read; the model's context is shorter than `longest`.
-pub fn open(args: &BenchArgs, longest: usize) -> Result<Llama> {
-    if let Some(shape) = &args.shape {
+pub(super) fn open(args: &BenchArgs, place: &Place, longest: usize) -> Result<Llama> {
+    let named = args.model.as_deref().and_then(shape_named);
+    if let Some(shape) = args.shape.as_deref().or(named) {
         let (shape, vocabulary) = parse_shape(shape, longest.max(2048))?;
         let config = Config::new(&shape, vocabulary, None, Vec::new());
         let config = config.map_err(|error| Error::usage(error.to_string()).at("--shape"))?;
-        return Llama::random(config, SEED, DType::F32, &Device::Cpu);
+        return Llama::random(config, SEED, place.dtype, &place.device);
     }
     let Some(folder) = &args.model else {
         return Err(Error::usage("--model or --shape is missing").hint("one of them says what is measured"));
@@ -34,7 +36,21 @@ pub fn open(args: &BenchArgs, longest: usize) -> Result<Llama> {
             .expected(format!("at most {context}, the model's max_position_embeddings"))
             .hint("lower --sequence-length, or --prompt-tokens and --new-tokens"));
     }
-    Llama::load(folder, DType::F32, &Device::Cpu)
+    Llama::load(folder, place.dtype, &place.device)
+}
+
+/// Models that people know by name; their weights are random here.
+const NAMED: [(&str, &str); 4] = [
+    ("llama-2-7b", "4096/32/32/11008/32000"),
+    ("llama-2-13b", "5120/40/40/13824/32000"),
+    ("llama-3-8b", "4096/32/32:8/14336/128256"),
+    ("tinyllama-1.1b", "2048/22/32:4/5632/32000"),
+];
+
+/// The shape of a model that is named, where there is no folder of that name.
+fn shape_named(name: &Path) -> Option<&'static str> {
+    let known = NAMED.iter().find(|(known, _)| Path::new(known) == name)?;
+    (!name.exists()).then_some(known.1)
 }
 
 /// Reads hidden/layers/heads/mlp/vocab, heads as `heads` or `heads:kv`; also returns the vocabulary.
@@ -84,6 +100,15 @@ mod tests {
         assert_eq!((shape.hidden_size, shape.layers, shape.heads, shape.key_value_heads), (288, 6, 6, 6));
         assert_eq!((shape.intermediate_size, vocabulary), (768, 32000));
         assert_eq!(parse_shape("64/2/8:2/96/50", 2048).unwrap().0.key_value_heads, 2);
+    }
+
+    #[test]
+    fn every_name_has_a_shape() {
+        for (name, shape) in NAMED {
+            assert_eq!(shape_named(Path::new(name)), Some(shape));
+            assert!(parse_shape(shape, 4096).is_ok());
+        }
+        assert_eq!(shape_named(Path::new("llama-9")), None);
     }
 
     #[test]

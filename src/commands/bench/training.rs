@@ -1,5 +1,6 @@
 //! Training steps, as a run does them: forward, backward, clipping, AdamW.
 
+use super::Place;
 use super::figures::{Figures, Steps};
 use super::flops::{self, Amount, Trained};
 use super::model::{self, SEED};
@@ -26,8 +27,8 @@ const LEARNING_RATE: f64 = 1e-4;
 ///
 /// # Errors
 /// The model or the rows cannot be read; a step fails.
-pub fn run(args: &BenchArgs, trained: Trained, figures: &mut Figures, progress: Progress) -> Result<()> {
-    let mut model = model::open(args, args.sequence_length)?;
+pub fn run(args: &BenchArgs, place: &Place, trained: Trained, figures: &mut Figures, progress: Progress) -> Result<()> {
+    let mut model = model::open(args, place, args.sequence_length)?;
     figures.parameters = model.config.parameter_count();
     let rows = Rows::open(args, model.config.vocabulary)?;
     let parameters = match trained {

@@ -2,7 +2,13 @@
 //!
 //! This is the only place that knows which devices this build has.
 
+#[cfg(feature = "cuda")]
+mod cuda;
+mod facts;
+
 use candle_core::{DType, Device};
+
+pub use facts::{Facts, facts, free_memory, peak_memory};
 
 use crate::error::{Error, Result};
 
@@ -53,10 +59,15 @@ fn open_cuda(ordinal: usize) -> Result<Device> {
         return Err(Error::new(format!("device cuda:{ordinal} needs a build with CUDA"))
             .hint("build with: cargo build --release --features cuda"));
     }
-    Device::new_cuda(ordinal).map_err(|source| {
+    let device = Device::new_cuda(ordinal).map_err(|source| {
         Error::new(format!("cannot open device cuda:{ordinal}: {source}"))
             .hint("nvidia-smi lists the devices; --device cpu runs without one")
-    })
+    })?;
+    #[cfg(feature = "cuda")]
+    if let Device::Cuda(device) = &device {
+        cuda::prepare(device)?;
+    }
+    Ok(device)
 }
 
 /// Reads a dtype by the names that recipes and Hugging Face configs use.
@@ -76,16 +87,6 @@ pub fn describe(device: &Device) -> String {
         Device::Cpu => format!("cpu, {} threads", rayon::current_num_threads()),
         other => format!("{:?}", other.location()).to_lowercase(),
     }
-}
-
-/// Bytes that new work can have; not known for a GPU, or where the system does not say it as Linux does.
-pub fn free_memory(device: &Device) -> Option<u64> {
-    if !device.is_cpu() {
-        return None;
-    }
-    let text = std::fs::read_to_string("/proc/meminfo").ok()?;
-    let line = text.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
-    line.split_whitespace().next()?.parse::<u64>().ok().map(|kib| kib * 1024)
 }
 
 #[cfg(test)]
