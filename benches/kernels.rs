@@ -128,7 +128,7 @@ fn elementwise(criterion: &mut Criterion, shape: Shape) -> Result<()> {
     let (_, saved) = rms_norm::forward(&x, &weight, 1e-5)?;
     let elements = tokens * shape.hidden;
     bench(criterion, shape.id("rms_norm/forward"), elements, || rms_norm::forward(&x, &weight, 1e-5));
-    bench(criterion, shape.id("rms_norm/backward"), elements, || rms_norm::backward(&dy, &weight, &saved, false));
+    bench(criterion, shape.id("rms_norm/backward"), elements, || rms_norm::backward(&dy, &weight, &saved, None, false));
     bench(criterion, shape.id("dropout"), elements, || dropout::forward(&x, 0.1, Stream::new(1, "dropout")));
     let [gate, up, d_inner] = [(); 3].map(|()| random(tokens, shape.mlp));
     let (gate, up, d_inner) = (gate?, up?, d_inner?);

@@ -50,7 +50,7 @@ pub fn run(args: &DoctorArgs) -> Result<()> {
     }
     let peaks = measure(&device, dtypes)?;
     if !args.json {
-        output::print(format!("{}\n\n{}", peaks_text(&peaks), head()))?;
+        output::print(format!("{}\n\n{}", peaks_text(&peaks, &facts.name), head()))?;
     }
     let (mut checks, mut printed) = (Vec::new(), Ok(()));
     for dtype in dtypes {
@@ -132,10 +132,13 @@ fn facts_text(facts: &Facts) -> String {
     lines.join("\n")
 }
 
-fn peaks_text(peaks: &Peaks) -> String {
+fn peaks_text(peaks: &Peaks, device: &str) -> String {
     let mut lines = vec![format!("copy         {}", rate(Work::Bytes(0.0), peaks.copy))];
     for (dtype, peak) in &peaks.products {
-        lines.push(format!("matmul {:<5} {}", name(*dtype), rate(Work::Operations(0.0), *peak)));
+        let promised = device::product_peak(device, *dtype);
+        let share = promised.map(|promised| format!(" ({:.0} % of the data sheet's)", 100.0 * peak / promised));
+        let reached = rate(Work::Operations(0.0), *peak);
+        lines.push(format!("matmul {:<5} {reached}{}", name(*dtype), share.unwrap_or_default()));
     }
     lines.join("\n")
 }

@@ -4,10 +4,12 @@
 
 #[cfg(feature = "cuda")]
 mod cuda;
+mod data_sheet;
 mod facts;
 
 use candle_core::{DType, Device};
 
+pub use data_sheet::product_peak;
 pub use facts::{Facts, facts, free_memory, peak_memory};
 
 use crate::error::{Error, Result};

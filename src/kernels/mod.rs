@@ -19,6 +19,7 @@ pub mod matmul;
 pub mod rms_norm;
 pub mod rope;
 pub mod rows;
+pub mod sum;
 pub mod swiglu;
 
 mod cuda;

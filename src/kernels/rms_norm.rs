@@ -4,6 +4,7 @@ use candle_core::{D, Tensor};
 
 use super::cuda;
 use super::slices::{compute_dtype, expect_shape, matrix, on_cpu_f32};
+use super::sum::add;
 use crate::error::Result;
 
 /// What [`backward`] needs of a [`forward`].
@@ -31,21 +32,52 @@ pub fn forward(x: &Tensor, weight: &Tensor, epsilon: f64) -> Result<(Tensor, Nor
     reference::forward(x, weight, epsilon)
 }
 
-/// Gradients of [`forward`] by its input and, if wanted, by its weight.
+/// [`forward`] of `delta + x`, which is what is saved; on CUDA in the same pass. `delta` was just computed and is not kept
+/// elsewhere.
 ///
-/// # Shapes  `dy: [tokens, features]` → `[tokens, features]`, `[features]`
+/// # Shapes  `delta`, `x: [tokens, features]`, `weight: [features]` → `[tokens, features]`
+pub fn forward_added(delta: Tensor, x: &Tensor, weight: &Tensor, epsilon: f64) -> Result<(Tensor, NormSaved)> {
+    let (_, features) = matrix("rms_norm input", x)?;
+    expect_shape("what is added to an rms_norm input", &delta, x.dims())?;
+    expect_shape("rms_norm weight", weight, &[features])?;
+    match cuda::rms_norm::engine(&[x, &delta, weight]) {
+        Some(engine) => cuda::rms_norm::forward(&engine, x, Some(&delta), weight, epsilon),
+        None => forward(&add(delta, x)?, weight, epsilon),
+    }
+}
+
+/// Gradients of [`forward`] by its input and, if wanted, by its weight. What came beside, `residual`, is added to the
+/// input's gradient; on CUDA in the same pass.
+///
+/// # Shapes  `dy`, `residual: [tokens, features]` → `[tokens, features]`, `[features]`
 pub fn backward(
+    dy: &Tensor,
+    weight: &Tensor,
+    saved: &NormSaved,
+    residual: Option<&Tensor>,
+    want_weight: bool,
+) -> Result<(Tensor, Option<Tensor>)> {
+    expect_shape("rms_norm output gradient", dy, saved.x.dims())?;
+    residual.map_or(Ok(()), |residual| expect_shape("rms_norm residual", residual, dy.dims()))?;
+    let operands: Vec<&Tensor> = [dy, weight, &saved.x].into_iter().chain(residual).collect();
+    if let Some(engine) = cuda::rms_norm::engine(&operands) {
+        return cuda::rms_norm::backward(&engine, dy, weight, saved, residual, want_weight);
+    }
+    let (dx, d_weight) = backward_alone(dy, weight, saved, want_weight)?;
+    match residual {
+        Some(residual) => Ok((add(dx, residual)?, d_weight)),
+        None => Ok((dx, d_weight)),
+    }
+}
+
+fn backward_alone(
     dy: &Tensor,
     weight: &Tensor,
     saved: &NormSaved,
     want_weight: bool,
 ) -> Result<(Tensor, Option<Tensor>)> {
-    expect_shape("rms_norm output gradient", dy, saved.x.dims())?;
     if on_cpu_f32(&[dy, weight, &saved.x, &saved.inverse_rms]) {
         return cpu::backward(dy, weight, saved, want_weight);
-    }
-    if let Some(engine) = cuda::rms_norm::engine(&[dy, weight, &saved.x]) {
-        return cuda::rms_norm::backward(&engine, dy, weight, saved, None, want_weight);
     }
     reference::backward(dy, weight, saved, want_weight)
 }
@@ -214,7 +246,7 @@ mod tests {
                 Ok(x.broadcast_div(&root)?.broadcast_mul(weight)?)
             })?;
             let (got, saved) = forward(&x, &weight, 1e-5)?;
-            let (got_dx, got_dw) = backward(&dy, &weight, &saved, true)?;
+            let (got_dx, got_dw) = backward(&dy, &weight, &saved, None, true)?;
             let got_dw = got_dw.expect("the weight's gradient");
             assert_close(1e-12, &[("y", &got, &y), ("dx", &got_dx, &dx), ("dw", &got_dw, &dw)])?;
         }
@@ -227,11 +259,27 @@ mod tests {
             let (x, weight, dy) = inputs(tokens, features, DType::F32)?;
             let ((y, saved), (want, want_saved)) =
                 (forward(&x, &weight, 1e-5)?, reference::forward(&x, &weight, 1e-5)?);
-            let (dx, dw) = backward(&dy, &weight, &saved, true)?;
+            let (dx, dw) = backward(&dy, &weight, &saved, None, true)?;
             let (want_dx, want_dw) = reference::backward(&dy, &weight, &want_saved, true)?;
             let (dw, want_dw) = (dw.expect("a gradient"), want_dw.expect("a gradient"));
             assert_close(1e-6, &[("y", &y, &want), ("dx", &dx, &want_dx), ("dw", &dw, &want_dw)])?;
-            assert!(backward(&dy, &weight, &saved, false)?.1.is_none());
+            assert!(backward(&dy, &weight, &saved, None, false)?.1.is_none());
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn what_is_added_before_and_beside_is_the_sum() -> Result<()> {
+        for dtype in [DType::F32, DType::F64] {
+            let (x, weight, dy) = inputs(40, 24, dtype)?;
+            let delta = random("delta", &[40, 24], dtype)?;
+            let sum = (&x + &delta)?;
+            let (want, want_saved) = forward(&sum, &weight, 1e-5)?;
+            let (y, saved) = forward_added(delta, &x, &weight, 1e-5)?;
+            assert_close(0.0, &[("y", &y, &want), ("sum", &saved.x, &sum)])?;
+            let (dx, _) = backward(&dy, &weight, &want_saved, None, false)?;
+            let (beside, _) = backward(&dy, &weight, &saved, Some(&x), false)?;
+            assert_close(0.0, &[("dx", &beside, &(dx + &x)?)])?;
         }
         Ok(())
     }

@@ -9,10 +9,10 @@ use super::config::LAYER_PROJECTIONS;
 use super::context::Context;
 use super::llama::Llama;
 use super::projection::Projection;
-use super::sum::add;
 use crate::error::{Error, Result};
 use crate::kernels::attention::{self, Segments, cache_write};
 use crate::kernels::matmul::{PackedWeight, linear, linear_by_packed};
+use crate::kernels::sum::add;
 use crate::kernels::{embedding, rope, swiglu};
 
 /// Up to this many rows, a weight is read as it lies.
@@ -144,11 +144,10 @@ impl<'a> Decoder<'a> {
         let lengths: Vec<usize> = places.iter().map(|place| place + 1).collect();
         let out = attention::decode(&q, &keys, &values, heads, &lengths)?;
         let [out] = self.of_layer(index, [3], &out, groups)?;
-        let middle = add(out, x)?;
-        let (normed, _) = layer.post_attention_norm.norm_forward(&middle, context.epsilon)?;
+        let (normed, saved) = layer.post_attention_norm.norm_added(out, x, context.epsilon)?;
         let [gate, up] = self.of_layer(index, [4, 5], &normed, groups)?;
         let [down] = self.of_layer(index, [6], &swiglu::forward(&gate, &up)?, groups)?;
-        add(down, &middle)
+        add(down, &saved.x)
     }
 
     /// The outputs of some modules of a layer, by their places in [`LAYER_PROJECTIONS`], which read the same input.

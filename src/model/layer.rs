@@ -8,10 +8,10 @@ use super::context::{Context, LayerMasks};
 use super::mlp::{Mlp, MlpSaved};
 use super::parameters::GradientSink;
 use super::projection::Projection;
-use super::sum::add;
 use super::weight::Weight;
 use crate::error::Result;
 use crate::kernels::rms_norm::NormSaved;
+use crate::kernels::sum::add;
 use crate::kernels::{attention, embedding};
 
 /// One decoder layer.
@@ -69,10 +69,9 @@ impl Layer {
     pub(super) fn forward(&self, x: &Tensor, context: &Context<'_>, masks: LayerMasks) -> Result<(Tensor, LayerSaved)> {
         let (normed, input_norm) = self.input_norm.norm_forward(x, context.epsilon)?;
         let (attended, attention) = self.attention.forward(&normed, context, masks)?;
-        let middle = add(attended, x)?;
-        let (normed, post_attention_norm) = self.post_attention_norm.norm_forward(&middle, context.epsilon)?;
+        let (normed, post_attention_norm) = self.post_attention_norm.norm_added(attended, x, context.epsilon)?;
         let (inner, mlp) = self.mlp.forward(&normed, masks)?;
-        Ok((add(inner, &middle)?, LayerSaved { input_norm, attention, post_attention_norm, mlp }))
+        Ok((add(inner, &post_attention_norm.x)?, LayerSaved { input_norm, attention, post_attention_norm, mlp }))
     }
 
     /// As [`Layer::forward`], for some tokens only: others read their keys and values, nothing else. Also returns
@@ -115,10 +114,9 @@ impl Layer {
     /// What follows on attention, without gradients: output projection, MLP and the residual connections around both.
     fn after_attention(&self, out: &Tensor, x: &Tensor, context: &Context<'_>) -> Result<Tensor> {
         let (attended, _) = self.attention.o.forward(out, None)?;
-        let middle = add(attended, x)?;
-        let (normed, _) = self.post_attention_norm.norm_forward(&middle, context.epsilon)?;
+        let (normed, saved) = self.post_attention_norm.norm_added(attended, x, context.epsilon)?;
         let (inner, _) = self.mlp.forward(&normed, LayerMasks::new(None, 0))?;
-        add(inner, &middle)
+        add(inner, &saved.x)
     }
 
     /// The gradient of the input, if it is needed: no module below what is trained is passed through.
@@ -134,17 +132,16 @@ impl Layer {
         let need_normed = need_middle || self.post_attention_norm.is_trained();
         let LayerSaved { input_norm, attention, post_attention_norm, mlp } = saved;
         let Some(d_normed) = self.mlp.backward(dy, mlp, need_normed, sink)? else { return Ok(None) };
-        let d_middle = self.post_attention_norm.norm_backward(&d_normed, &post_attention_norm, sink)?;
+        let beside = need_middle.then_some(dy);
+        let d_middle = self.post_attention_norm.norm_backward(&d_normed, &post_attention_norm, beside, sink)?;
         drop((d_normed, post_attention_norm));
         if !need_middle {
             return Ok(None);
         }
-        let d_middle = add(d_middle, dy)?;
         let need_normed = need_input_gradient || self.input_norm.is_trained();
         let Some(d_normed) = self.attention.backward(&d_middle, attention, context, need_normed, sink)? else {
             return Ok(None);
         };
-        let dx = self.input_norm.norm_backward(&d_normed, &input_norm, sink)?;
-        Ok(Some(add(dx, &d_middle)?))
+        Ok(Some(self.input_norm.norm_backward(&d_normed, &input_norm, Some(&d_middle), sink)?))
     }
 }

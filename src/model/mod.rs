@@ -27,7 +27,6 @@ mod save;
 mod scoring;
 mod shared_input;
 mod state;
-mod sum;
 mod tensor_file;
 mod tensor_writer;
 mod training;

@@ -7,9 +7,9 @@
 use candle_core::{DType, Tensor};
 
 use super::parameters::{GradientSink, Parameter};
-use super::sum::add;
 use crate::error::{Error, Result};
 use crate::kernels::matmul::{add_matmul, linear, linear_input_gradient, matmul};
+use crate::kernels::sum::add;
 use crate::kernels::{dropout, lora};
 use crate::random::Stream;
 

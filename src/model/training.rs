@@ -61,7 +61,7 @@ impl Llama {
             sink.accept(&parameter, gradient)?;
         }
         if lowest <= self.layers.len() + 1 {
-            let dx = self.norm.norm_backward(&loss.d_hidden, &norm_saved, sink)?;
+            let dx = self.norm.norm_backward(&loss.d_hidden, &norm_saved, None, sink)?;
             drop(norm_saved);
             if lowest <= self.layers.len() {
                 let dx = rows.put_back(&dx, x.dims())?;

@@ -44,9 +44,20 @@ impl Weight {
         rms_norm::forward(x, self.value(), epsilon)
     }
 
-    /// The gradient of [`Weight::norm_forward`] by its input; the weight's own goes to the sink.
-    pub(super) fn norm_backward(&self, dy: &Tensor, saved: &NormSaved, sink: &mut dyn GradientSink) -> Result<Tensor> {
-        let (dx, d_weight) = rms_norm::backward(dy, self.value(), saved, self.is_trained())?;
+    /// [`Weight::norm_forward`] of `delta + x`, where `delta` was just computed; the sum is saved.
+    pub(super) fn norm_added(&self, delta: Tensor, x: &Tensor, epsilon: f64) -> Result<(Tensor, NormSaved)> {
+        rms_norm::forward_added(delta, x, self.value(), epsilon)
+    }
+
+    /// The gradient of [`Weight::norm_forward`] by its input, plus `residual`; the weight's own goes to the sink.
+    pub(super) fn norm_backward(
+        &self,
+        dy: &Tensor,
+        saved: &NormSaved,
+        residual: Option<&Tensor>,
+        sink: &mut dyn GradientSink,
+    ) -> Result<Tensor> {
+        let (dx, d_weight) = rms_norm::backward(dy, self.value(), saved, residual, self.is_trained())?;
         if let (Some(parameter), Some(gradient)) = (self.trained(), d_weight) {
             sink.accept(parameter, gradient)?;
         }

@@ -72,6 +72,9 @@ pub struct Figures {
     /// `gflops / peak_gflops`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub peak_share: Option<f64>,
+    /// `gflops` as a share of what the device's maker says, for devices whose data sheet is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mfu: Option<f64>,
     /// The most memory at one time, in MiB.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub peak_mb: Option<f64>,
@@ -163,9 +166,10 @@ impl Figures {
     }
 
     /// Records what the machine can do.
-    pub fn record_machine(&mut self, peak_gflops: f64, peak_mb: Option<f64>) {
+    pub fn record_machine(&mut self, peak_gflops: f64, peak_mb: Option<f64>, data_sheet: Option<f64>) {
         self.peak_gflops = peak_gflops;
         self.peak_share = self.gflops.map(|gflops| gflops / peak_gflops);
+        self.mfu = self.gflops.zip(data_sheet).map(|(gflops, peak)| gflops * 1e9 / peak);
         self.peak_mb = peak_mb;
     }
 
@@ -193,6 +197,7 @@ impl Figures {
         let peak =
             format!("{} GFLOP/s on large matrices{}", significant(self.peak_gflops), reached.unwrap_or_default());
         line("matmul peak", Some(peak));
+        line("MFU", self.mfu.map(|share| format!("{:.1} % of the data sheet's peak", 100.0 * share)));
         line("peak memory", Some(self.peak_mb.map_or("not known on this system".into(), |mb| format!("{mb:.0} MiB"))));
         line(
             "planned",

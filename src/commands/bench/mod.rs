@@ -83,7 +83,8 @@ pub fn run(args: &BenchArgs, progress: Progress) -> Result<()> {
     }
     // The matrices of the second measurement are no part of the first.
     let memory = device::peak_memory(&place.device).map(|bytes| bytes as f64 / f64::from(1 << 20));
-    figures.record_machine(machine::matmul_peak(&place.device, place.dtype)?, memory);
+    let data_sheet = device::product_peak(&figures.device, place.dtype);
+    figures.record_machine(machine::matmul_peak(&place.device, place.dtype)?, memory, data_sheet);
     if args.json {
         let mut object = peer::as_object(&figures);
         object.extend(peer.iter().flat_map(|peer| peer.to_json(&figures)));

@@ -50,7 +50,7 @@ pub(super) fn elementwise(bench: &mut Bench<'_>, s: &Shapes) -> Result<()> {
         let (weight, dy) = (t[1].clone(), t[2].clone());
         let (_, saved) = rms_norm::forward(&t[0], &weight, 1e-5)?;
         Ok(Box::new(move || {
-            let (dx, dw) = rms_norm::backward(&dy, &weight, &saved, true)?;
+            let (dx, dw) = rms_norm::backward(&dy, &weight, &saved, None, true)?;
             Ok([Some(dx), dw].into_iter().flatten().collect())
         }))
     })?;
