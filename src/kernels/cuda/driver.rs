@@ -43,7 +43,8 @@ fn function(device: &CudaDevice, name: &str) -> Result<CudaFunction> {
 
 /// A new tensor whose elements are not set.
 pub(super) fn empty(device: &CudaDevice, shape: &[usize], dtype: DType) -> Result<Tensor> {
-    let count = shape.iter().product();
+    // The driver may refuse to give no bytes.
+    let count = shape.iter().product::<usize>().max(1);
     // SAFETY: who asks writes every element before it is read (tested by poisoned outputs in the emulator).
     let storage = unsafe {
         match dtype {

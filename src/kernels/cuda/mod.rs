@@ -1,6 +1,6 @@
 //! Fused kernels for CUDA: a `.cu` file for each operation, and beside it the launches that the operation is made of.
 //!
-//! A launch is described as data ([`Launch`]) and run by an [`Engine`]: the device, or, in tests, an emulator that
+//! A launch is described as data ([`launch::Launch`]) and run by an [`Engine`]: the device, or, in tests, an emulator that
 //! compiles the same `.cu` files as plain C++ and runs each CUDA thread on a thread of the CPU. So grids, arguments and
 //! the kernels' logic are tested where there is no GPU.
 
