@@ -90,7 +90,9 @@ pub fn step(parameters: &Tensor, gradients: &Tensor, state: &Tensor, settings: &
         return cpu::step(parameters, gradients, state, settings);
     }
     if let (Some(engine), DType::F32) = (cuda::Engine::on(parameters.device()), state.dtype())
-        && gradients.dtype() == parameters.dtype()
+        && [parameters.dtype(), DType::F32].contains(&gradients.dtype())
+        && gradients.is_contiguous()
+        && parameters.is_contiguous()
     {
         let master = if has_master { Some(state.get(2)?) } else { None };
         let rows = (&state.get(0)?, &state.get(1)?, master.as_ref());

@@ -22,6 +22,9 @@ pub fn add_in_place(target: &Tensor, addend: &Tensor) -> Result<()> {
             });
         });
     }
+    if let Some(engine) = cuda::sum::engine(target, addend) {
+        return cuda::sum::add(&engine, target, addend);
+    }
     let wide = compute_dtype(target.dtype());
     copy_in_place(target, &(target.to_dtype(wide)? + addend.to_dtype(wide)?)?)
 }

@@ -14,7 +14,7 @@ mod segments;
 mod tests;
 mod tile;
 
-use candle_core::Tensor;
+use candle_core::{DType, Tensor};
 
 pub use decode::{cache_write, decode};
 pub use segments::Segments;
@@ -63,6 +63,11 @@ impl Heads {
         }
         Ok(())
     }
+}
+
+/// Whether a CUDA device computes attention of such heads tile by tile, without the scores of a whole document.
+pub fn is_tiled_on_cuda(dtype: DType, dimension: usize) -> bool {
+    cuda::attention::fits(dtype, dimension)
 }
 
 /// Causal attention inside each segment; returns the output and each query's log-sum-exp.

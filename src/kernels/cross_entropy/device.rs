@@ -5,6 +5,7 @@ use candle_core::{DType, Tensor};
 
 use super::{LossOutput, chunks};
 use crate::error::Result;
+use crate::kernels::adamw::add_in_place;
 use crate::kernels::cuda::{self, Engine};
 use crate::kernels::matmul::{linear, linear_input_gradient, linear_weight_gradient};
 use crate::kernels::slices::compute_dtype;
@@ -41,11 +42,11 @@ pub(super) fn forward_backward(
         likelihoods.push(cuda::cross_entropy::rows(engine, &d_logits, &targets, Some(scale))?);
         d_hidden.push(linear_input_gradient(&d_logits, weight)?);
         if want_weight {
-            let part = linear_weight_gradient(&d_logits, &rows)?.to_dtype(compute_dtype(hidden.dtype()))?;
-            d_weight = Some(match d_weight {
-                None => part,
-                Some(sum) => (sum + part)?,
-            });
+            let part = linear_weight_gradient(&d_logits, &rows)?;
+            match &d_weight {
+                None => d_weight = Some(part.to_dtype(compute_dtype(hidden.dtype()))?),
+                Some(sum) => add_in_place(sum, &part)?,
+            }
         }
     }
     let d_hidden = if d_hidden.is_empty() { hidden.zeros_like()? } else { Tensor::cat(&d_hidden, 0)? };

@@ -22,6 +22,9 @@ pub const PART: usize = running::PART;
 /// Logits of a frozen head that exist on each thread of the CPU.
 pub const TILE: usize = running::PART * running::ROWS;
 
+/// Rows whose logits exist at one time on a CUDA device.
+pub const CUDA_ROWS: usize = 2048;
+
 /// Loss and gradients of a batch of rows.
 #[derive(Debug)]
 pub struct LossOutput {
@@ -78,7 +81,7 @@ fn check(hidden: &Tensor, weight: &Tensor, targets: &Tensor) -> Result<()> {
 
 /// First row and number of the rows whose logits exist at one time, where they are not computed on the CPU in f32.
 fn chunks(hidden: &Tensor) -> Result<impl Iterator<Item = (usize, usize)> + use<>> {
-    let step = if hidden.device().is_cpu() { 256 } else { 2048 };
+    let step = if hidden.device().is_cpu() { 256 } else { CUDA_ROWS };
     let rows = hidden.dim(0)?;
     Ok((0..rows).step_by(step).map(move |start| (start, step.min(rows - start))))
 }

@@ -47,8 +47,9 @@ __device__ __forceinline__ bf16 rounded_by_chance<bf16>(float x, uint32_t chance
 }
 
 // `master` is null where the parameters are as wide as the state, or are rounded by chance.
-template <class T>
-__device__ __forceinline__ void step(T* parameters, const T* gradients, float* first, float* second, float* master,
+// Gradients are of the parameters' type, or sums in float.
+template <class T, class G>
+__device__ __forceinline__ void step(T* parameters, const G* gradients, float* first, float* second, float* master,
                                      int64_t elements, Settings settings, int rounds_by_chance, uint32_t seed) {
     const int64_t i = int64_t(blockIdx.x) * THREADS + threadIdx.x;
     if (i >= elements) {
@@ -67,12 +68,15 @@ __device__ __forceinline__ void step(T* parameters, const T* gradients, float* f
 
 }  // namespace adamw
 
-#define DEFINE_ADAMW(T, name)                                                                                         \
-    KERNEL(adamw_step_##name, adamw::THREADS,                                                                         \
-           (T * parameters, const T* gradients, float* first, float* second, float* master, int64_t elements,         \
+#define DEFINE_ADAMW_OF(T, G, name)                                                                                         \
+    KERNEL(name, adamw::THREADS,                                                                         \
+           (T * parameters, const G* gradients, float* first, float* second, float* master, int64_t elements,         \
             float gradient_scale, float beta1, float new1, float beta2, float new2, float root_scale, float epsilon,  \
             float step_size, float kept, int rounds_by_chance, uint32_t seed),                                        \
-           adamw::step<T>(parameters, gradients, first, second, master, elements,                                     \
+           adamw::step(parameters, gradients, first, second, master, elements,                                     \
                           {gradient_scale, beta1, new1, beta2, new2, root_scale, epsilon, step_size, kept},           \
                           rounds_by_chance, seed))
+#define DEFINE_ADAMW(T, name)                  \
+    DEFINE_ADAMW_OF(T, T, adamw_step_##name)   \
+    DEFINE_ADAMW_OF(T, float, adamw_step_of_sums_##name)
 FOR_EACH_TYPE(DEFINE_ADAMW)

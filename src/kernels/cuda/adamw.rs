@@ -10,7 +10,7 @@ const THREADS: usize = 256;
 
 /// One update in place; without a master copy, a seed rounds bf16 parameters by chance.
 ///
-/// # Shapes  `parameters`, `gradients`: `[n]`, of one type; `state`: two or three `[n]` f32, the third the master copy
+/// # Shapes  `parameters: [n]`, `gradients: [n]` of the same type or f32; `state`: two or three `[n]` f32, the third the master copy
 pub(in crate::kernels) fn step(
     engine: &Engine,
     parameters: &Tensor,
@@ -22,7 +22,7 @@ pub(in crate::kernels) fn step(
     let elements = parameters.elem_count();
     let [scale, beta1, new1, beta2, new2, root_scale, epsilon, step_size, kept] = settings.narrow();
     engine.run(&Launch {
-        kernel: "adamw_step",
+        kernel: if gradients.dtype() == parameters.dtype() { "adamw_step" } else { "adamw_step_of_sums" },
         dtype: Some(parameters.dtype()),
         grid: [elements.div_ceil(THREADS), 1, 1],
         threads: THREADS,
@@ -67,7 +67,13 @@ mod tests {
     #[test]
     fn steps_equal_those_of_the_reference() -> Result<()> {
         let Some(engine) = emulator::engine() else { return Ok(()) };
-        for (dtype, n) in [(DType::F32, 1), (DType::F32, 700), (DType::BF16, 300), (DType::F16, 257)] {
+        let cases = [
+            (DType::F32, DType::F32, 700),
+            (DType::BF16, DType::BF16, 300),
+            (DType::BF16, DType::F32, 1),
+            (DType::F16, DType::F32, 257),
+        ];
+        for (dtype, of_gradients, n) in cases {
             let master = dtype != DType::F32;
             let start = random("p", &[n], dtype)?;
             let states = [(); 2].map(|()| -> Result<Tensor> {
@@ -81,7 +87,7 @@ mod tests {
             let (state, want_state) = (state?, want_state?);
             let (got, want) = (start.copy()?, start.copy()?);
             for t in 1..=3 {
-                let gradients = random(&format!("g{t}"), &[n], dtype)?;
+                let gradients = random(&format!("g{t}"), &[n], of_gradients)?;
                 let master = master.then(|| state.get(2)).transpose()?;
                 let rows = (&state.get(0)?, &state.get(1)?, master.as_ref());
                 step(&engine, &got, &gradients, rows, &settings(t), None)?;

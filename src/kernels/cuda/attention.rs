@@ -55,11 +55,15 @@ fn kernels(heads: Heads) -> Result<&'static Kernels> {
     }
 }
 
-/// The engine, if the kernels fit: bf16 or f16, heads of dimension 64 or 128.
+/// The engine, if the kernels fit.
 pub(in crate::kernels) fn engine(tensors: &[&Tensor], heads: Heads) -> Option<Engine> {
-    let dtype = tensors.first()?.dtype();
-    let fits = matches!(dtype, DType::BF16 | DType::F16) && kernels(heads).is_ok();
+    let fits = fits(tensors.first()?.dtype(), heads.dimension);
     Engine::of(tensors).filter(|_| fits)
+}
+
+/// Whether there are kernels for heads of that dimension.
+pub(in crate::kernels) fn fits(dtype: DType, dimension: usize) -> bool {
+    matches!(dtype, DType::BF16 | DType::F16) && matches!(dimension, 64 | 128)
 }
 
 /// Tiles of queries: first row, rows, row of the document's first key, position of the first query in the document. Those

@@ -7,4 +7,5 @@
 #include "norm.cu"
 #include "rms_norm.cu"
 #include "rope.cu"
+#include "sum.cu"
 #include "swiglu.cu"

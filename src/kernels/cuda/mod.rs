@@ -21,6 +21,7 @@ pub(super) mod embedding;
 pub(super) mod norm;
 pub(super) mod rms_norm;
 pub(super) mod rope;
+pub(super) mod sum;
 pub(super) mod swiglu;
 
 pub(super) use launch::Engine;

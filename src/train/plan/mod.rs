@@ -3,14 +3,16 @@
 //! The numbers follow from the shapes alone. What a device driver, a matrix library or a fragmented
 //! allocator takes beside them is not counted: leave about a tenth free.
 
+mod parts;
+
 use candle_core::DType;
 
-use crate::kernels::cross_entropy;
 use crate::model::Config;
 use crate::recipe::{Budget, Recompute, Training};
-use crate::train::optimizer::{CHUNK, state_layout};
+use crate::train::optimizer::state_layout;
 use crate::train::schedule::LearningRate;
-use crate::train::sinks::{gradient_dtype, is_in_backward};
+
+use parts::{Kernels, activations, fused_head, gradients, head_on_cuda, logits, packed, update};
 
 /// What is trained.
 #[derive(Debug, Clone, Copy)]
@@ -140,8 +142,8 @@ impl Plan {
         let (state_dtype, state_rows) = state_layout(sizes.trained_dtype);
         let optimizer = sizes.trained * (state_rows * state_dtype.size_in_bytes()) as u64;
         let checkpoint = sizes.trained * sizes.trained_dtype.size_in_bytes() as u64 + optimizer;
-        let is_fused = is_fused(dtype, on_gpu);
-        let (activations, layer) = activations(config, dtype, is_fused, trained, training, recomputed);
+        let kernels = Kernels::of(config, dtype, on_gpu);
+        let (activations, layer) = activations(config, dtype, kernels, trained, training, recomputed);
         let kept = if training.evaluate_every > 0 { 3 } else { 2 };
         Self {
             parameters: sizes.parameters,
@@ -152,18 +154,18 @@ impl Plan {
             operations_per_token: operations(config, trained, training, recomputed),
             memory: Memory {
                 weights: sizes.weights,
-                gradients: gradients(&sizes, training, micro_steps, is_fused),
+                gradients: gradients(&sizes, training, micro_steps, kernels),
                 optimizer,
                 activations,
                 layer,
-                logits: if is_fused && !is_head_adapted(trained) {
-                    fused_head(config, trained, training)
-                } else {
-                    logits(config, dtype, on_gpu, trained, training)
+                logits: match kernels {
+                    Kernels::Cpu if !is_head_adapted(trained) => fused_head(config, trained, training),
+                    Kernels::Cuda { .. } => head_on_cuda(config, dtype, trained, training),
+                    _ => logits(config, dtype, trained, training),
                 },
-                packed: if is_fused { packed(config, trained, training) } else { 0 },
+                packed: if kernels == Kernels::Cpu { packed(config, trained, training) } else { 0 },
                 program: if on_gpu { 0 } else { PROGRAM },
-                update: if is_fused { 0 } else { update(&sizes, training, micro_steps) },
+                update: if kernels == Kernels::Plain { update(&sizes, training, micro_steps) } else { 0 },
             },
             recomputed,
             limit: None,
@@ -220,121 +222,6 @@ fn length_of(training: &Training) -> Option<(u64, u64)> {
         }
         Budget::Epochs(_) => None,
     }
-}
-
-/// Six rows of f32 for the elements that are updated at one time.
-fn update(sizes: &Sizes, training: &Training, micro_steps: usize) -> u64 {
-    let together = if is_in_backward(training, micro_steps) { sizes.largest } else { sizes.trained };
-    together.min(CHUNK as u64) * 24
-}
-
-fn gradients(sizes: &Sizes, training: &Training, micro_steps: usize, is_fused: bool) -> u64 {
-    let one = sizes.largest * sizes.trained_dtype.size_in_bytes() as u64;
-    if is_in_backward(training, micro_steps) {
-        return one;
-    }
-    // Products go straight into the sum, where they are fused; a head's own gradient is counted with its logits.
-    let one = if is_fused { 0 } else { one };
-    one + sizes.trained * gradient_dtype(sizes.trained_dtype, micro_steps).size_in_bytes() as u64
-}
-
-/// What a token leaves behind in one layer, in bytes.
-fn kept_of_layer(config: &Config, dtype: DType, trained: Trained<'_>, layer: usize) -> u64 {
-    let width = dtype.size_in_bytes();
-    let (query, inner, hidden) = (config.query_width(), config.intermediate_size, config.hidden_size);
-    // Both residual inputs of the norms; queries, keys, values and the attention's output; gate and up.
-    let mut elements = 2 * hidden + 2 * query + 2 * config.key_value_width() + 2 * inner;
-    let mut narrow = 0;
-    let mut reads = [false; 3];
-    for (which, name) in crate::model::LAYER_PROJECTIONS.iter().enumerate() {
-        let path = format!("model.layers.{layer}.{name}");
-        let is_trained = match trained {
-            Trained::All => true,
-            Trained::Lora { modules, rank } => {
-                let found = modules.iter().any(|(module, _)| *module == path);
-                narrow += if found { rank * 4 } else { 0 };
-                found
-            }
-        };
-        // The modules that read the same input share it; that of `o_proj` is kept in any case.
-        let input = [0, 0, 0, 3, 1, 1, 2].get(which).copied().unwrap_or(3);
-        if let Some(read) = reads.get_mut(input) {
-            *read |= is_trained;
-        }
-    }
-    for (read, size) in reads.into_iter().zip([hidden, hidden, inner]) {
-        elements += if read { size } else { 0 };
-    }
-    (elements * width + narrow + 4 * (config.heads + 2)) as u64
-}
-
-/// Whether the kernels are single passes, without f32 copies of what they read.
-fn is_fused(dtype: DType, on_gpu: bool) -> bool {
-    dtype == DType::F32 && !on_gpu
-}
-
-/// What the forward pass keeps, and what the backward pass of one layer adds to it.
-fn activations(
-    config: &Config,
-    dtype: DType,
-    is_fused: bool,
-    trained: Trained<'_>,
-    training: &Training,
-    recomputed: usize,
-) -> (u64, u64) {
-    let tokens = (training.micro_batch * training.sequence_length) as u64;
-    let width = dtype.size_in_bytes() as u64;
-    let (hidden, inner) = (config.hidden_size as u64, config.intermediate_size as u64);
-    // Gradients on their way through one layer: the three inner ones of the MLP, and the residual ones around it.
-    let passing = (3 * inner + 4 * hidden) * width;
-    let layers = lowest_layer(config, trained)..config.layers;
-    let kept = |layer| kept_of_layer(config, dtype, trained, layer);
-    // The lowest ones are computed again: the backward pass comes to them when the others are gone.
-    let inputs = recomputed.min(layers.len()) as u64 * hidden * width;
-    // Its input is one of those that are kept.
-    let again = layers.clone().take(recomputed).map(|layer| kept(layer) - hidden * width).max().unwrap_or(0);
-    let kept = inputs + layers.skip(recomputed).map(kept).sum::<u64>();
-    // Measured: a layer that is computed again has less in its way, since its own tensors go as they are used.
-    let within = (3 * inner + 2 * hidden) * width;
-    let layer = passing.max((inputs + again + within).saturating_sub(kept));
-    // Without fused kernels: six f32 copies inside the MLP, or the scores of all heads in the longest document.
-    let scores = (config.heads * training.sequence_length * training.sequence_length) as u64 * 20;
-    let copies = if is_fused { 0 } else { scores.max(tokens * inner * 24) };
-    (tokens * kept, tokens * layer + copies)
-}
-
-/// The head where its kernels are single passes: the gradient of its rows, and the logits of a chunk of rows with the
-/// gradient of its weight, or of some rows and entries on each thread.
-fn fused_head(config: &Config, trained: Trained<'_>, training: &Training) -> u64 {
-    let rows = training.micro_batch * training.sequence_length;
-    let beside = match trained {
-        Trained::All => config.vocabulary * (rows.min(cross_entropy::ROWS) + config.hidden_size),
-        Trained::Lora { .. } => rayon::current_num_threads() * cross_entropy::TILE,
-    };
-    4 * (beside + 3 * rows * config.hidden_size) as u64
-}
-
-/// The right operands of the largest products: the head in both orders or a part of it, a weight or a batch of inputs.
-fn packed(config: &Config, trained: Trained<'_>, training: &Training) -> u64 {
-    let tokens = training.micro_batch * training.sequence_length;
-    let (hidden, widest) = (config.hidden_size, config.intermediate_size.max(config.query_width()));
-    let (head, largest) = match trained {
-        Trained::All => (config.vocabulary * hidden, tokens * widest.max(hidden)),
-        Trained::Lora { .. } => (config.vocabulary.min(cross_entropy::PART) * hidden, widest * hidden),
-    };
-    4 * (head + head.max(largest)) as u64
-}
-
-/// The head: logits, what is shifted and normalised of them, and their gradient, a chunk of rows at a time.
-fn logits(config: &Config, dtype: DType, on_gpu: bool, trained: Trained<'_>, training: &Training) -> u64 {
-    let rows = if on_gpu { 2048 } else { 512 }.min(training.micro_batch * training.sequence_length);
-    let wide = dtype.size_in_bytes().max(4);
-    // Each chunk's part of the weight's gradient is added into a new sum.
-    let of_weight = match trained {
-        Trained::All => 3 * config.vocabulary * config.hidden_size * wide,
-        Trained::Lora { .. } => 0,
-    };
-    (rows * config.vocabulary * 4 * wide + of_weight) as u64
 }
 
 /// Whether the head has a low-rank update: then it goes by whole logits in any dtype.

@@ -73,6 +73,24 @@ fn pretraining_all_of_llama_2_7b_adds_up() {
 }
 
 #[test]
+fn on_cuda_nothing_is_as_large_as_all_scores_or_all_logits() {
+    let config = llama_2_7b();
+    let plan = Plan::new(&config, DType::BF16, true, Trained::All, &training(), None, None).memory;
+    let (tokens, hidden, inner, vocabulary) = (4096, 4096, 11_008, 32_000);
+    // Each layer's input, in bf16; the gradients on their way through one, and what it computes again.
+    assert_eq!(plan.activations, 32 * tokens * hidden * 2);
+    let kept = 2 * hidden + 4 * hidden + 2 * inner + 2 * hidden + inner;
+    let again = (kept - hidden) * 2 + 4 * 34;
+    assert_eq!(plan.layer, tokens * (again + (3 * inner + 2 * hidden) * 2));
+    // Half of the rows' logits; both gradients of the rows; the head's gradient in f32, and a part of it.
+    assert_eq!(plan.logits, 2048 * vocabulary * 2 + 2 * tokens * hidden * 2 + vocabulary * hidden * 6);
+    assert_eq!((plan.packed, plan.program, plan.update), (0, 0, 0));
+    // In f32 there are no tiles: the scores of 32 heads, and four more tensors of that size in f32.
+    let plain = Plan::new(&config, DType::F32, true, Trained::All, &training(), None, None).memory;
+    assert!(plain.layer > 32 * 1024 * 1024 * 20);
+}
+
+#[test]
 fn an_adapter_on_llama_2_7b_needs_little_beside_the_model() {
     let config = llama_2_7b();
     let modules: Vec<_> = config.module_shapes().into_iter().filter(|(path, _)| path != "lm_head").collect();
