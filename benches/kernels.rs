@@ -153,6 +153,7 @@ fn flat(criterion: &mut Criterion) -> Result<()> {
         weight_decay: 0.01,
         step: 1,
         gradient_scale: 1.0,
+        seed: None,
     };
     let step = || adamw::step(&parameters, &gradients, &state, &settings);
     bench(criterion, "adamw/step".into(), ELEMENTS, step);

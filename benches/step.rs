@@ -9,7 +9,7 @@ use emakeel::model::{Config, Llama};
 use emakeel::random::Stream;
 use emakeel::recipe::{
     AllLinear, Budget, ChatTemplate, LoraSettings, Mixture, MixtureUnit, NewModel, NoTarget, OptimizerSettings,
-    Packing, Recompute, Schedule, ScheduleKind, Targets, TooLong, Training,
+    Packing, Quantization, Recompute, Schedule, ScheduleKind, Targets, TooLong, Training,
 };
 use emakeel::train::Trainer;
 
@@ -49,6 +49,7 @@ fn training() -> Training {
             beta2: 0.999,
             epsilon: 1e-8,
             clip: Some(1.0),
+            ..OptimizerSettings::default()
         },
         schedule: Schedule { kind: ScheduleKind::Constant, warmup: 0.0, final_learning_rate: LEARNING_RATE },
         template: ChatTemplate::Plain,
@@ -74,7 +75,14 @@ fn step(criterion: &mut Criterion, name: &str) -> Result<()> {
     let mut model = model()?;
     let parameters = if name == "lora" {
         let targets = Targets::AllLinear(AllLinear::AllLinear);
-        let settings = LoraSettings { rank: 16, alpha: 32.0, dropout: 0.0, targets, rslora: false };
+        let settings = LoraSettings {
+            rank: 16,
+            alpha: 32.0,
+            dropout: 0.0,
+            targets,
+            rslora: false,
+            quantization: Quantization::None,
+        };
         adapter::create(&mut model, &settings, 1)?.0
     } else {
         model.train_all()?

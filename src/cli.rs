@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::recipe::Count;
+use crate::recipe::{Count, OptimizerKind, Rounding};
 
 /// Teach a Llama a new language on one GPU: one recipe runs pretraining, adapters and their comparison.
 #[derive(Debug, Parser)]
@@ -179,7 +179,7 @@ pub struct BenchArgs {
     /// The dtype of weights and activations: f32, bf16 or f16.
     #[arg(long, default_value = "f32")]
     pub dtype: String,
-    /// What is measured: lora, full, generate or adapters.
+    /// What is measured: lora, qlora (the model's linear modules in 4 bits), full, generate or adapters.
     #[arg(long, default_value = "lora")]
     pub method: String,
     /// Rank of the adapter; it is on all linear modules but the head, with alpha = 2 · rank.
@@ -204,6 +204,19 @@ pub struct BenchArgs {
     /// Compute so many layers again that a step is planned to stay within this much memory, such as 400MiB.
     #[arg(long, value_name = "SIZE", value_parser = size)]
     pub memory: Option<Count>,
+    /// Training: how AdamW's moments are kept, adamw (in f32) or adamw-8bit.
+    #[arg(long, value_name = "KIND", default_value = "adamw", value_parser = word::<OptimizerKind>)]
+    pub optimizer: OptimizerKind,
+    /// Training: how bf16 parameters follow small updates, from a master copy in f32 or by stochastic rounding.
+    #[arg(long, value_name = "WAY", default_value = "master", value_parser = word::<Rounding>)]
+    pub rounding: Rounding,
+    /// Training: keep the optimizer's state in the host's memory.
+    #[arg(long)]
+    pub offload: bool,
+    /// Training: the largest norm of a step's gradient; 0 does not clip, and with one micro-step a step each parameter
+    /// is then updated within the backward pass.
+    #[arg(long, default_value_t = 1.0, value_name = "NORM")]
+    pub clip: f64,
     /// Row lengths instead of full sequences: a JSON list of [tokens, supervised tokens], one a row. Rows are packed
     /// into sequences, and only the last supervised tokens of each are targets.
     #[arg(long, value_name = "FILE")]
@@ -249,6 +262,13 @@ pub struct RecipesArgs {
     pub name: Option<String>,
     /// Where to copy it; the current folder if not given.
     pub to: Option<PathBuf>,
+}
+
+/// Reads a word as recipes spell it.
+fn word<T: serde::de::DeserializeOwned>(text: &str) -> std::result::Result<T, String> {
+    use serde::de::IntoDeserializer;
+    let deserializer: serde::de::value::StrDeserializer<'_, serde::de::value::Error> = text.into_deserializer();
+    T::deserialize(deserializer).map_err(|error| error.to_string())
 }
 
 /// Bytes as people write them.

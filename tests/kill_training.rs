@@ -77,6 +77,7 @@ fn train(folder: &Path) -> Outcome {
             beta2: 0.95,
             epsilon: 1e-8,
             clip: Some(1.0),
+            ..OptimizerSettings::default()
         },
         schedule: Schedule { kind: ScheduleKind::Linear, warmup: 0.1, final_learning_rate: 0.0 },
         template: ChatTemplate::Plain,

@@ -8,8 +8,8 @@ use emakeel::data::Sequence;
 use emakeel::model::{Config, Factor, Llama, Lora, Parameters, Projection};
 use emakeel::random::Stream;
 use emakeel::recipe::{
-    Budget, ChatTemplate, Mixture, MixtureUnit, NewModel, NoTarget, OptimizerSettings, Packing, Recompute, Schedule,
-    ScheduleKind, TooLong, Training,
+    Budget, ChatTemplate, Mixture, MixtureUnit, NewModel, NoTarget, OptimizerSettings, Packing, Quantization,
+    Recompute, Schedule, ScheduleKind, TooLong, Training,
 };
 use emakeel::train::{Plan, Trained, Trainer};
 
@@ -67,6 +67,7 @@ fn training(micro_batch: usize, recompute: Recompute, clip: Option<f64>) -> Trai
             beta2: 0.95,
             epsilon: 1e-8,
             clip,
+            ..OptimizerSettings::default()
         },
         schedule: Schedule { kind: ScheduleKind::Linear, warmup: 0.0, final_learning_rate: 0.0 },
         template: ChatTemplate::Plain,
@@ -88,7 +89,7 @@ fn attach(model: &mut Llama, modules: &[(String, [usize; 2])]) -> Parameters {
     let (parameters, views) = Parameters::gather(tensors).unwrap();
     let mut views = views.into_iter().map(Factor::Trained);
     for (path, _) in modules {
-        let base = model.projection(path).unwrap().weight().clone();
+        let base = model.projection(path).unwrap().frozen().unwrap().clone();
         let (a, b) = (views.next().unwrap(), views.next().unwrap());
         *model.projection_mut(path).unwrap() = Projection::Lora(Lora { base, a, b, scale: 2.0, dropout: 0.0 });
     }
@@ -102,7 +103,10 @@ fn ratio(lora: bool, dtype: DType, training: &Training) -> f64 {
     let before = LIVING.load(Relaxed);
     let mut model = Llama::random(config.clone(), 1, dtype, &Device::Cpu).unwrap();
     let (parameters, trained) = match lora {
-        true => (attach(&mut model, &modules), Trained::Lora { modules: &modules, rank: 8 }),
+        true => (
+            attach(&mut model, &modules),
+            Trained::Lora { modules: &modules, rank: 8, quantization: Quantization::None },
+        ),
         false => (model.train_all().unwrap(), Trained::All),
     };
     let plan = Plan::new(&config, dtype, false, trained, training, Some((1, 1024)), None);

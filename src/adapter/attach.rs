@@ -5,7 +5,7 @@ use candle_core::{DType, Tensor};
 use super::{Adapter, LoraPair, all_finite};
 use crate::error::{Error, Place, Result};
 use crate::kernels::matmul::matmul;
-use crate::model::{Factor, Llama, Lora, Projection};
+use crate::model::{Factor, FrozenWeight, Llama, Lora, Projection};
 
 /// Half a unit in the last place of bf16, twice over, relative to the largest value.
 const ROUNDING: f32 = 1.0 / 256.0;
@@ -43,9 +43,13 @@ impl Adapter {
         self.check_fits(model)?;
         detach(model)?;
         for (path, pair) in &self.modules {
-            let base = frozen_weight(model, path)?;
+            let FrozenWeight::Plain(base) = frozen_weight(model, path)? else {
+                return Err(Error::new("the module is in 4 bits, so an adapter cannot be merged into it")
+                    .at(path.as_str())
+                    .hint("load the model without quantization to merge"));
+            };
             let merged = merged_weight(&base, pair, self.config.scale_of(path)?).at(path.as_str())?;
-            set(model, vec![(path, Projection::Frozen(merged))])?;
+            set(model, vec![(path, Projection::Frozen(FrozenWeight::Plain(merged)))])?;
         }
         Ok(())
     }
@@ -63,7 +67,7 @@ impl Adapter {
                     .push(Error::new("the adapter has factors for a module that the model has not").at(path.as_str()));
                 continue;
             };
-            let (rows, columns) = projection.weight().dims2().at(path.as_str())?;
+            let (rows, columns) = projection.dims2().at(path.as_str())?;
             let (got_rows, got_columns) = (pair.b.dim(0)?, pair.a.dim(1)?);
             if (rows, columns) != (got_rows, got_columns) {
                 let error = Error::new("the shape of the update").got(format!("[{got_rows}, {got_columns}]"));
@@ -85,7 +89,11 @@ impl Adapter {
             let same = match path.as_str() {
                 "model.embed_tokens" => is_copy(copy, model.embedding.value())?,
                 path => match model.projection(path) {
-                    Some(projection) => is_copy(copy, projection.weight())?,
+                    // 4 bits are no exact copy of anything, so the shape has to do.
+                    Some(projection) if matches!(projection.frozen(), Some(FrozenWeight::Nf4(_))) => {
+                        copy.dims2()? == projection.dims2()?
+                    }
+                    Some(projection) => is_copy(copy, &projection.weight()?)?,
                     None => true,
                 },
             };
@@ -107,7 +115,7 @@ impl Adapter {
 
 impl LoraPair {
     /// The factors on the device of the base weight, and no narrower than it.
-    fn beside(&self, base: &Tensor) -> Result<Self> {
+    fn beside(&self, base: &FrozenWeight) -> Result<Self> {
         let moved = |tensor: &Tensor| -> Result<Tensor> {
             let tensor = tensor.to_device(base.device())?;
             Ok(if base.dtype() == DType::F64 { tensor.to_dtype(DType::F64)? } else { tensor })
@@ -132,7 +140,7 @@ pub fn detach(model: &mut Llama) -> Result<()> {
 }
 
 /// The frozen weight of a module, with or without an adapter on it.
-pub(super) fn frozen_weight(model: &Llama, path: &str) -> Result<Tensor> {
+pub(super) fn frozen_weight(model: &Llama, path: &str) -> Result<FrozenWeight> {
     match model.projection(path) {
         Some(Projection::Frozen(weight)) => Ok(weight.clone()),
         Some(Projection::Lora(lora)) => Ok(lora.base.clone()),

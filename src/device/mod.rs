@@ -6,6 +6,9 @@
 mod cuda;
 mod data_sheet;
 mod facts;
+#[cfg(feature = "cuda")]
+mod lanes;
+pub mod transfers;
 
 use candle_core::{DType, Device};
 

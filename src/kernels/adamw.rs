@@ -2,8 +2,8 @@
 
 use candle_core::{DType, Tensor};
 
-use super::cuda;
 use super::slices::{expect_shape, on_cpu_f32};
+use super::{cuda, rounding};
 use crate::error::{Error, Result};
 
 pub use super::flat::{add_in_place, copy_in_place, fill_zero, norm};
@@ -25,6 +25,8 @@ pub struct AdamwStep {
     pub step: u64,
     /// Multiplies the gradient first: the clip factor.
     pub gradient_scale: f64,
+    /// Rounds bf16 parameters that have no master copy by chance, another one for each seed.
+    pub seed: Option<u32>,
 }
 
 impl AdamwStep {
@@ -52,17 +54,45 @@ impl AdamwStep {
     fn kept(&self) -> f64 {
         1.0 - self.learning_rate * self.weight_decay
     }
+
+    /// Refuses what would lose updates silently: parameters narrower than f32 that are simply rounded.
+    pub(super) fn check(&self, parameters: DType, has_master: bool) -> Result<()> {
+        if self.step == 0 {
+            return Err(Error::new("AdamW step").got(0).expected("1 or more, to correct the moments' bias"));
+        }
+        let fits = match parameters {
+            DType::F32 | DType::F64 => true,
+            DType::BF16 => has_master || self.seed.is_some(),
+            _ => has_master,
+        };
+        if fits {
+            return Ok(());
+        }
+        Err(Error::new(format!("the update of {parameters:?} parameters"))
+            .got("no copy of them in f32")
+            .expected("a master copy, or for bf16 a seed to round by chance"))
+    }
+
+    /// Writes updated parameters, rounded to their dtype.
+    pub(super) fn write(&self, parameters: &Tensor, after: &Tensor, has_master: bool) -> Result<()> {
+        match self.seed {
+            Some(seed) if parameters.dtype() == DType::BF16 && !has_master => {
+                copy_in_place(parameters, &rounding::to_bf16_by_chance(after, seed)?)
+            }
+            _ => copy_in_place(parameters, after),
+        }
+    }
 }
 
 /// One AdamW update, in place.
 ///
 /// The rows of `state` are the first moment, the second moment and, where parameters are not as wide
 /// as the state, the master copy that the parameters are rounded from; the caller fills it with the
-/// parameters before the first step. `state` may be a range of columns of a
-/// wider one. All three lie in buffers of their own.
+/// parameters before the first step. bf16 parameters can do without, if they are rounded by chance. `state` may be a
+/// range of columns of a wider one. All three lie in buffers of their own.
 ///
 /// # Shapes  `parameters: [n]`, `gradients: [n]`, `state: [2 or 3, n]` f32 (f64 for f64 parameters)
-/// # Errors  shapes differ; parameters narrower than the state without a master copy; step 0
+/// # Errors  shapes differ; narrow parameters without a master copy and without a seed; step 0
 /// # Source  Loshchilov and Hutter 2019, arXiv:1711.05101, in PyTorch's order of operations
 pub fn step(parameters: &Tensor, gradients: &Tensor, state: &Tensor, settings: &AdamwStep) -> Result<()> {
     let n = parameters.elem_count();
@@ -75,14 +105,7 @@ pub fn step(parameters: &Tensor, gradients: &Tensor, state: &Tensor, settings: &
             return Err(Error::new("AdamW state: shape").got(format!("{other:?}")).expected(format!("[2 or 3, {n}]")));
         }
     };
-    if !has_master && parameters.dtype() != state.dtype() {
-        return Err(Error::new(format!("AdamW state of {:?} parameters: rows", parameters.dtype()))
-            .got(2)
-            .expected("3, with a master copy"));
-    }
-    if settings.step == 0 {
-        return Err(Error::new("AdamW step").got(0).expected("1 or more, to correct the moments' bias"));
-    }
+    settings.check(parameters.dtype(), has_master)?;
     if n == 0 {
         return Ok(());
     }
@@ -96,7 +119,7 @@ pub fn step(parameters: &Tensor, gradients: &Tensor, state: &Tensor, settings: &
     {
         let master = if has_master { Some(state.get(2)?) } else { None };
         let rows = (&state.get(0)?, &state.get(1)?, master.as_ref());
-        return cuda::adamw::step(&engine, parameters, gradients, rows, settings, None);
+        return cuda::adamw::step(&engine, parameters, gradients, rows, settings);
     }
     reference::step(parameters, gradients, state, has_master, settings)
 }
@@ -117,14 +140,15 @@ mod reference {
         let second = ((&second_row * settings.beta2)? + (gradient.sqr()? * (1.0 - settings.beta2))?)?;
         let denominator = ((second.sqrt()? * settings.root_scale())? + settings.epsilon)?;
         let update = ((&first / denominator)? * settings.step_size())?;
-        let before = if has_master { state.narrow(0, 2, 1)? } else { parameters.unsqueeze(0)? };
+        let before =
+            if has_master { state.narrow(0, 2, 1)? } else { parameters.unsqueeze(0)?.to_dtype(state.dtype())? };
         let after = ((before * settings.kept())? - update)?;
         copy_in_place(&first_row, &first)?;
         copy_in_place(&second_row, &second)?;
         if has_master {
             copy_in_place(&state.narrow(0, 2, 1)?, &after)?;
         }
-        copy_in_place(parameters, &after.squeeze(0)?)
+        settings.write(parameters, &after.squeeze(0)?, has_master)
     }
 }
 
@@ -185,7 +209,16 @@ mod tests {
 
     fn settings(step: u64) -> AdamwStep {
         let (beta1, beta2, epsilon) = (0.9, 0.999, 1e-8);
-        AdamwStep { learning_rate: 0.01, beta1, beta2, epsilon, weight_decay: 0.1, step, gradient_scale: 0.5 }
+        AdamwStep {
+            learning_rate: 0.01,
+            beta1,
+            beta2,
+            epsilon,
+            weight_decay: 0.1,
+            step,
+            gradient_scale: 0.5,
+            seed: None,
+        }
     }
 
     /// The rule as the paper writes it, element by element.

@@ -22,10 +22,7 @@ pub fn narrow(x: &Tensor, a: &Tensor, scale: f64) -> Result<Tensor> {
 ///
 /// # Shapes  `y: [tokens, out]`, `narrow: [tokens, rank]`, `b: [out, rank]` → `[tokens, out]`
 pub fn widen(y: Tensor, narrow: &Tensor, b: &Tensor) -> Result<Tensor> {
-    if y.dtype() == narrow.dtype() {
-        return add_matmul(y, narrow, &b.t()?);
-    }
-    Ok((&y + linear(narrow, b)?.to_dtype(y.dtype())?)?)
+    add_matmul(y, narrow, &b.t()?)
 }
 
 /// The gradient of the update by `x·Aᵀ`.

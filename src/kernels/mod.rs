@@ -9,6 +9,7 @@
 //! gradients, without a graph.
 
 pub mod adamw;
+pub mod adamw_8bit;
 pub mod attention;
 pub mod check;
 pub mod cross_entropy;
@@ -16,6 +17,7 @@ pub mod dropout;
 pub mod embedding;
 pub mod lora;
 pub mod matmul;
+pub mod quantized;
 pub mod rms_norm;
 pub mod rope;
 pub mod rows;
@@ -28,5 +30,6 @@ mod gemm;
 #[cfg(test)]
 mod oracle;
 mod parallel;
+mod rounding;
 mod simd;
 mod slices;

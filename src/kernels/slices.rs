@@ -30,6 +30,16 @@ pub(super) fn read<const N: usize, R>(tensors: [&Tensor; N], f: impl FnOnce([&[f
     f(slices)
 }
 
+/// Calls `f` with the elements of a contiguous tensor of u8.
+pub(super) fn read_bytes<R>(tensor: &Tensor, f: impl FnOnce(&[u8]) -> R) -> Result<R> {
+    let (storage, layout) = tensor.storage_and_layout();
+    match (&*storage, layout.contiguous_offsets()) {
+        (Storage::Cpu(CpuStorage::U8(values)), Some((start, end))) => values.get(start..end).map(f),
+        _ => None,
+    }
+    .ok_or_else(|| Error::new("a tensor's storage").expected("contiguous u8 on the CPU"))
+}
+
 /// Calls `f` with two matrices as they lie, transposed or not.
 pub(super) fn read_matrices<R>(tensors: [&Tensor; 2], f: impl FnOnce([View<'_>; 2]) -> R) -> Result<R> {
     let guards = tensors.map(Tensor::storage_and_layout);

@@ -2,7 +2,7 @@
 //!
 //! The base's weights are packed once and multiplied once for all rows, whichever adapters these have.
 
-use candle_core::Tensor;
+use candle_core::{Tensor, TensorId};
 
 use super::cache::Cache;
 use super::config::LAYER_PROJECTIONS;
@@ -11,7 +11,7 @@ use super::llama::Llama;
 use super::projection::Projection;
 use crate::error::{Error, Result};
 use crate::kernels::attention::{self, Segments, cache_write};
-use crate::kernels::matmul::{PackedWeight, linear, linear_by_packed};
+use crate::kernels::matmul::{PackedWeight, linear_by_packed};
 use crate::kernels::sum::add;
 use crate::kernels::{embedding, rope, swiglu};
 
@@ -60,10 +60,13 @@ impl<'a> Decoder<'a> {
         let mut decoder = Self { models, layers: Vec::new(), head: None };
         if rows > FEW {
             for layer in &base.layers {
-                let packed = layer.projections().map(|projection| PackedWeight::new(projection.weight()));
+                let packed = layer.projections().map(packed);
                 decoder.layers.push(packed.into_iter().filter_map(Result::transpose).collect::<Result<Vec<_>>>()?);
             }
-            decoder.head = PackedWeight::new(head_weight(base))?;
+            decoder.head = match &base.head {
+                Some(head) => packed(head)?,
+                None => PackedWeight::new(base.embedding.value())?,
+            };
         }
         Ok(decoder)
     }
@@ -96,7 +99,8 @@ impl<'a> Decoder<'a> {
         let normed = base.normed(x)?;
         let groups = self.groups_of(models)?;
         let packed: Vec<&PackedWeight> = self.head.iter().collect();
-        let [logits] = self.modules(&[head_weight(base)], &packed, &normed, &groups, |model, _| model.head.as_ref())?;
+        let product = |_: usize, x: &Tensor| base.head().weight_forward(x);
+        let [logits] = self.modules(product, &packed, &normed, &groups, |model, _| model.head.as_ref())?;
         Ok(logits)
     }
 
@@ -163,11 +167,13 @@ impl<'a> Decoder<'a> {
             return Err(Error::new(format!("layer {index} of a model")).expected("one that it has"));
         };
         let all = layer.projections();
-        let weights = which.map(|module| all.get(module).map(|projection| projection.weight()));
-        let weights: Vec<&Tensor> = weights.into_iter().flatten().collect();
+        let product = |place: usize, x: &Tensor| match which.get(place).and_then(|module| all.get(*module)) {
+            Some(projection) => projection.weight_forward(x),
+            None => Err(Error::new(format!("module {place} of layer {index}")).expected("one that it has")),
+        };
         let packed = self.layers.get(index).map(Vec::as_slice).unwrap_or_default();
         let packed: Vec<&PackedWeight> = which.iter().filter_map(|module| packed.get(*module)).collect();
-        self.modules(&weights, &packed, x, groups, |model, place| {
+        self.modules(product, &packed, x, groups, |model, place| {
             let module = which.get(place).copied()?;
             model.layers.get(index)?.projections().get(module).copied()
         })
@@ -176,7 +182,7 @@ impl<'a> Decoder<'a> {
     /// The base's products of `x`, and to each row those of its adapter, which `projection` finds.
     fn modules<const N: usize>(
         &self,
-        weights: &[&Tensor],
+        product: impl Fn(usize, &Tensor) -> Result<Tensor>,
         packed: &[&PackedWeight],
         x: &Tensor,
         groups: &[Group],
@@ -185,7 +191,7 @@ impl<'a> Decoder<'a> {
         let outputs = if packed.len() == N && x.dim(0)? > FEW {
             linear_by_packed(x, packed)?
         } else {
-            weights.iter().map(|weight| linear(x, weight)).collect::<Result<Vec<_>>>()?
+            (0..N).map(|place| product(place, x)).collect::<Result<Vec<_>>>()?
         };
         let mut updated = Vec::with_capacity(N);
         for (place, mut y) in outputs.into_iter().enumerate() {
@@ -201,20 +207,24 @@ impl<'a> Decoder<'a> {
     }
 }
 
-/// The head's weight, the embedding's if it is the head.
-fn head_weight(model: &Llama) -> &Tensor {
-    model.head.as_ref().map_or(model.embedding.value(), Projection::weight)
+/// A module's weight, packed where products profit from it.
+fn packed(projection: &Projection) -> Result<Option<PackedWeight>> {
+    match projection.frozen() {
+        Some(weight) => weight.packed(),
+        None => PackedWeight::new(&projection.weight()?),
+    }
 }
 
 /// Whether two models have the same weights in the same memory, but for their adapters.
 fn same_base(a: &Llama, b: &Llama) -> bool {
-    weights(a).map(Tensor::id).eq(weights(b).map(Tensor::id))
+    weights(a).eq(weights(b))
 }
 
-fn weights(model: &Llama) -> impl Iterator<Item = &Tensor> {
+fn weights(model: &Llama) -> impl Iterator<Item = TensorId> {
     let of_layers = model.layers.iter().flat_map(|layer| {
-        let norms = [layer.input_norm.value(), layer.post_attention_norm.value()];
-        norms.into_iter().chain(layer.projections().map(Projection::weight))
+        let norms = [layer.input_norm.value().id(), layer.post_attention_norm.value().id()];
+        norms.into_iter().chain(layer.projections().map(Projection::weight_id))
     });
-    of_layers.chain([model.embedding.value(), model.norm.value(), head_weight(model)])
+    let ends = [model.embedding.value().id(), model.norm.value().id()];
+    of_layers.chain(ends).chain(model.head.as_ref().map(Projection::weight_id))
 }

@@ -54,13 +54,23 @@ impl Head<'_> {
         }
     }
 
+    /// The product with the weight alone, without an update.
+    ///
+    /// # Shapes  `x: [rows, hidden]` → `[rows, vocabulary]`
+    pub fn weight_forward(&self, x: &Tensor) -> Result<Tensor> {
+        match self {
+            Self::Tied(weight) => linear(x, weight.value()),
+            Self::Own(projection) => projection.weight_forward(x),
+        }
+    }
+
     /// `ln p(target)` of each row.
     pub fn log_likelihoods(&self, hidden: &Tensor, targets: &Tensor) -> Result<Vec<f64>> {
         let projection = match self {
             Self::Tied(weight) => return cross_entropy::log_likelihoods(hidden, weight.value(), targets),
             Self::Own(Projection::Lora(_)) => self,
             Self::Own(projection) => {
-                return cross_entropy::log_likelihoods(hidden, projection.weight(), targets);
+                return cross_entropy::log_likelihoods(hidden, &projection.weight()?, targets);
             }
         };
         let mut all = Vec::new();
@@ -77,13 +87,13 @@ impl Head<'_> {
     /// # Shapes  `hidden: [rows, hidden]`, `targets: [rows]` u32
     pub fn loss(&self, hidden: &Tensor, targets: &Tensor, scale: f64, mask: Option<Stream>) -> Result<HeadLoss> {
         let (weight, trained, tied) = match self {
-            Self::Tied(weight) => (weight.value(), weight.trained(), true),
-            Self::Own(Projection::Frozen(weight)) => (weight, None, false),
-            Self::Own(Projection::Trained(parameter)) => (&parameter.value, Some(parameter), false),
+            Self::Tied(weight) => (weight.value().clone(), weight.trained(), true),
+            Self::Own(Projection::Frozen(weight)) => (weight.to_tensor()?, None, false),
+            Self::Own(Projection::Trained(parameter)) => (parameter.value.clone(), Some(parameter), false),
             Self::Own(projection @ Projection::Lora(_)) => return lora_loss(projection, hidden, targets, scale, mask),
         };
         let LossOutput { loss_sum, d_hidden, d_weight } =
-            cross_entropy::forward_backward(hidden, weight, targets, scale, trained.is_some())?;
+            cross_entropy::forward_backward(hidden, &weight, targets, scale, trained.is_some())?;
         let mut loss = HeadLoss { loss_sum, d_hidden, tied_gradient: None, own: Vec::new() };
         match (trained, d_weight) {
             (Some(_), gradient) if tied => loss.tied_gradient = gradient,

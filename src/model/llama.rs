@@ -7,6 +7,7 @@ use super::batch::check_ids;
 use super::cache::Cache;
 use super::config::{Config, LAYER_PROJECTIONS};
 use super::context::{Context, LayerMasks};
+use super::frozen_weight::FrozenWeight;
 use super::head::Head;
 use super::layer::Layer;
 use super::mlp::Mlp;
@@ -17,6 +18,7 @@ use crate::kernels::attention::{Heads, Segments};
 use crate::kernels::embedding;
 use crate::kernels::rope::RotaryTable;
 use crate::random::Stream;
+use crate::recipe::Quantization;
 
 /// A Llama.
 ///
@@ -37,10 +39,11 @@ pub struct Llama {
 }
 
 impl Llama {
-    /// Builds a model from a source of tensors, which are asked for in the order of [`Config::tensor_shapes`].
+    /// Builds a model from a source of tensors, which are asked for in the order of [`Config::tensor_shapes`]. The
+    /// weights of the layers' linear modules are quantised one by one as they come.
     pub(super) fn assemble(
         config: Config,
-        dtype: DType,
+        (dtype, quantization): (DType, Quantization),
         device: &Device,
         tensor: &mut dyn FnMut(&str, &[usize]) -> Result<Tensor>,
     ) -> Result<Self> {
@@ -56,15 +59,16 @@ impl Llama {
         let mut layers = Vec::with_capacity(config.layers);
         for _ in 0..config.layers {
             let input_norm = Weight::Frozen(next()?);
-            let mut projection = || -> Result<Projection> { Ok(Projection::Frozen(next()?)) };
+            let mut projection = || Ok::<_, Error>(Projection::Frozen(FrozenWeight::new(next()?, quantization)?));
             let attention = Attention { q: projection()?, k: projection()?, v: projection()?, o: projection()? };
             let post_attention_norm = Weight::Frozen(next()?);
-            let mut projection = || -> Result<Projection> { Ok(Projection::Frozen(next()?)) };
+            let mut projection = || Ok::<_, Error>(Projection::Frozen(FrozenWeight::new(next()?, quantization)?));
             let mlp = Mlp { gate: projection()?, up: projection()?, down: projection()? };
             layers.push(Layer { input_norm, attention, post_attention_norm, mlp });
         }
         let norm = Weight::Frozen(next()?);
-        let head = if config.tie_word_embeddings { None } else { Some(Projection::Frozen(next()?)) };
+        let head =
+            if config.tie_word_embeddings { None } else { Some(Projection::Frozen(FrozenWeight::Plain(next()?))) };
         Ok(Self { config, embedding, layers, norm, head, rotary })
     }
 
@@ -75,8 +79,21 @@ impl Llama {
     /// # Errors
     /// The device has no memory for it.
     pub fn random(config: Config, seed: u64, dtype: DType, device: &Device) -> Result<Self> {
+        Self::random_in(config, seed, (dtype, Quantization::None), device)
+    }
+
+    /// [`Llama::random`], with the layers' linear modules kept as the quantisation says.
+    ///
+    /// # Errors
+    /// The device has no memory for it.
+    pub fn random_in(
+        config: Config,
+        seed: u64,
+        (dtype, quantization): (DType, Quantization),
+        device: &Device,
+    ) -> Result<Self> {
         let deviation = config.initializer_range;
-        Self::assemble(config, dtype, device, &mut |name, shape| {
+        Self::assemble(config, (dtype, quantization), device, &mut |name, shape| {
             if shape.len() < 2 {
                 return Ok(Tensor::ones(shape, dtype, device)?);
             }

@@ -9,6 +9,7 @@ use super::llama::Llama;
 use super::tensor_file::TensorFile;
 use super::weights::Weights;
 use crate::error::{Error, Result};
+use crate::recipe::Quantization;
 
 /// At most this many wrong tensors are named in one error.
 const NAMED: usize = 8;
@@ -25,8 +26,17 @@ impl Llama {
     /// Names the file and the tensor: a file is missing, cut short, or contradicts itself; a tensor is missing, is one
     /// that a Llama of this config does not have, has another shape, or holds NaN or infinite values.
     pub fn load(folder: &Path, dtype: DType, device: &Device) -> Result<Self> {
+        Self::load_in(folder, (dtype, Quantization::None), device)
+    }
+
+    /// [`Llama::load`], with the layers' linear modules kept as the quantisation says: each is read, quantised and
+    /// dropped before the next one is read.
+    ///
+    /// # Errors
+    /// As [`Llama::load`].
+    pub fn load_in(folder: &Path, precision: (DType, Quantization), device: &Device) -> Result<Self> {
         let config = Config::read(folder)?;
-        Self::from_weights(config, &Weights::open(folder)?, dtype, device)
+        Self::from_weights(config, &Weights::open(folder)?, precision, device)
     }
 
     /// Loads a model from the content of a safetensors file; `label` names it in errors.
@@ -40,13 +50,23 @@ impl Llama {
         dtype: DType,
         device: &Device,
     ) -> Result<Self> {
-        Self::from_weights(config, &Weights::one(TensorFile::from_bytes(label, bytes)?), dtype, device)
+        Self::from_weights(
+            config,
+            &Weights::one(TensorFile::from_bytes(label, bytes)?),
+            (dtype, Quantization::None),
+            device,
+        )
     }
 
-    fn from_weights(config: Config, weights: &Weights, dtype: DType, device: &Device) -> Result<Self> {
+    fn from_weights(
+        config: Config,
+        weights: &Weights,
+        (dtype, quantization): (DType, Quantization),
+        device: &Device,
+    ) -> Result<Self> {
         check_tensors(&config, weights)?;
         check_tied_head(&config, weights)?;
-        Self::assemble(config, dtype, device, &mut |name, _| match weights.file(name) {
+        Self::assemble(config, (dtype, quantization), device, &mut |name, _| match weights.file(name) {
             Some(file) => file.read(name, dtype, device),
             None => Err(missing(weights, name)),
         })

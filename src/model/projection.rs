@@ -4,8 +4,9 @@
 //! The state decides what is saved and what is computed: a frozen module saves nothing and has only the
 //! gradient of its input; LoRA never forms a gradient of shape `[out, in]`.
 
-use candle_core::{DType, Tensor};
+use candle_core::{DType, Tensor, TensorId};
 
+use super::frozen_weight::FrozenWeight;
 use super::parameters::{GradientSink, Parameter};
 use crate::error::{Error, Result};
 use crate::kernels::matmul::{add_matmul, linear, linear_input_gradient, matmul};
@@ -17,7 +18,7 @@ use crate::random::Stream;
 #[derive(Debug, Clone)]
 pub enum Projection {
     /// The weight does not change.
-    Frozen(Tensor),
+    Frozen(FrozenWeight),
     /// The weight is trained whole.
     Trained(Parameter),
     /// The weight does not change; a low-rank update is added.
@@ -28,7 +29,7 @@ pub enum Projection {
 #[derive(Debug, Clone)]
 pub struct Lora {
     /// The frozen weight, `[out, in]`.
-    pub base: Tensor,
+    pub base: FrozenWeight,
     /// The first factor, `[rank, in]`.
     pub a: Factor,
     /// The second factor, `[out, rank]`.
@@ -39,7 +40,7 @@ pub struct Lora {
     pub dropout: f64,
 }
 
-/// A factor of a low-rank update; its dtype may be wider than the base weight's.
+/// A factor of a low-rank update; its dtype may be wider than the base weight's, and is rounded to that in products.
 #[derive(Debug, Clone)]
 pub enum Factor {
     /// The factor does not change.
@@ -86,11 +87,50 @@ pub enum ProjectionSaved {
 
 impl Projection {
     /// The weight, `[out, in]`; of LoRA, the frozen one without the update.
-    pub fn weight(&self) -> &Tensor {
+    ///
+    /// # Errors
+    /// There is no memory to write a weight of 4 bits out.
+    pub fn weight(&self) -> Result<Tensor> {
         match self {
-            Self::Frozen(weight) => weight,
-            Self::Trained(parameter) => &parameter.value,
-            Self::Lora(lora) => &lora.base,
+            Self::Frozen(weight) | Self::Lora(Lora { base: weight, .. }) => weight.to_tensor(),
+            Self::Trained(parameter) => Ok(parameter.value.clone()),
+        }
+    }
+
+    /// The frozen weight, if there is one.
+    pub fn frozen(&self) -> Option<&FrozenWeight> {
+        match self {
+            Self::Frozen(weight) | Self::Lora(Lora { base: weight, .. }) => Some(weight),
+            Self::Trained(_) => None,
+        }
+    }
+
+    /// Rows and columns of the weight.
+    ///
+    /// # Errors
+    /// The weight is no matrix.
+    pub fn dims2(&self) -> Result<(usize, usize)> {
+        match self {
+            Self::Frozen(weight) | Self::Lora(Lora { base: weight, .. }) => weight.dims2(),
+            Self::Trained(parameter) => Ok(parameter.value.dims2()?),
+        }
+    }
+
+    /// What tells the weight's memory from that of any other.
+    pub fn weight_id(&self) -> TensorId {
+        match self {
+            Self::Frozen(weight) | Self::Lora(Lora { base: weight, .. }) => weight.id(),
+            Self::Trained(parameter) => parameter.value.id(),
+        }
+    }
+
+    /// The product with the weight alone, without an update.
+    ///
+    /// # Shapes  `x: [rows, in]` → `[rows, out]`
+    pub(super) fn weight_forward(&self, x: &Tensor) -> Result<Tensor> {
+        match self {
+            Self::Frozen(weight) | Self::Lora(Lora { base: weight, .. }) => weight.linear(x),
+            Self::Trained(parameter) => linear(x, &parameter.value),
         }
     }
 
@@ -111,12 +151,12 @@ impl Projection {
     /// # Errors  shapes do not fit
     pub fn forward(&self, x: &Tensor, mask: Option<Stream>) -> Result<(Tensor, ProjectionSaved)> {
         match self {
-            Self::Frozen(weight) => Ok((linear(x, weight)?, ProjectionSaved::Nothing)),
+            Self::Frozen(weight) => Ok((weight.linear(x)?, ProjectionSaved::Nothing)),
             Self::Trained(parameter) => Ok((linear(x, &parameter.value)?, ProjectionSaved::Input(x.clone()))),
             Self::Lora(lora) => {
                 let mask = lora.mask(mask);
-                let (y, narrow) = (linear(x, &lora.base)?, lora.narrow(x, mask)?);
-                Ok((lora::widen(y, &narrow, lora.b.value())?, ProjectionSaved::Lora { x: x.clone(), narrow, mask }))
+                let (y, narrow) = (lora.base.linear(x)?, lora.narrow(x, mask)?);
+                Ok((lora::widen(y, &narrow, &lora.b()?)?, ProjectionSaved::Lora { x: x.clone(), narrow, mask }))
             }
         }
     }
@@ -150,11 +190,18 @@ impl Projection {
 
     /// The gradient of the input by way of the weight alone.
     pub(super) fn weight_backward(&self, dy: &Tensor, input_gradient: InputGradient) -> Result<Option<Tensor>> {
-        Ok(match input_gradient {
-            InputGradient::No => None,
-            InputGradient::Fresh => Some(linear_input_gradient(dy, self.weight())?),
-            InputGradient::AddedTo(others) => Some(add_matmul(others, dy, self.weight())?),
-        })
+        let others = match input_gradient {
+            InputGradient::No => return Ok(None),
+            InputGradient::Fresh => None,
+            InputGradient::AddedTo(others) => Some(others),
+        };
+        Ok(Some(match (self, others) {
+            (Self::Frozen(weight) | Self::Lora(Lora { base: weight, .. }), others) => {
+                weight.input_gradient(dy, others)?
+            }
+            (Self::Trained(parameter), None) => linear_input_gradient(dy, &parameter.value)?,
+            (Self::Trained(parameter), Some(others)) => add_matmul(others, dy, &parameter.value)?,
+        }))
     }
 }
 
@@ -195,18 +242,27 @@ impl Lora {
         self.a.trained().is_some() || self.b.trained().is_some()
     }
 
-    /// The input as the factor A reads it: in the factor's dtype, some elements dropped.
+    /// The input as the factor A reads it: some elements dropped.
     pub(super) fn dropped(&self, x: &Tensor, mask: Option<Stream>) -> Result<Tensor> {
-        let x = x.to_dtype(self.dtype())?;
         match mask {
-            Some(stream) => dropout::forward(&x, self.dropout, stream),
-            None => Ok(x),
+            Some(stream) => dropout::forward(x, self.dropout, stream),
+            None => Ok(x.clone()),
         }
     }
 
-    /// The dtype of the factors.
+    /// The dtype of products: the base weight's.
     pub(super) fn dtype(&self) -> DType {
-        self.a.value().dtype()
+        self.base.dtype()
+    }
+
+    /// The factor A as products read it.
+    pub(super) fn a(&self) -> Result<Tensor> {
+        Ok(self.a.value().to_dtype(self.dtype())?)
+    }
+
+    /// The factor B as products read it.
+    pub(super) fn b(&self) -> Result<Tensor> {
+        Ok(self.b.value().to_dtype(self.dtype())?)
     }
 
     /// The stream of the module's mask, if anything is dropped.
@@ -215,16 +271,16 @@ impl Lora {
     }
 
     fn narrow(&self, x: &Tensor, mask: Option<Stream>) -> Result<Tensor> {
-        lora::narrow(&self.dropped(x, mask)?, self.a.value(), self.scale)
+        lora::narrow(&self.dropped(x, mask)?, &self.a()?, self.scale)
     }
 
     /// Adds the update of some rows, or of all, to the base's product; nothing is dropped.
     ///
     /// # Shapes  `y: [rows, out]`, `x: [rows, in]`, `rows` u32 → `[rows, out]`
     pub(super) fn add_to(&self, y: Tensor, x: &Tensor, rows: Option<&Tensor>) -> Result<Tensor> {
-        let Some(rows) = rows else { return lora::widen(y, &self.narrow(x, None)?, self.b.value()) };
+        let Some(rows) = rows else { return lora::widen(y, &self.narrow(x, None)?, &self.b()?) };
         let narrow = self.narrow(&x.index_select(rows, 0)?, None)?;
-        let update = linear(&narrow, self.b.value())?.to_dtype(y.dtype())?;
+        let update = linear(&narrow, &self.b()?)?;
         Ok(y.index_add(rows, &update, 0)?)
     }
 
@@ -240,14 +296,16 @@ impl Lora {
         if dx.is_none() && !self.is_trained() {
             return Ok(None);
         }
-        let dy = dy.to_dtype(self.dtype())?;
-        let d_narrow = lora::narrow_gradient(&dy, self.b.value(), self.scale)?;
-        let dx = dx.map(|sum| self.add_input_gradient(sum, &d_narrow, self.a.value(), mask)).transpose()?;
+        let d_narrow = lora::narrow_gradient(dy, &self.b()?, self.scale)?;
+        let dx = match dx {
+            Some(sum) => Some(self.add_input_gradient(sum, &d_narrow, &self.a()?, mask)?),
+            None => None,
+        };
         if let Some(a) = self.a.trained() {
             sink.accept_product(a, &d_narrow, &self.dropped(x, mask)?)?;
         }
         if let Some(b) = self.b.trained() {
-            sink.accept_product(b, &dy, narrow)?;
+            sink.accept_product(b, dy, narrow)?;
         }
         Ok(dx)
     }
@@ -259,11 +317,10 @@ impl Lora {
         a: &Tensor,
         mask: Option<Stream>,
     ) -> Result<Tensor> {
-        if mask.is_none() && sum.dtype() == self.dtype() {
+        if mask.is_none() {
             return add_matmul(sum, d_narrow, a);
         }
         // The same mask: dropout's gradient is dropout of the gradient.
-        let own = self.dropped(&matmul(d_narrow, a)?, mask)?.to_dtype(sum.dtype())?;
-        add(sum, &own)
+        add(sum, &self.dropped(&matmul(d_narrow, a)?, mask)?)
     }
 }

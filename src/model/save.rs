@@ -6,6 +6,7 @@ use candle_core::{DType, Tensor};
 use serde_json::{Map, Value, json};
 
 use super::config_write::ids_value;
+use super::frozen_weight::FrozenWeight;
 use super::llama::Llama;
 use super::projection::Projection;
 use super::tensor_writer::{stored_bytes, write_tensors};
@@ -77,7 +78,7 @@ impl Llama {
     /// Every tensor of the model under its Hugging Face name, in the order of the forward pass.
     ///
     /// # Errors
-    /// A module has a low-rank update, which such a list cannot hold.
+    /// A module has a low-rank update, or is in 4 bits, which such a list cannot hold.
     pub fn named_tensors(&self) -> Result<Vec<(String, Tensor)>> {
         let mut tensors = vec![self.embedding.value().clone()];
         for (index, layer) in self.layers.iter().enumerate() {
@@ -104,7 +105,11 @@ fn plain(projection: &Projection) -> Result<Tensor> {
             Err(Error::new("a module has a low-rank update, so the model is not one set of weights")
                 .hint("merge the adapter into the model, or detach it, before saving"))
         }
-        other => Ok(other.weight().clone()),
+        Projection::Frozen(FrozenWeight::Nf4(_)) => {
+            Err(Error::new("a module is in 4 bits, so what would be saved is not the model that was loaded")
+                .hint("load the model without quantization before saving or merging"))
+        }
+        other => other.weight(),
     }
 }
 

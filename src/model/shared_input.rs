@@ -9,7 +9,7 @@ use super::parameters::GradientSink;
 use super::projection::{InputGradient, Lora, Projection, ProjectionSaved};
 use crate::error::{Error, Result};
 use crate::kernels::lora;
-use crate::kernels::matmul::{linear, linear_weight_gradient};
+use crate::kernels::matmul::linear_weight_gradient;
 use crate::random::Stream;
 
 /// The outputs, and what [`backward`] needs.
@@ -28,7 +28,7 @@ pub(super) fn forward<const N: usize>(
             let narrow = lora::narrow(&first.dropped(x, None)?, &factors(&loras)?, first.scale)?;
             for (lora, (start, rank)) in loras.iter().zip(parts(&loras)?) {
                 let narrow = narrow.narrow(1, start, rank)?;
-                let y = lora::widen(linear(x, &lora.base)?, &narrow, lora.b.value())?;
+                let y = lora::widen(lora.base.linear(x)?, &narrow, &lora.b()?)?;
                 both.push((y, ProjectionSaved::Lora { x: x.clone(), narrow, mask: None }));
             }
         }
@@ -86,11 +86,9 @@ fn updates_backward<const N: usize>(
     if dx.is_none() && !loras.iter().any(|lora| lora.is_trained()) {
         return Ok(None);
     }
-    let (mut wide, mut d_narrows) = (Vec::with_capacity(N), Vec::with_capacity(N));
+    let mut d_narrows = Vec::with_capacity(N);
     for (lora, dy) in loras.iter().zip(dys) {
-        let dy = dy.to_dtype(lora.dtype())?;
-        d_narrows.push(lora::narrow_gradient(&dy, lora.b.value(), lora.scale)?);
-        wide.push(dy);
+        d_narrows.push(lora::narrow_gradient(dy, &lora.b()?, lora.scale)?);
     }
     let d_narrow = Tensor::cat(&d_narrows, 1)?;
     let dx = match dx {
@@ -105,7 +103,7 @@ fn updates_backward<const N: usize>(
             }
         }
     }
-    for ((lora, dy), narrow) in loras.iter().zip(&wide).zip(narrows) {
+    for ((lora, dy), narrow) in loras.iter().zip(dys).zip(narrows) {
         if let Some(b) = lora.b.trained() {
             sink.accept_product(b, dy, narrow)?;
         }
@@ -129,7 +127,7 @@ fn alike<const N: usize>(projections: [&Projection; N], masks: [Option<Stream>; 
 
 /// The factors A, one below another: `[sum of ranks, in]`.
 fn factors(loras: &[&Lora]) -> Result<Tensor> {
-    let values: Vec<&Tensor> = loras.iter().map(|lora| lora.a.value()).collect();
+    let values = loras.iter().map(|lora| lora.a()).collect::<Result<Vec<_>>>()?;
     Ok(Tensor::cat(&values, 0)?)
 }
 

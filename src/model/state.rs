@@ -2,6 +2,7 @@
 //!
 //! Adapters set the state of single modules through [`Llama::projection_mut`].
 
+use super::frozen_weight::FrozenWeight;
 use super::llama::Llama;
 use super::parameters::{Parameter, Parameters};
 use super::projection::{Factor, Projection};
@@ -46,7 +47,9 @@ impl Llama {
         let projections = self.layers.iter_mut().flat_map(|layer| layer.projections_mut()).chain(self.head.as_mut());
         for projection in projections {
             match projection {
-                Projection::Trained(parameter) => *projection = Projection::Frozen(parameter.value.force_contiguous()?),
+                Projection::Trained(parameter) => {
+                    *projection = Projection::Frozen(FrozenWeight::Plain(parameter.value.force_contiguous()?));
+                }
                 Projection::Lora(lora) => {
                     for factor in [&mut lora.a, &mut lora.b] {
                         if let Factor::Trained(parameter) = factor {

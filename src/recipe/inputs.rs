@@ -95,6 +95,9 @@ impl Study {
 
 fn training_inputs(mut keys: Value) -> Value {
     if let Value::Object(keys) = &mut keys {
+        if let Some(Value::Object(optimizer)) = keys.get_mut("optimizer") {
+            optimizer.shift_remove("offload");
+        }
         keys.retain(|key, _| !WITHOUT_EFFECT.contains(&key.as_str()));
     }
     keys

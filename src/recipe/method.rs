@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::Serialize;
 
+use super::training::Quantization;
+
 /// What is trained.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Method {
@@ -26,6 +28,8 @@ pub struct LoraSettings {
     pub targets: Targets,
     /// Scale by alpha / √rank.
     pub rslora: bool,
+    /// How the model that the adapter is trained on is kept in memory.
+    pub quantization: Quantization,
 }
 
 /// Which modules get an adapter, by PEFT's rules.

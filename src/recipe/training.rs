@@ -86,9 +86,51 @@ pub enum NoTarget {
     Drop,
 }
 
+/// How the frozen weights of linear modules are kept.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Quantization {
+    /// As they are.
+    #[default]
+    None,
+    /// In 4 bits (NF4, with scales in 8 bits): QLoRA.
+    Nf4,
+}
+
+/// How AdamW's moments are kept.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum OptimizerKind {
+    /// Both moments in f32.
+    #[default]
+    Adamw,
+    /// Both moments in 8 bits, in blocks of 256.
+    #[serde(rename = "adamw-8bit")]
+    Adamw8bit,
+}
+
+/// How parameters of bf16 or f16 follow updates that are smaller than their own steps.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Rounding {
+    /// A master copy in f32 is updated, and they are rounded from it.
+    #[default]
+    Master,
+    /// They are updated themselves and rounded by chance, so that the mean is exact. bf16 only.
+    Stochastic,
+}
+
 /// AdamW.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct OptimizerSettings {
+    /// How its moments are kept.
+    pub kind: OptimizerKind,
+    /// How narrow parameters are rounded.
+    pub rounding: Rounding,
+    /// Whether the state lies in the host's memory, and each part comes to the device for its update only. The same
+    /// bytes come out.
+    #[serde(skip)]
+    pub offload: bool,
     /// Peak learning rate.
     pub learning_rate: f64,
     /// Decoupled weight decay, on matrices only.
@@ -101,6 +143,23 @@ pub struct OptimizerSettings {
     pub epsilon: f64,
     /// Largest global gradient norm; `None` does not clip.
     pub clip: Option<f64>,
+}
+
+/// The numbers of `torch.optim.AdamW`.
+impl Default for OptimizerSettings {
+    fn default() -> Self {
+        Self {
+            kind: OptimizerKind::Adamw,
+            rounding: Rounding::Master,
+            offload: false,
+            learning_rate: 1e-3,
+            weight_decay: 0.01,
+            beta1: 0.9,
+            beta2: 0.999,
+            epsilon: 1e-8,
+            clip: None,
+        }
+    }
 }
 
 /// The shape of the learning rate over the steps.

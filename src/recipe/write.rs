@@ -17,7 +17,7 @@ use super::study::{
     TaskData, TaskKind, TaskSettings, TokenizerOrigin,
 };
 use super::training::{Budget, Mixture, OptimizerSettings, Recompute, Schedule, Training};
-use super::written::{self, Dtype, MethodWord, OptimizerWord, Part, TaskWord, Tokenizer};
+use super::written::{self, Dtype, MethodWord, Part, TaskWord, Tokenizer};
 use crate::device::DeviceChoice;
 use crate::error::{Error, Result};
 
@@ -178,6 +178,7 @@ pub(super) fn adapter(plan: &AdapterPlan) -> written::Adapter {
             Targets::Pattern(pattern) => Words::One(pattern.clone()),
         });
         written.rslora = Some(lora.rslora);
+        written.quantization = Some(lora.quantization);
     }
     written.with_training(training(&plan.training))
 }
@@ -223,7 +224,9 @@ fn mixture(mixture: &Mixture) -> Named<Part> {
 
 fn optimizer(settings: &OptimizerSettings) -> written::Optimizer {
     written::Optimizer {
-        kind: Some(OptimizerWord::Adamw),
+        kind: Some(settings.kind),
+        rounding: Some(settings.rounding),
+        offload: Some(settings.offload),
         learning_rate: Some(settings.learning_rate),
         weight_decay: Some(settings.weight_decay),
         beta1: Some(settings.beta1),

@@ -77,7 +77,8 @@ fn load_start(ground: &Ground<'_>, plan: &AdapterPlan) -> Result<Llama> {
         (Method::Full, Some(start)) => {
             Llama::load(&ground.folder.adapter(start), ground.study.base.dtype, &ground.device)
         }
-        _ => ground.load(plan.on),
+        (Method::Lora(settings), _) => ground.load_in(plan.on, settings.quantization),
+        (Method::Full, None) => ground.load(plan.on),
     }
 }
 

@@ -14,7 +14,9 @@ use crate::eval::Task;
 use crate::kernels::matmul;
 use crate::model::Config;
 use crate::progress::{short_bytes, short_count, short_time};
-use crate::recipe::{AdapterPlan, BaseOrigin, Method, Recipe, SourceOrigin, TaskData, TokenizerOrigin, Training};
+use crate::recipe::{
+    AdapterPlan, BaseOrigin, LoraSettings, Method, Recipe, SourceOrigin, TaskData, TokenizerOrigin, Training,
+};
 use crate::study::ground::{Ground, RunOptions};
 use crate::study::{pretrain, training};
 use crate::train::{Plan as StageNeeds, Trained};
@@ -154,7 +156,9 @@ fn adapter_needs(
     let (chosen, _) = adapter::resolve(&settings.targets, &paths)
         .at(recipe.places.of(&format!("adapters.{}.targets", adapter.entry())))?;
     let modules: Vec<(String, [usize; 2])> = shapes.into_iter().filter(|(path, _)| chosen.contains(path)).collect();
-    Ok(needs(ground, config, Trained::Lora { modules: &modules, rank: settings.rank }, &adapter.training, stream))
+    let LoraSettings { rank, quantization, .. } = *settings;
+    let trained = Trained::Lora { modules: &modules, rank, quantization };
+    Ok(needs(ground, config, trained, &adapter.training, stream))
 }
 
 fn needs(

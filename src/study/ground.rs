@@ -13,7 +13,7 @@ use crate::error::{Place, Result};
 use crate::files;
 use crate::model::Llama;
 use crate::progress::Progress;
-use crate::recipe::{Foundation, Recipe, Study};
+use crate::recipe::{Foundation, Quantization, Recipe, Study};
 use crate::study::base;
 use crate::study::folder::RunFolder;
 
@@ -96,7 +96,13 @@ impl<'a> Ground<'a> {
 
     /// Loads the model that a stage or a candidate stands on.
     pub fn load(&self, foundation: Foundation) -> Result<Llama> {
-        Llama::load(&self.foundation_folder(foundation), self.study.base.dtype, &self.device)
+        self.load_in(foundation, Quantization::None)
+    }
+
+    /// [`Ground::load`], with the weights of linear modules kept as the quantisation says.
+    pub fn load_in(&self, foundation: Foundation, quantization: Quantization) -> Result<Llama> {
+        let precision = (self.study.base.dtype, quantization);
+        Llama::load_in(&self.foundation_folder(foundation), precision, &self.device)
     }
 
     /// The hash of one thing that came from outside: `base`, `tokenizer`, or a source by name.

@@ -8,9 +8,9 @@ use crate::data::Stream;
 use crate::device;
 use crate::error::{Error, Place, Result};
 use crate::files;
-use crate::model::{Llama, Parameters, Projection};
+use crate::model::{FrozenWeight, Llama, Parameters, Projection};
 use crate::progress::short_bytes;
-use crate::recipe::Training;
+use crate::recipe::{Quantization, Training};
 use crate::study::check;
 use crate::study::ground::Ground;
 use crate::train::{self, Job, Outcome, Plan, Trained};
@@ -98,15 +98,19 @@ pub fn run(
 
 /// What the work needs, on the model as it is loaded and with the memory that is free now.
 fn needs(ground: &Ground<'_>, model: &Llama, work: &Work<'_>) -> Plan {
-    let mut rank = 0;
+    let (mut rank, mut quantization) = (0, Quantization::None);
     let mut modules = Vec::new();
     for (path, shape) in model.config.module_shapes() {
         if let Some(Projection::Lora(lora)) = model.projection(&path) {
             rank = rank.max(lora.a.value().dims().first().copied().unwrap_or(0));
+            if matches!(lora.base, FrozenWeight::Nf4(_)) {
+                quantization = Quantization::Nf4;
+            }
             modules.push((path, shape));
         }
     }
-    let trained = if modules.is_empty() { Trained::All } else { Trained::Lora { modules: &modules, rank } };
+    let trained =
+        if modules.is_empty() { Trained::All } else { Trained::Lora { modules: &modules, rank, quantization } };
     let plan = |free| {
         let (dtype, on_gpu) = (model.dtype(), ground.device.is_cuda());
         Plan::new(&model.config, dtype, on_gpu, trained, work.training, None, free)

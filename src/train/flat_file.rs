@@ -113,6 +113,7 @@ impl FlatFile {
             DType::F16 => "F16",
             DType::BF16 => "BF16",
             DType::F64 => "F64",
+            DType::U8 => "U8",
             other => return Err(Error::new("the dtype of trained parameters").got(format!("{other:?}"))),
         };
         let mut table = Map::new();
@@ -151,8 +152,8 @@ mod tests {
     #[test]
     fn a_buffer_reads_back_bit_by_bit_in_every_dtype() {
         let folder = tempfile::tempdir().unwrap();
-        for dtype in [DType::F32, DType::F64, DType::BF16, DType::F16] {
-            let values = Tensor::randn(0f64, 1.0, 10, &Device::Cpu).unwrap().to_dtype(dtype).unwrap();
+        for dtype in [DType::F32, DType::F64, DType::BF16, DType::F16, DType::U8] {
+            let values = Tensor::randn(100f64, 30.0, 10, &Device::Cpu).unwrap().to_dtype(dtype).unwrap();
             let seal = file(values.clone()).write(folder.path()).unwrap();
             seal.check(&folder.path().join("x.safetensors")).unwrap();
             let target = Tensor::zeros(10, dtype, &Device::Cpu).unwrap();

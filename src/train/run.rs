@@ -160,7 +160,7 @@ impl<'a> Run<'a> {
             Trainer::new(parameters, job.training, Stream::new(job.seed, job.name))?.recomputing(job.recompute);
         let state = found.unwrap_or_default();
         if state.step > 0 {
-            checkpoints.load(state.step, &[parameters_file(parameters), trainer.optimizer().file()?])?;
+            checkpoints.load(state.step, &files(parameters, &trainer)?)?;
             progress.say(format!("{}: goes on after step {} of {steps}", job.name, state.step));
         }
         Ok(Self {
@@ -255,8 +255,7 @@ impl<'a> Run<'a> {
         // A checkpoint replaces an older one, so it must be worth going on from.
         self.trainer.check_parameters().at(format!("{}, step {}", self.job.name, self.state.step))?;
         self.log.sync()?;
-        let tensors = [parameters_file(self.parameters), self.trainer.optimizer().file()?];
-        self.checkpoints.save(&self.state, &tensors)?;
+        self.checkpoints.save(&self.state, &files(self.parameters, &self.trainer)?)?;
         self.saved = self.state.step;
         Ok(())
     }
@@ -308,6 +307,13 @@ fn inputs(job: &Job<'_>) -> Value {
         "schedule": training.schedule,
         "others": job.inputs,
     })
+}
+
+/// All that a checkpoint holds.
+fn files(parameters: &Parameters, trainer: &Trainer<'_>) -> Result<Vec<FlatFile>> {
+    let mut files = vec![parameters_file(parameters)];
+    files.extend(trainer.optimizer().files()?);
+    Ok(files)
 }
 
 fn parameters_file(parameters: &Parameters) -> FlatFile {

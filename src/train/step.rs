@@ -16,6 +16,7 @@ pub struct Trainer<'a> {
     parameters: &'a Parameters,
     training: &'a Training,
     dropout: Stream,
+    rounding: Stream,
     /// Layers that are computed again in the backward pass.
     recompute: usize,
     optimizer: Optimizer,
@@ -35,17 +36,19 @@ pub struct StepReport {
 }
 
 impl<'a> Trainer<'a> {
-    /// A trainer before its first step; `dropout` is the job's own stream of random numbers.
+    /// A trainer before its first step; `random` is the job's own stream of random numbers.
     ///
     /// # Errors
     /// The device has no room for the optimizer's state or the gradients.
-    pub fn new(parameters: &'a Parameters, training: &'a Training, dropout: Stream) -> Result<Self> {
+    pub fn new(parameters: &'a Parameters, training: &'a Training, random: Stream) -> Result<Self> {
         let optimizer = Optimizer::new(parameters, &training.optimizer)?;
         let micro_steps = training.batch.div_ceil(training.micro_batch.max(1));
         let accumulator =
             (!is_in_backward(training, micro_steps)).then(|| Accumulator::new(parameters, micro_steps)).transpose()?;
         let recompute = if training.recompute == Recompute::All { usize::MAX } else { 0 };
-        Ok(Self { parameters, training, dropout, recompute, optimizer, accumulator })
+        // Steps are counted from the other end of the numbers that dropout uses.
+        let rounding = random.child(u64::MAX);
+        Ok(Self { parameters, training, dropout: random, rounding, recompute, optimizer, accumulator })
     }
 
     /// Computes so many layers again in the backward pass, whatever the recipe says; see [`super::Plan::recomputed`].
@@ -87,7 +90,8 @@ impl<'a> Trainer<'a> {
                 .got(sequences.len())
                 .expected(format!("at most {}, the batch", self.training.batch)));
         }
-        let update = Update { step: index + 1, learning_rate, gradient_scale: 1.0 };
+        let chances = self.rounding.child(index);
+        let update = Update { step: index + 1, learning_rate, gradient_scale: 1.0, chances };
 
         let Some(gradients) = &mut self.accumulator else {
             let mut sink = OptimizerInBackward::new(&self.optimizer, self.parameters, update);

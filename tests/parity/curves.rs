@@ -39,6 +39,7 @@ fn training(micro_batch: usize, recompute: bool) -> (Training, u64) {
         beta2: number("beta2"),
         epsilon: number("epsilon"),
         clip: Some(number("clip")),
+        ..OptimizerSettings::default()
     };
     let warmup = number("warmup") / number("steps");
     let training = Training {

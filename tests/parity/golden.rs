@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use candle_core::{DType, Device, Tensor};
 use emakeel::error::Result;
 use emakeel::model::{Batch, GradientSink, Llama, Parameter, Parameters, Pass, Segments};
-use emakeel::recipe::{AllLinear, LoraSettings, Targets};
+use emakeel::recipe::{AllLinear, LoraSettings, Quantization, Targets};
 use serde::Deserialize;
 
 /// The models of the golden files.
@@ -58,7 +58,14 @@ pub fn settings(adapter: &str) -> LoraSettings {
         "head" => Targets::Names(vec!["v_proj".into(), "lm_head".into()]),
         _ => Targets::AllLinear(AllLinear::AllLinear),
     };
-    LoraSettings { rank: 4, alpha: 12.0, dropout: 0.0, targets, rslora: adapter == "rslora" }
+    LoraSettings {
+        rank: 4,
+        alpha: 12.0,
+        dropout: 0.0,
+        targets,
+        rslora: adapter == "rslora",
+        quantization: Quantization::None,
+    }
 }
 
 /// Documents one after the other, as the model reads them.

@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::*;
 use crate::model::{Config, Factor, Llama, Projection, Segments};
-use crate::recipe::{AllLinear, LoraSettings, Targets};
+use crate::recipe::{AllLinear, LoraSettings, Quantization, Targets};
 
 pub(super) fn model_of(tied: bool, dtype: DType) -> Llama {
     let config = json!({
@@ -21,7 +21,7 @@ pub(super) fn model_of(tied: bool, dtype: DType) -> Llama {
 }
 
 pub(super) fn settings(targets: Targets) -> LoraSettings {
-    LoraSettings { rank: 4, alpha: 12.0, dropout: 0.05, targets, rslora: false }
+    LoraSettings { rank: 4, alpha: 12.0, dropout: 0.05, targets, rslora: false, quantization: Quantization::None }
 }
 
 pub(super) fn all_linear() -> Targets {
@@ -82,7 +82,7 @@ fn swapping_leaves_the_base_where_it_is_and_comes_back_bit_for_bit() {
     let mut model = model_of(false, DType::F32);
     let base = logits(&model);
     let ids = |model: &Llama| -> Vec<_> {
-        model.module_paths().iter().map(|path| model.projection(path).unwrap().weight().id()).collect()
+        model.module_paths().iter().map(|path| model.projection(path).unwrap().weight_id()).collect()
     };
     let weights = ids(&model);
     let wide = adapter_of(&model, &settings(all_linear()), 1);
@@ -131,7 +131,7 @@ fn the_merged_weight_is_the_base_plus_alpha_over_rank_times_b_times_a() {
     let adapter = adapter_of(&model, &settings(Targets::Names(vec!["0.self_attn.o_proj".into()])), 9);
     let path = "model.layers.0.self_attn.o_proj";
     let weight = |model: &Llama| -> Vec<f64> {
-        model.projection(path).unwrap().weight().flatten_all().unwrap().to_vec1().unwrap()
+        model.projection(path).unwrap().weight().unwrap().flatten_all().unwrap().to_vec1().unwrap()
     };
     let before = weight(&model);
     adapter.merge(&mut model).unwrap();
@@ -193,9 +193,10 @@ fn factors_stay_f32_on_a_bf16_base_and_the_merge_stays_bf16() {
     let narrow = logits(&model);
     adapter.merge(&mut model).unwrap();
     let merged = logits(&model);
-    assert_eq!(model.projection("model.layers.0.mlp.up_proj").unwrap().weight().dtype(), DType::BF16);
-    // bf16 has 8 bits; two layers of it stay within some roundings of each other.
-    assert!(difference(&merged, &unmerged) < 0.05 && difference(&narrow, &unmerged) < 0.05);
+    assert_eq!(model.projection("model.layers.0.mlp.up_proj").unwrap().frozen().unwrap().dtype(), DType::BF16);
+    // bf16 has 8 bits; two layers of it, and the factors rounded to it, stay within some roundings of each other.
+    let off = [difference(&merged, &unmerged), difference(&narrow, &unmerged)];
+    assert!(off[0] < 0.07 && off[1] == 0.0, "{off:?}");
 }
 
 #[test]

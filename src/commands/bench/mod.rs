@@ -34,11 +34,13 @@ use crate::commands::output;
 use crate::device::{self, DeviceChoice};
 use crate::error::{Error, Result};
 use crate::progress::Progress;
+use crate::recipe::Quantization;
 
 /// What is measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Method {
     Lora,
+    Qlora,
     Full,
     Generate,
     Adapters,
@@ -48,20 +50,22 @@ enum Method {
 struct Place {
     device: Device,
     dtype: DType,
+    quantization: Quantization,
 }
 
 impl Place {
-    fn of(args: &BenchArgs) -> Result<Self> {
+    fn of(args: &BenchArgs, method: Method) -> Result<Self> {
         let dtype = device::dtype_named(&args.dtype)
             .ok_or_else(|| Error::usage("--dtype").got(format!("{:?}", args.dtype)).expected("f32, bf16 or f16"))?;
-        Ok(Self { device: device::open(args.device.parse::<DeviceChoice>()?)?, dtype })
+        let quantization = if method == Method::Qlora { Quantization::Nf4 } else { Quantization::None };
+        Ok(Self { device: device::open(args.device.parse::<DeviceChoice>()?)?, dtype, quantization })
     }
 }
 
 /// Measures, and prints the figures.
 pub fn run(args: &BenchArgs, progress: Progress) -> Result<()> {
     let method = check(args)?;
-    let place = Place::of(args)?;
+    let place = Place::of(args, method)?;
     let mut figures = Figures {
         method: args.method.clone(),
         model: name_of(args),
@@ -76,7 +80,9 @@ pub fn run(args: &BenchArgs, progress: Progress) -> Result<()> {
         peer.check(&figures)?;
     }
     match method {
-        Method::Lora => training::run(args, &place, Trained::Lora { rank: args.rank }, &mut figures, progress)?,
+        Method::Lora | Method::Qlora => {
+            training::run(args, &place, Trained::Lora { rank: args.rank }, &mut figures, progress)?;
+        }
         Method::Full => training::run(args, &place, Trained::All, &mut figures, progress)?,
         Method::Generate => generation::run(args, &place, &mut figures, progress)?,
         Method::Adapters => adapters::run(args, &place, &mut figures, progress)?,
@@ -101,15 +107,19 @@ pub fn run(args: &BenchArgs, progress: Progress) -> Result<()> {
 fn check(args: &BenchArgs) -> Result<Method> {
     let method = match args.method.as_str() {
         "lora" => Some(Method::Lora),
+        "qlora" => Some(Method::Qlora),
         "full" => Some(Method::Full),
         "generate" => Some(Method::Generate),
         "adapters" => Some(Method::Adapters),
         _ => None,
     };
     let mut errors = Vec::new();
+    if !(args.clip >= 0.0 && args.clip.is_finite()) {
+        errors.push(Error::usage("--clip").got(args.clip).expected("at least 0"));
+    }
     if method.is_none() {
         let error = Error::usage("--method").got(format!("{:?}", args.method));
-        errors.push(error.expected("lora, full, generate or adapters"));
+        errors.push(error.expected("lora, qlora, full, generate or adapters"));
     }
     let least = [
         ("--rank", Some(args.rank), 1),
@@ -147,11 +157,11 @@ fn name_of(args: &BenchArgs) -> String {
 
 /// The flags that the method reads.
 fn work_of(args: &BenchArgs, method: Method) -> Work {
-    let is_training = matches!(method, Method::Lora | Method::Full);
+    let is_training = matches!(method, Method::Lora | Method::Qlora | Method::Full);
     let reads_rows = is_training || method == Method::Adapters;
     let generates = method == Method::Generate;
     Work {
-        rank: (method == Method::Lora).then_some(args.rank),
+        rank: matches!(method, Method::Lora | Method::Qlora).then_some(args.rank),
         batch: reads_rows.then_some(args.batch),
         micro_batch: is_training.then(|| args.micro_batch.unwrap_or(args.batch)),
         sequence_length: reads_rows.then_some(args.sequence_length),

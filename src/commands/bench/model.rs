@@ -24,7 +24,7 @@ pub(super) fn open(args: &BenchArgs, place: &Place, longest: usize) -> Result<Ll
         let (shape, vocabulary) = parse_shape(shape, longest.max(2048))?;
         let config = Config::new(&shape, vocabulary, None, Vec::new());
         let config = config.map_err(|error| Error::usage(error.to_string()).at("--shape"))?;
-        return Llama::random(config, SEED, place.dtype, &place.device);
+        return Llama::random_in(config, SEED, (place.dtype, place.quantization), &place.device);
     }
     let Some(folder) = &args.model else {
         return Err(Error::usage("--model or --shape is missing").hint("one of them says what is measured"));
@@ -36,7 +36,7 @@ pub(super) fn open(args: &BenchArgs, place: &Place, longest: usize) -> Result<Ll
             .expected(format!("at most {context}, the model's max_position_embeddings"))
             .hint("lower --sequence-length, or --prompt-tokens and --new-tokens"));
     }
-    Llama::load(folder, place.dtype, &place.device)
+    Llama::load_in(folder, (place.dtype, place.quantization), &place.device)
 }
 
 /// Models that people know by name; their weights are random here.

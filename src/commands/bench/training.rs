@@ -14,7 +14,7 @@ use crate::progress::Progress;
 use crate::random::Stream;
 use crate::recipe::{
     AllLinear, Budget, ChatTemplate, LoraSettings, Mixture, MixtureUnit, NoTarget, OptimizerSettings, Packing,
-    Recompute, Schedule, ScheduleKind, Targets, TooLong, Training,
+    Quantization, Recompute, Schedule, ScheduleKind, Targets, TooLong, Training,
 };
 use crate::train::{self, Plan, Trainer};
 
@@ -37,7 +37,7 @@ pub fn run(args: &BenchArgs, place: &Place, trained: Trained, figures: &mut Figu
     };
     figures.trainable = Some(parameters.elements());
     let settings = settings(args);
-    let plan = plan(&model, trained, &settings);
+    let plan = plan(&model, place, trained, &settings);
     figures.record_plan(&plan);
     let mut trainer = Trainer::new(&parameters, &settings, Stream::new(SEED, "dropout"))?.recomputing(plan.recomputed);
     let count = args.steps.or_else(|| rows.steps()).unwrap_or(STEPS);
@@ -62,11 +62,11 @@ pub fn run(args: &BenchArgs, place: &Place, trained: Trained, figures: &mut Figu
 }
 
 /// What the steps need, and how many layers are computed again.
-fn plan(model: &Llama, trained: Trained, settings: &Training) -> Plan {
+fn plan(model: &Llama, place: &Place, trained: Trained, settings: &Training) -> Plan {
     let modules: Vec<_> = model.config.module_shapes().into_iter().filter(|(path, _)| path != "lm_head").collect();
     let trained = match trained {
         Trained::All => train::Trained::All,
-        Trained::Lora { rank } => train::Trained::Lora { modules: &modules, rank },
+        Trained::Lora { rank } => train::Trained::Lora { modules: &modules, rank, quantization: place.quantization },
     };
     Plan::new(&model.config, model.dtype(), !model.device().is_cpu(), trained, settings, None, None)
 }
@@ -74,7 +74,14 @@ fn plan(model: &Llama, trained: Trained, settings: &Training) -> Plan {
 /// An adapter on all linear modules but the head.
 fn adapter_of(rank: usize) -> LoraSettings {
     let targets = Targets::AllLinear(AllLinear::AllLinear);
-    LoraSettings { rank, alpha: 2.0 * rank as f64, dropout: 0.0, targets, rslora: false }
+    LoraSettings {
+        rank,
+        alpha: 2.0 * rank as f64,
+        dropout: 0.0,
+        targets,
+        rslora: false,
+        quantization: Quantization::None,
+    }
 }
 
 /// A run of training as a recipe would describe it.
@@ -93,7 +100,10 @@ fn settings(args: &BenchArgs) -> Training {
             beta1: 0.9,
             beta2: 0.999,
             epsilon: 1e-8,
-            clip: Some(1.0),
+            clip: (args.clip > 0.0).then_some(args.clip),
+            kind: args.optimizer,
+            rounding: args.rounding,
+            offload: args.offload,
         },
         schedule: Schedule { kind: ScheduleKind::Constant, warmup: 0.0, final_learning_rate: LEARNING_RATE },
         template: ChatTemplate::Plain,

@@ -202,7 +202,7 @@ fn a_prompt_that_does_not_fit_is_named_before_and_while_running() {
 fn adapted(model: &Llama, path: &str, scale: f64) -> Llama {
     let mut model = model.clone();
     let projection = model.projection_mut(path).unwrap();
-    let base = projection.weight().clone();
+    let base = projection.frozen().unwrap().clone();
     let (out, inner) = base.dims2().unwrap();
     let wave = |count: usize| Tensor::arange(0f32, count as f32, &Device::Cpu).and_then(|x| x.sin()).unwrap();
     let a = Factor::Frozen(wave(inner).reshape((1, inner)).unwrap());

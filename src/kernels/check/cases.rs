@@ -166,6 +166,7 @@ pub(super) fn optimizer(bench: &mut Bench<'_>, s: &Shapes) -> Result<()> {
         weight_decay: 0.1,
         step: 3,
         gradient_scale: 0.5,
+        seed: None,
     };
     let has_master = bench.dtype != DType::F32;
     // Parameters read and written and gradients read in the storage type; state read and written in f32.

@@ -1,9 +1,12 @@
 // All kernels, in one module.
 #include "adamw.cu"
+#include "adamw_8bit.cu"
 #include "attention_backward.cu"
 #include "attention_forward.cu"
 #include "cross_entropy.cu"
 #include "embedding.cu"
+#include "nf4.cu"
+#include "nf4_linear.cu"
 #include "norm.cu"
 #include "rms_norm.cu"
 #include "rope.cu"

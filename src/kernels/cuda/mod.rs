@@ -18,6 +18,7 @@ pub(super) mod adamw;
 pub(super) mod attention;
 pub(super) mod cross_entropy;
 pub(super) mod embedding;
+pub(super) mod nf4;
 pub(super) mod norm;
 pub(super) mod rms_norm;
 pub(super) mod rope;

@@ -6,5 +6,6 @@ mod files_round_trip;
 mod generation;
 mod gradients;
 mod oracle;
+mod quantized;
 mod small;
 mod training;

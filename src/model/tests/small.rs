@@ -8,6 +8,7 @@ use serde_json::json;
 use crate::error::{Error, Result};
 use crate::model::{Batch, Config, Factor, GradientSink, Llama, Lora, Parameter, Parameters, Projection, Segments};
 use crate::random::Stream;
+use crate::recipe::Quantization;
 
 /// A config whose dimensions all differ, so that a mixed-up one shows.
 pub fn config(key_value_heads: usize, tied: bool) -> Config {
@@ -35,7 +36,7 @@ pub fn config(key_value_heads: usize, tied: bool) -> Config {
 pub fn model(config: Config, dtype: DType) -> Llama {
     let seed = 11;
     let mut shift = 0u64;
-    Llama::assemble(config, dtype, &Device::Cpu, &mut |name, shape| {
+    Llama::assemble(config, (dtype, Quantization::None), &Device::Cpu, &mut |name, shape| {
         shift += 1;
         let noise = noise(seed, name, shape)?.to_dtype(dtype)?;
         Ok(if shape.len() < 2 { ((noise * 0.2)? + 1.0)? } else { (noise * 0.5)? })
@@ -86,7 +87,7 @@ impl Collected {
 pub fn attach_lora(model: &mut Llama, paths: &[&str], scale: f64, dropout: f64) -> Parameters {
     let mut factors = Vec::new();
     for path in paths {
-        let (out, inner) = model.projection(path).unwrap().weight().dims2().unwrap();
+        let (out, inner) = model.projection(path).unwrap().dims2().unwrap();
         for (name, shape) in [("lora_A", [3, inner]), ("lora_B", [out, 3])] {
             let name = format!("{path}.{name}");
             let value = noise(3, &name, &shape).unwrap().to_dtype(model.dtype()).unwrap();
@@ -97,7 +98,7 @@ pub fn attach_lora(model: &mut Llama, paths: &[&str], scale: f64, dropout: f64) 
     let mut views = views.into_iter();
     for path in paths {
         let projection = model.projection_mut(path).unwrap();
-        let base = projection.weight().clone();
+        let base = projection.frozen().unwrap().clone();
         let (a, b) = (Factor::Trained(views.next().unwrap()), Factor::Trained(views.next().unwrap()));
         *projection = Projection::Lora(Lora { base, a, b, scale, dropout });
     }

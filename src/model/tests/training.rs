@@ -7,7 +7,7 @@ use candle_core::{DType, Tensor};
 use super::small::{Collected, attach_lora, batch, config, difference, model, noise};
 use crate::error::Result;
 use crate::kernels::adamw::add_in_place;
-use crate::model::{Batch, GradientSink, Parameter, Pass, Projection, Segments, Weight};
+use crate::model::{Batch, FrozenWeight, GradientSink, Parameter, Pass, Projection, Segments, Weight};
 use crate::random::Stream;
 
 const PASS: Pass = Pass { loss_scale: 0.25, recompute: 0, dropout: None };
@@ -197,7 +197,7 @@ fn a_loss_that_is_not_finite_says_where_it_began_and_sends_no_gradient() -> Resu
     let mut model = model(config(2, false), DType::F32);
     attach_lora(&mut model, &["model.layers.0.self_attn.q_proj"], 0.5, 0.0);
     let huge = (noise(1, "huge", &[20, 28])? * 1e30)?.to_dtype(DType::F32)?;
-    model.layers[1].mlp.down = Projection::Frozen(huge);
+    model.layers[1].mlp.down = Projection::Frozen(FrozenWeight::Plain(huge));
     let norm = Weight::Frozen((model.layers[1].post_attention_norm.value() * 1e20)?);
     model.layers[1].post_attention_norm = norm;
     let mut sink = Collected::default();

@@ -140,6 +140,7 @@ fn merged(own: &Adapter, defaults: Option<&Adapter>) -> Adapter {
         dropout: own.dropout.or(defaults.dropout),
         targets: own.targets.or(defaults.targets),
         rslora: own.rslora.or(defaults.rslora),
+        quantization: own.quantization.or(defaults.quantization),
         epochs,
         tokens,
         ..Adapter::default()
@@ -148,7 +149,7 @@ fn merged(own: &Adapter, defaults: Option<&Adapter>) -> Adapter {
 }
 
 fn full_method(scope: Scope<'_>, findings: &mut Findings<'_>) -> Method {
-    for key in ["rank", "alpha", "dropout", "targets", "rslora"] {
+    for key in ["rank", "alpha", "dropout", "targets", "rslora", "quantization"] {
         findings.no_effect(&format!("{}.{key}", scope.path), "method: full trains all parameters");
     }
     Method::Full
@@ -173,7 +174,8 @@ fn lora(scope: Scope<'_>, written: &Adapter, findings: &mut Findings<'_>) -> Lor
         "it is a probability: 0.1 is one in ten",
     );
     let targets = targets(scope, written.targets.as_ref(), findings);
-    LoraSettings { rank, alpha, dropout, targets, rslora: written.rslora.unwrap_or(false) }
+    let (rslora, quantization) = (written.rslora.unwrap_or(false), written.quantization.unwrap_or_default());
+    LoraSettings { rank, alpha, dropout, targets, rslora, quantization }
 }
 
 fn targets(scope: Scope<'_>, written: Option<&Words>, findings: &mut Findings<'_>) -> Targets {

@@ -228,7 +228,9 @@ fn optimizer(
         findings.number(&key, value, fits, expected, hint);
     }
     let clip = (clip != 0.0).then_some(clip);
-    OptimizerSettings { learning_rate: rate, weight_decay, beta1, beta2, epsilon, clip }
+    let (kind, rounding) = (written.kind.unwrap_or_default(), written.rounding.unwrap_or_default());
+    let offload = written.offload.unwrap_or(false);
+    OptimizerSettings { kind, rounding, offload, learning_rate: rate, weight_decay, beta1, beta2, epsilon, clip }
 }
 
 fn schedule(

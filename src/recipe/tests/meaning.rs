@@ -84,6 +84,7 @@ fn a_short_recipe_gets_the_defaults_of_the_llammas_scripts() {
         dropout: 0.1,
         targets: Targets::AllLinear(AllLinear::AllLinear),
         rslora: false,
+        quantization: Quantization::None,
     };
     assert_eq!(adapter.method, Method::Lora(lora));
     let expected = Training {
@@ -101,6 +102,7 @@ fn a_short_recipe_gets_the_defaults_of_the_llammas_scripts() {
             beta2: 0.999,
             epsilon: 1e-8,
             clip: Some(1.0),
+            ..OptimizerSettings::default()
         },
         schedule: Schedule { kind: ScheduleKind::Linear, warmup: 0.03, final_learning_rate: 0.0 },
         template: ChatTemplate::LlammasChat,

@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) use compare::{Compare, Publish, Task, TaskWord};
 pub(crate) use source::Source;
-pub(crate) use stage::{Adapter, BitextPart, MethodWord, Optimizer, OptimizerWord, Part, Pretrain, Schedule, Training};
+pub(crate) use stage::{Adapter, BitextPart, MethodWord, Optimizer, Part, Pretrain, Schedule, Training};
 
 use super::count::Count;
 use super::shapes::Named;

@@ -9,7 +9,9 @@ use serde::{Deserialize, Serialize};
 
 use super::super::count::Count;
 use super::super::shapes::{Named, Words};
-use super::super::training::{ChatTemplate, MixtureUnit, NoTarget, Packing, ScheduleKind, TooLong};
+use super::super::training::{
+    ChatTemplate, MixtureUnit, NoTarget, OptimizerKind, Packing, Quantization, Rounding, ScheduleKind, TooLong,
+};
 
 /// Declares the keys of a stage: those given, and those of every run of training.
 ///
@@ -151,6 +153,9 @@ stage! {
         targets: Words,
         /// Multiply by alpha / √rank instead. Default: false.
         rslora: bool,
+        /// How the weights of the model's linear modules are kept while the adapter is trained on them: as they are
+        /// (`none`), or in 4 bits (`nf4`, QLoRA), a quarter of the memory for a tenth more time. Default: none.
+        quantization: Quantization,
         /// Times through the mixture. Default: 3, unless `tokens` is given.
         epochs: f64,
         /// Tokens to read in all, instead of `epochs`.
@@ -229,8 +234,14 @@ impl<'de> Deserialize<'de> for Part {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Optimizer {
-    /// Which one. Default: adamw.
-    pub(crate) kind: Option<OptimizerWord>,
+    /// `adamw` keeps both moments in f32, `adamw-8bit` in a quarter of that. Default: adamw.
+    pub(crate) kind: Option<OptimizerKind>,
+    /// How parameters of bf16 follow updates smaller than their own steps: rounded from a `master` copy in f32, or
+    /// without one and by chance (`stochastic`). LoRA's factors are f32 and need neither. Default: master.
+    pub(crate) rounding: Option<Rounding>,
+    /// Keep the optimizer's state in the host's memory and bring each part to the GPU for its update only. With
+    /// `clip: 0` and one micro-step a step, that happens beside the backward pass. Default: false.
+    pub(crate) offload: Option<bool>,
     /// The highest learning rate. Default: 2e-5 where all parameters are trained, 2e-4 for LoRA.
     pub(crate) learning_rate: Option<f64>,
     /// Decoupled weight decay, on matrices only. Default: 0.1 for pretraining, 0 for adapters.
@@ -250,6 +261,8 @@ impl Optimizer {
     pub(crate) fn or(self, defaults: Self) -> Self {
         Self {
             kind: self.kind.or(defaults.kind),
+            rounding: self.rounding.or(defaults.rounding),
+            offload: self.offload.or(defaults.offload),
             learning_rate: self.learning_rate.or(defaults.learning_rate),
             weight_decay: self.weight_decay.or(defaults.weight_decay),
             beta1: self.beta1.or(defaults.beta1),
@@ -258,14 +271,6 @@ impl Optimizer {
             clip: self.clip.or(defaults.clip),
         }
     }
-}
-
-/// Which optimizer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum OptimizerWord {
-    /// Adam with decoupled weight decay.
-    Adamw,
 }
 
 /// The learning rate over the steps.

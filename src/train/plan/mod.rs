@@ -7,9 +7,10 @@ mod parts;
 
 use candle_core::DType;
 
+use crate::kernels::quantized::Nf4;
 use crate::model::Config;
-use crate::recipe::{Budget, Recompute, Training};
-use crate::train::optimizer::state_layout;
+use crate::recipe::{Budget, Quantization, Recompute, Training};
+use crate::train::optimizer::Layout;
 use crate::train::schedule::LearningRate;
 
 use parts::{Kernels, activations, fused_head, gradients, head_on_cuda, logits, packed, update};
@@ -25,6 +26,8 @@ pub enum Trained<'a> {
         modules: &'a [(String, [usize; 2])],
         /// Rank of the factors.
         rank: usize,
+        /// How the model's own weights are kept.
+        quantization: Quantization,
     },
 }
 
@@ -45,6 +48,8 @@ pub struct Plan {
     pub operations_per_token: f64,
     /// Device memory at the fullest moment.
     pub memory: Memory,
+    /// Bytes of the host's memory that the optimizer's state takes, where it lies there beside a device.
+    pub host: u64,
     /// Layers that are computed again in the backward pass, the lowest that it goes through.
     pub recomputed: usize,
     /// Bytes that the recipe allows, if it says so.
@@ -139,11 +144,20 @@ impl Plan {
         let sizes = Sizes::new(config, dtype, trained);
         let micro_steps = training.batch.div_ceil(training.micro_batch.max(1));
         let (steps, tokens) = length.or_else(|| length_of(training)).unzip();
-        let (state_dtype, state_rows) = state_layout(sizes.trained_dtype);
-        let optimizer = sizes.trained * (state_rows * state_dtype.size_in_bytes()) as u64;
-        let checkpoint = sizes.trained * sizes.trained_dtype.size_in_bytes() as u64 + optimizer;
+        let layout = Layout::new(&training.optimizer, sizes.trained_dtype);
+        let state = layout.bytes(sizes.tensors.iter().copied());
+        let checkpoint = sizes.trained * sizes.trained_dtype.size_in_bytes() as u64 + state;
+        let on_device = layout.bytes_on_device(sizes.tensors.iter().copied());
+        // The processor's own memory is the host's.
+        let (optimizer, host) = match (training.optimizer.offload, on_gpu) {
+            (true, true) => (on_device, state),
+            (true, false) => (on_device + state, 0),
+            (false, _) => (state, 0),
+        };
         let kernels = Kernels::of(config, dtype, on_gpu);
         let (activations, layer) = activations(config, dtype, kernels, trained, training, recomputed);
+        // A weight of 4 bits is written out for the product that it is in.
+        let layer = layer + sizes.written_out * dtype.size_in_bytes() as u64;
         let kept = if training.evaluate_every > 0 { 3 } else { 2 };
         Self {
             parameters: sizes.parameters,
@@ -167,6 +181,7 @@ impl Plan {
                 program: if on_gpu { 0 } else { PROGRAM },
                 update: if kernels == Kernels::Plain { update(&sizes, training, micro_steps) } else { 0 },
             },
+            host,
             recomputed,
             limit: None,
             checkpoint,
@@ -181,10 +196,14 @@ struct Sizes {
     parameters: u64,
     trained: u64,
     trained_dtype: DType,
+    /// Elements of each trained tensor.
+    tensors: Vec<u64>,
     /// Elements of the largest trained tensor.
     largest: u64,
     /// Bytes.
     weights: u64,
+    /// Elements of the largest weight that is kept in 4 bits.
+    written_out: u64,
 }
 
 impl Sizes {
@@ -194,23 +213,47 @@ impl Sizes {
         match trained {
             Trained::All => {
                 let elements = |(_, shape): (String, Vec<usize>)| shape.iter().product::<usize>() as u64;
-                let largest = config.tensor_shapes().into_iter().map(elements).max().unwrap_or(0);
-                Self { parameters: base, trained: base, trained_dtype: dtype, largest, weights: base * width }
+                let tensors: Vec<u64> = config.tensor_shapes().into_iter().map(elements).collect();
+                Self {
+                    parameters: base,
+                    trained: base,
+                    trained_dtype: dtype,
+                    largest: tensors.iter().copied().max().unwrap_or(0),
+                    tensors,
+                    weights: base * width,
+                    written_out: 0,
+                }
             }
-            Trained::Lora { modules, rank } => {
+            Trained::Lora { modules, rank, quantization } => {
                 let factors = modules.iter().flat_map(|(_, [rows, columns])| [rank * rows, rank * columns]);
-                let trained = factors.clone().sum::<usize>() as u64;
+                let tensors: Vec<u64> = factors.map(|elements| elements as u64).collect();
+                let trained = tensors.iter().sum::<u64>();
                 let trained_dtype = if dtype == DType::F64 { DType::F64 } else { DType::F32 };
+                let (base_bytes, written_out) = match quantization {
+                    Quantization::None => (base * width, 0),
+                    Quantization::Nf4 => in_four_bits(config, base, width),
+                };
                 Self {
                     parameters: base + trained,
                     trained,
                     trained_dtype,
-                    largest: factors.max().unwrap_or(0) as u64,
-                    weights: base * width + trained * trained_dtype.size_in_bytes() as u64,
+                    largest: tensors.iter().copied().max().unwrap_or(0),
+                    tensors,
+                    weights: base_bytes + trained * trained_dtype.size_in_bytes() as u64,
+                    written_out,
                 }
             }
         }
     }
+}
+
+/// Bytes of a model whose layers' linear modules are in 4 bits, and elements of the largest of those.
+fn in_four_bits(config: &Config, parameters: u64, width: u64) -> (u64, u64) {
+    let modules = config.module_shapes().into_iter().filter(|(path, _)| path.starts_with("model.layers."));
+    let elements: Vec<u64> = modules.map(|(_, [rows, columns])| (rows * columns) as u64).collect();
+    let plain = parameters - elements.iter().sum::<u64>();
+    let bytes = plain * width + elements.iter().map(|elements| Nf4::bytes_of(*elements)).sum::<u64>();
+    (bytes, elements.into_iter().max().unwrap_or(0))
 }
 
 /// Steps and tokens, where the budget says so.
@@ -255,7 +298,7 @@ fn operations(config: &Config, trained: Trained<'_>, training: &Training, recomp
     let mut backward = 2.0 * (layer * passed + head) + 2.5 * attention * passed;
     backward += match trained {
         Trained::All => 2.0 * (layer * all + head),
-        Trained::Lora { modules, rank } => {
+        Trained::Lora { modules, rank, .. } => {
             modules.iter().map(|(_, [rows, columns])| 6.0 * (rank * (rows + columns)) as f64).sum()
         }
     };

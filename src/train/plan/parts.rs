@@ -37,9 +37,9 @@ fn kept_of_layer(config: &Config, dtype: DType, trained: Trained<'_>, layer: usi
         let path = format!("model.layers.{layer}.{name}");
         let is_trained = match trained {
             Trained::All => true,
-            Trained::Lora { modules, rank } => {
+            Trained::Lora { modules, rank, .. } => {
                 let found = modules.iter().any(|(module, _)| *module == path);
-                narrow += if found { rank * 4 } else { 0 };
+                narrow += if found { rank * width } else { 0 };
                 found
             }
         };

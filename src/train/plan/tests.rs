@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::recipe::{
-    ChatTemplate, Mixture, MixtureUnit, NewModel, NoTarget, OptimizerSettings, Packing, Recompute, Schedule,
-    ScheduleKind, TooLong,
+    ChatTemplate, Mixture, MixtureUnit, NewModel, NoTarget, OptimizerSettings, Packing, Quantization, Recompute,
+    Schedule, ScheduleKind, TooLong,
 };
 
 const GIB: f64 = (1u64 << 30) as f64;
@@ -39,6 +39,7 @@ fn training() -> Training {
             beta2: 0.95,
             epsilon: 1e-8,
             clip: Some(1.0),
+            ..OptimizerSettings::default()
         },
         schedule: Schedule { kind: ScheduleKind::Linear, warmup: 0.03, final_learning_rate: 2e-6 },
         template: ChatTemplate::Plain,
@@ -94,7 +95,7 @@ fn on_cuda_nothing_is_as_large_as_all_scores_or_all_logits() {
 fn an_adapter_on_llama_2_7b_needs_little_beside_the_model() {
     let config = llama_2_7b();
     let modules: Vec<_> = config.module_shapes().into_iter().filter(|(path, _)| path != "lm_head").collect();
-    let trained = Trained::Lora { modules: &modules, rank: 64 };
+    let trained = Trained::Lora { modules: &modules, rank: 64, quantization: Quantization::None };
     let training = Training { batch: 128, budget: Budget::Epochs(3.0), evaluate_every: 50, ..training() };
     let plan = Plan::new(&config, DType::BF16, true, trained, &training, None, None);
     // What PEFT prints for rank 64 on all linear modules.
@@ -127,7 +128,15 @@ fn modules_above_a_frozen_part_spare_its_backward_pass() {
         config.module_shapes().into_iter().filter(|(path, _)| path.contains(layer)).collect()
     };
     let plan = |modules: &[(String, [usize; 2])]| {
-        Plan::new(&config, DType::BF16, true, Trained::Lora { modules, rank: 8 }, &training(), Some((10, 1000)), None)
+        Plan::new(
+            &config,
+            DType::BF16,
+            true,
+            Trained::Lora { modules, rank: 8, quantization: Quantization::None },
+            &training(),
+            Some((10, 1000)),
+            None,
+        )
     };
     let (low, high) = (plan(&at(".layers.0.")), plan(&at(".layers.31.")));
     assert_eq!((low.trained, low.steps, low.tokens), (high.trained, Some(10), Some(1000)));
@@ -154,7 +163,7 @@ fn a_warmup_as_long_as_the_job_is_said() {
 fn as_few_layers_are_computed_again_as_the_memory_asks_for() {
     let config = llama_2_7b();
     let modules: Vec<_> = config.module_shapes().into_iter().filter(|(path, _)| path != "lm_head").collect();
-    let trained = Trained::Lora { modules: &modules, rank: 16 };
+    let trained = Trained::Lora { modules: &modules, rank: 16, quantization: Quantization::None };
     let plan = |recompute, free| {
         let training = Training { recompute, ..training() };
         Plan::new(&config, DType::F32, false, trained, &training, None, free)

@@ -47,7 +47,7 @@ fn attach(model: &mut Llama) -> Parameters {
         .collect();
     let mut tensors = Vec::new();
     for path in &paths {
-        let &[rows, columns] = model.projection(path).unwrap().weight().dims() else { panic!() };
+        let (rows, columns) = model.projection(path).unwrap().dims2().unwrap();
         for (name, shape) in [("a", [4, columns]), ("b", [rows, 4])] {
             let stream = Stream::new(3, &format!("{path}.{name}"));
             let values: Vec<f32> = (0..shape[0] * shape[1]).map(|i| stream.unit_at(i as u64) as f32 - 0.5).collect();
@@ -57,7 +57,7 @@ fn attach(model: &mut Llama) -> Parameters {
     let (parameters, views) = Parameters::gather(tensors).unwrap();
     let mut views = views.into_iter().map(Factor::Trained);
     for path in &paths {
-        let base = model.projection(path).unwrap().weight().clone();
+        let base = model.projection(path).unwrap().frozen().unwrap().clone();
         let (a, b) = (views.next().unwrap(), views.next().unwrap());
         *model.projection_mut(path).unwrap() = Projection::Lora(Lora { base, a, b, scale: 0.5, dropout: 0.2 });
     }
@@ -80,6 +80,7 @@ fn training() -> Training {
             beta2: 0.999,
             epsilon: 1e-8,
             clip: Some(1.0),
+            ..OptimizerSettings::default()
         },
         schedule: Schedule { kind: ScheduleKind::Cosine, warmup: 0.2, final_learning_rate: 1e-3 },
         template: ChatTemplate::Plain,

@@ -106,6 +106,7 @@ fn training(weights: &[(&str, f64)], packing: Packing, budget: Budget) -> Traini
             beta2: 0.999,
             epsilon: 1e-8,
             clip: None,
+            ..OptimizerSettings::default()
         },
         schedule: Schedule { kind: ScheduleKind::Constant, warmup: 0.0, final_learning_rate: 1e-3 },
         template: ChatTemplate::Plain,

@@ -118,7 +118,7 @@ compare: { tasks: [{ task: choice, data: world }] }
     recipe r.yaml:7:110  pretrain.recompute is 1, must be true or false
     recipe r.yaml:7:124  pretrain.snapshots is "1B", must be a list
       hint: a list of one is written [1B]
-    recipe r.yaml:7:139  pretrain.optimizer is "adamw", must be a map with keys of kind, learning_rate, weight_decay, beta1, beta2, epsilon, clip
+    recipe r.yaml:7:139  pretrain.optimizer is "adamw", must be a map with keys of kind, rounding, offload, learning_rate, weight_decay, beta1, beta2, epsilon, clip
     recipe r.yaml:7:158  pretrain.mixture_by is "token", must be tokens or rows
       hint: did you mean tokens?
     "#);

@@ -1,28 +1,31 @@
 //! AdamW over all trained parameters at once, as `torch.optim.AdamW` computes it.
 //!
-//! The state is kept in f32: both moments, and where parameters are bf16 or f16 a master copy that they
-//! are rounded from. Matrices decay and vectors do not; in the flat buffer the first come before the
-//! second, so an update is two passes.
+//! Both moments are kept in f32 or in 8 bits, and where parameters are bf16 or f16 a master copy in f32 that they are
+//! rounded from, unless they are rounded by chance. Matrices decay and vectors do not.
+
+mod state;
 
 use std::ops::Range;
 
 use candle_core::{DType, Tensor};
 
 use super::flat_file::FlatFile;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::kernels::adamw::{self, AdamwStep};
+use crate::kernels::adamw_8bit;
 use crate::model::Parameters;
-use crate::recipe::OptimizerSettings;
+use crate::random::Stream;
+use crate::recipe::{OptimizerSettings, Rounding};
 
-/// Elements updated at one time: bounds what the update needs beside the state.
-pub(crate) const CHUNK: usize = 1 << 24;
+pub(crate) use state::{CHUNK, Layout};
+use state::{Part, State};
 
 /// AdamW and its state.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Optimizer {
     settings: OptimizerSettings,
     parameters: Parameters,
-    state: Tensor,
+    state: State,
 }
 
 /// What is particular to one update.
@@ -34,24 +37,23 @@ pub struct Update {
     pub learning_rate: f64,
     /// What the gradients are multiplied by first: the clip factor.
     pub gradient_scale: f64,
+    /// The step's own chances, where parameters are rounded by chance.
+    pub chances: Stream,
 }
 
 impl Optimizer {
-    /// AdamW before its first update: moments of zero, and a master copy where the parameters are narrow.
+    /// AdamW before its first update: moments of zero, and a master copy where the settings ask for one.
     ///
     /// # Errors
-    /// The device has no room for the state.
+    /// There is no room for the state; parameters of f16 cannot be rounded by chance.
     pub fn new(parameters: &Parameters, settings: &OptimizerSettings) -> Result<Self> {
-        let (dtype, rows) = state_layout(parameters.dtype());
-        let elements = parameters.elements();
-        let state = Tensor::zeros((rows, elements), dtype, parameters.value().device())?;
-        if rows == 3 {
-            let master = state.narrow(0, 2, 1)?.squeeze(0)?;
-            for range in chunks(0..elements) {
-                let part = parameters.value().narrow(0, range.start, range.len())?;
-                master.slice_set(&part.to_dtype(dtype)?, 0, range.start)?;
-            }
+        if settings.rounding == Rounding::Stochastic && parameters.dtype() == DType::F16 {
+            return Err(Error::new("optimizer.rounding")
+                .got("stochastic, of f16 parameters")
+                .expected("master")
+                .hint("bf16 parameters can be rounded by chance; f16 ones underflow long before that matters"));
         }
+        let state = State::new(parameters, Layout::new(settings, parameters.dtype()))?;
         Ok(Self { settings: settings.clone(), parameters: parameters.clone(), state })
     }
 
@@ -62,12 +64,10 @@ impl Optimizer {
     /// # Errors
     /// The shape differs.
     pub fn update(&self, gradients: &Tensor, update: Update) -> Result<()> {
-        let decayed = self.parameters.decayed_elements();
-        let halves = [(0..decayed, self.settings.weight_decay), (decayed..self.parameters.elements(), 0.0)];
-        for (half, weight_decay) in halves {
-            for range in chunks(half) {
+        for range in self.state.ranges(&self.parameters) {
+            for range in chunks(range) {
                 let gradients = gradients.narrow(0, range.start, range.len())?;
-                self.update_range(range, &gradients, weight_decay, update)?;
+                self.update_range(range, &gradients, update)?;
             }
         }
         Ok(())
@@ -79,45 +79,44 @@ impl Optimizer {
     /// There is no such parameter, or its shape differs.
     pub fn update_one(&self, index: usize, gradient: &Tensor, update: Update) -> Result<()> {
         let Some(entry) = self.parameters.entries().get(index) else { return Ok(()) };
-        let weight_decay = if entry.decay { self.settings.weight_decay } else { 0.0 };
         let gradient = gradient.contiguous()?.flatten_all()?;
         for range in chunks(entry.offset..entry.offset + entry.elements()) {
             let gradient = gradient.narrow(0, range.start - entry.offset, range.len())?;
-            self.update_range(range, &gradient, weight_decay, update)?;
+            self.update_range(range, &gradient, update)?;
         }
         Ok(())
     }
 
-    fn update_range(&self, range: Range<usize>, gradients: &Tensor, weight_decay: f64, update: Update) -> Result<()> {
+    /// Updates adjacent parameters which all decay, or none of which does.
+    fn update_range(&self, range: Range<usize>, gradients: &Tensor, update: Update) -> Result<()> {
+        let decays = range.start < self.parameters.decayed_elements();
         let step = AdamwStep {
             learning_rate: update.learning_rate,
             beta1: self.settings.beta1,
             beta2: self.settings.beta2,
             epsilon: self.settings.epsilon,
-            weight_decay,
+            weight_decay: if decays { self.settings.weight_decay } else { 0.0 },
             step: update.step,
             gradient_scale: update.gradient_scale,
+            seed: (self.settings.rounding == Rounding::Stochastic)
+                .then(|| update.chances.at(range.start as u64) as u32),
         };
         let parameters = self.parameters.value().narrow(0, range.start, range.len())?;
-        let state = self.state.narrow(1, range.start, range.len())?;
-        adamw::step(&parameters, gradients, &state, &step)
+        // Gradients of LoRA's factors are as narrow as the model.
+        let narrower = gradients.dtype().size_in_bytes() < parameters.dtype().size_in_bytes();
+        let gradients = if narrower { &gradients.to_dtype(parameters.dtype())? } else { gradients };
+        self.state.with(range, |part| match (part, self.state.maps()) {
+            (Part::Wide(state), _) => adamw::step(&parameters, gradients, &state, &step),
+            (Part::EightBit(moments, master), Some(maps)) => {
+                adamw_8bit::step(&parameters, gradients, (&moments, maps), master.as_ref(), &step)
+            }
+            (Part::EightBit(..), None) => Err(Error::new("moments in 8 bits").expected("the maps of their codes")),
+        })
     }
 
     /// The state as it goes into a checkpoint.
-    pub(crate) fn file(&self) -> Result<FlatFile> {
-        let (_, rows) = state_layout(self.parameters.dtype());
-        let names = ["first_moment", "second_moment", "master"].into_iter().take(rows);
-        let parts = names.map(|name| (name.to_owned(), vec![self.parameters.elements()])).collect();
-        Ok(FlatFile { name: "optimizer.safetensors", flat: self.state.flatten_all()?, parts })
-    }
-}
-
-/// The dtype of the state, and its rows for each parameter element.
-pub(crate) fn state_layout(parameters: DType) -> (DType, usize) {
-    match parameters {
-        DType::F64 => (DType::F64, 2),
-        DType::F32 => (DType::F32, 2),
-        _ => (DType::F32, 3),
+    pub(crate) fn files(&self) -> Result<Vec<FlatFile>> {
+        self.state.files()
     }
 }
 
@@ -137,8 +136,16 @@ mod tests {
 
     use super::*;
     use crate::model::Parameter;
+    use crate::recipe::OptimizerKind;
+
+    fn chances() -> Stream {
+        Stream::new(1, "rounding")
+    }
 
     const SETTINGS: OptimizerSettings = OptimizerSettings {
+        kind: OptimizerKind::Adamw,
+        rounding: Rounding::Master,
+        offload: false,
         learning_rate: 1e-2,
         weight_decay: 0.1,
         beta1: 0.9,
@@ -187,7 +194,9 @@ mod tests {
             assert!((norm - golden_norm).abs() <= tolerance * golden_norm, "step {step}: norm {norm}");
             let gradient_scale = clip_factor(norm, Some(1.0));
             let learning_rate = 1e-2 * (5 - step) as f64 / 5.0;
-            optimizer.update(&gradients, Update { step: step as u64 + 1, learning_rate, gradient_scale }).unwrap();
+            optimizer
+                .update(&gradients, Update { step: step as u64 + 1, learning_rate, gradient_scale, chances: chances() })
+                .unwrap();
             for (value, golden) in values(&parameters).iter().zip(golden) {
                 assert!((value - golden).abs() <= tolerance, "step {step}: {value} is not {golden}");
             }
@@ -208,7 +217,7 @@ mod tests {
         let (mut first, mut second) = ([0.0; 6], [0.0; 6]);
         for step in 1..=20 {
             let gradients = gradients(step, DType::F32);
-            let update = Update { step: step as u64, learning_rate: 1e-4, gradient_scale: 0.5 };
+            let update = Update { step: step as u64, learning_rate: 1e-4, gradient_scale: 0.5, chances: chances() };
             optimizer.update(&gradients, update).unwrap();
             // The same in f64, written out.
             for (i, gradient) in gradients.to_vec1::<f32>().unwrap().into_iter().enumerate() {
@@ -221,7 +230,7 @@ mod tests {
                 plain[i] -= 1e-4 * (first[i] / correct(0.9)) / ((second[i] / correct(0.95)).sqrt() + 1e-8);
             }
         }
-        let master = optimizer.state.narrow(0, 2, 1).unwrap().squeeze(0).unwrap();
+        let master = optimizer.state.master_row().unwrap().unwrap();
         let rounded: Vec<f64> = master.to_dtype(DType::BF16).unwrap().to_dtype(DType::F64).unwrap().to_vec1().unwrap();
         assert_eq!(values(&parameters), rounded);
         for (master, plain) in master.to_dtype(DType::F64).unwrap().to_vec1::<f64>().unwrap().iter().zip(plain) {
@@ -236,22 +245,90 @@ mod tests {
         values(&parameters(DType::BF16).0)[index] as f32
     }
 
-    #[test]
-    fn one_parameter_at_a_time_is_all_at_once_bit_by_bit() {
-        let (together, _) = parameters(DType::F32);
-        let (apart, views) = parameters(DType::F32);
-        let both = [&together, &apart].map(|parameters| Optimizer::new(parameters, &SETTINGS).unwrap());
-        for step in 0..3 {
-            let update = Update { step: step as u64 + 1, learning_rate: 1e-2, gradient_scale: 1.0 };
-            let gradients = gradients(step, DType::F32);
-            both[0].update(&gradients, update).unwrap();
-            for view in &views {
-                let gradient = apart.view(&gradients, view.index).unwrap();
-                both[1].update_one(view.index, &gradient, update).unwrap();
+    /// All ways to keep the state, of f32 and bf16 parameters.
+    fn ways() -> Vec<(DType, OptimizerSettings)> {
+        let mut ways = Vec::new();
+        for kind in [OptimizerKind::Adamw, OptimizerKind::Adamw8bit] {
+            for (dtype, rounding) in
+                [(DType::F32, Rounding::Master), (DType::BF16, Rounding::Master), (DType::BF16, Rounding::Stochastic)]
+            {
+                ways.push((dtype, OptimizerSettings { kind, rounding, ..SETTINGS }));
             }
         }
-        assert_eq!(values(&together), values(&apart));
-        assert_ne!(values(&together), values(&parameters(DType::F32).0));
+        ways
+    }
+
+    /// The bits of the parameters and of the whole state.
+    fn everything(parameters: &Parameters, optimizer: &Optimizer) -> Vec<f64> {
+        let mut all = values(parameters);
+        for file in optimizer.files().unwrap() {
+            all.extend(file.flat.to_dtype(DType::F64).unwrap().to_vec1::<f64>().unwrap());
+        }
+        all
+    }
+
+    #[test]
+    fn one_parameter_at_a_time_is_all_at_once_bit_by_bit() {
+        for (dtype, settings) in ways() {
+            let (together, _) = parameters(dtype);
+            let (apart, views) = parameters(dtype);
+            let both = [&together, &apart].map(|parameters| Optimizer::new(parameters, &settings).unwrap());
+            for step in 0..3 {
+                let chances = chances().child(step);
+                let update = Update { step: step + 1, learning_rate: 1e-2, gradient_scale: 1.0, chances };
+                let gradients = gradients(step as usize, DType::F32);
+                both[0].update(&gradients, update).unwrap();
+                for view in &views {
+                    let gradient = apart.view(&gradients, view.index).unwrap();
+                    both[1].update_one(view.index, &gradient, update).unwrap();
+                }
+            }
+            assert_ne!(values(&together), values(&parameters(dtype).0));
+            // A chance goes by where an update begins, so that only the state is the same there.
+            let from = if settings.rounding == Rounding::Stochastic { together.elements() } else { 0 };
+            assert_eq!(everything(&together, &both[0])[from..], everything(&apart, &both[1])[from..]);
+        }
+    }
+
+    #[test]
+    fn state_in_the_hosts_memory_is_state_on_the_device_bit_by_bit() {
+        for (dtype, settings) in ways() {
+            let offloaded = OptimizerSettings { offload: true, ..settings.clone() };
+            let [here, there] = [settings, offloaded].map(|settings| {
+                let (parameters, views) = parameters(dtype);
+                let optimizer = Optimizer::new(&parameters, &settings).unwrap();
+                for step in 0..5 {
+                    let chances = chances().child(step);
+                    let update = Update { step: step + 1, learning_rate: 1e-2, gradient_scale: 0.7, chances };
+                    let gradients = gradients(step as usize, DType::F32);
+                    for view in &views {
+                        let gradient = parameters.view(&gradients, view.index).unwrap();
+                        optimizer.update_one(view.index, &gradient, update).unwrap();
+                    }
+                }
+                everything(&parameters, &optimizer)
+            });
+            assert_eq!(here, there);
+        }
+    }
+
+    #[test]
+    fn the_state_takes_the_bytes_that_its_layout_says() {
+        for (dtype, settings) in ways() {
+            let (parameters, _) = parameters(dtype);
+            let files = Optimizer::new(&parameters, &settings).unwrap().files().unwrap();
+            let bytes: usize =
+                files.iter().map(|file| file.flat.elem_count() * file.flat.dtype().size_in_bytes()).sum();
+            let tensors = parameters.entries().iter().map(|entry| entry.elements() as u64);
+            assert_eq!(Layout::new(&settings, dtype).bytes(tensors), bytes as u64);
+        }
+    }
+
+    #[test]
+    fn f16_parameters_are_not_rounded_by_chance() {
+        let settings = OptimizerSettings { rounding: Rounding::Stochastic, ..SETTINGS };
+        let text = Optimizer::new(&parameters(DType::F16).0, &settings).unwrap_err().to_string();
+        assert!(text.starts_with("optimizer.rounding is stochastic, of f16 parameters, must be master"), "{text}");
     }
 
     #[test]
