@@ -27,7 +27,7 @@ pub enum Command {
     /// Run a study, or go on with one: pretrain, adapters, compare.
     Run(RunArgs),
     /// Validate a recipe and everything it names, and print the plan; trains nothing.
-    Check(RecipeArgs),
+    Check(CheckArgs),
     /// Show what a recipe's sources hold and what would be trained on.
     Data(RecipeArgs),
     /// Score the finished candidates of a run folder and print the table.
@@ -70,6 +70,21 @@ pub struct RunArgs {
     /// The recipe and where it runs.
     #[command(flatten)]
     pub recipe: RecipeArgs,
+}
+
+/// `emakeel check`.
+#[derive(Debug, Args)]
+pub struct CheckArgs {
+    /// The recipe and where it runs.
+    #[command(flatten)]
+    pub recipe: RecipeArgs,
+    /// Plan the memory of a GPU of this size, such as 24GiB, from the recipe alone: no file is read.
+    #[arg(long, value_name = "SIZE", value_parser = size)]
+    pub gpu_memory: Option<Count>,
+    /// With --gpu-memory: the shape of the base, llama-2-7b, llama-2-13b, llama-3-8b, tinyllama-1.1b or
+    /// hidden/layers/heads/mlp/vocab; if not given, it is read from the base's config.json.
+    #[arg(long, value_name = "SHAPE", requires = "gpu_memory")]
+    pub shape: Option<String>,
 }
 
 /// `emakeel compare`.
@@ -179,6 +194,9 @@ pub struct BenchArgs {
     /// The dtype of weights and activations: f32, bf16 or f16.
     #[arg(long, default_value = "f32")]
     pub dtype: String,
+    /// Multiply f32 matrices as TF32 on CUDA.
+    #[arg(long)]
+    pub tf32: bool,
     /// What is measured: lora, qlora (the model's linear modules in 4 bits), full, generate or adapters.
     #[arg(long, default_value = "lora")]
     pub method: String,

@@ -28,6 +28,11 @@ impl Stream {
         Self { key: mix(self.key ^ mix(index.wrapping_add(0x51ed_270b))) }
     }
 
+    /// What tells the stream from others, for code that computes its numbers elsewhere.
+    pub(crate) fn key(self) -> u64 {
+        self.key
+    }
+
     /// The number at `index`, uniform over all of `u64`.
     #[inline]
     pub fn at(self, index: u64) -> u64 {

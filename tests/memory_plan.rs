@@ -11,7 +11,7 @@ use emakeel::recipe::{
     Budget, ChatTemplate, Mixture, MixtureUnit, NewModel, NoTarget, OptimizerSettings, Packing, Quantization,
     Recompute, Schedule, ScheduleKind, TooLong, Training,
 };
-use emakeel::train::{Plan, Trained, Trainer};
+use emakeel::train::{Plan, Setup, Trained, Trainer};
 
 /// The system's allocator, with a count of the bytes that live and the most that ever did.
 struct Counting;
@@ -109,7 +109,7 @@ fn ratio(lora: bool, dtype: DType, training: &Training) -> f64 {
         ),
         false => (model.train_all().unwrap(), Trained::All),
     };
-    let plan = Plan::new(&config, dtype, false, trained, training, Some((1, 1024)), None);
+    let plan = Plan::new(Setup { config: &config, dtype, on_gpu: false, trained, training }, Some((1, 1024)), None);
     let trainer = Trainer::new(&parameters, training, Stream::new(1, "memory")).unwrap();
     let mut trainer = trainer.recomputing(plan.recomputed);
     let sequences: Vec<Sequence> = (0..4)

@@ -13,6 +13,7 @@ mod output;
 mod recipes;
 mod run;
 mod schema;
+mod shape;
 mod speaker;
 
 use crate::cli::{Cli, Command};

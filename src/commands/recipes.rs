@@ -9,7 +9,7 @@ use crate::files;
 use crate::progress::Progress;
 
 /// Name, what it is for, and the text.
-const RECIPES: [(&str, &str, &str); 4] = [
+const RECIPES: [(&str, &str, &str); 6] = [
     ("quickstart", "the whole job in miniature, nothing to download", include_str!("../../recipes/quickstart.yaml")),
     ("tiny-base", "trains the tiny English model inside the program", include_str!("../../recipes/tiny-base.yaml")),
     (
@@ -17,7 +17,21 @@ const RECIPES: [(&str, &str, &str); 4] = [
         "the job on your own files, small enough for a CPU",
         include_str!("../../recipes/estonian-small.yaml"),
     ),
-    ("llammas-7b", "Llama 2 7B as in arXiv:2404.04042, on one GPU", include_str!("../../recipes/llammas-7b.yaml")),
+    (
+        "llammas-7b",
+        "Llama 2 7B as in arXiv:2404.04042, on one GPU of 141 or 80 GB",
+        include_str!("../../recipes/llammas-7b.yaml"),
+    ),
+    (
+        "llammas-7b-24gb",
+        "the same on one GPU of 24 GB, all parameters trained",
+        include_str!("../../recipes/llammas-7b-24gb.yaml"),
+    ),
+    (
+        "llammas-qlora-16gb",
+        "its adapters on one GPU of 16 GB, by QLoRA",
+        include_str!("../../recipes/llammas-qlora-16gb.yaml"),
+    ),
 ];
 
 /// Lists the recipes, or copies one to be edited.

@@ -66,7 +66,12 @@ mod tests {
             name: "test".into(),
             seed: 1,
             device: crate::device::DeviceChoice::Cpu,
-            base: Base { origin: BaseOrigin::BuiltIn("none".into()), tokenizer: None, dtype: candle_core::DType::F32 },
+            base: Base {
+                origin: BaseOrigin::BuiltIn("none".into()),
+                tokenizer: None,
+                dtype: candle_core::DType::F32,
+                tf32: false,
+            },
             sources: vec![source],
             pretrain: None,
             adapters: Vec::new(),

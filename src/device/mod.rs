@@ -75,6 +75,14 @@ fn open_cuda(ordinal: usize) -> Result<Device> {
     Ok(device)
 }
 
+/// Lets CUDA devices multiply f32 matrices as TF32, or not, from now on.
+pub fn allow_tf32(allow: bool) {
+    #[cfg(feature = "cuda")]
+    candle_core::cuda_backend::set_gemm_reduced_precision_f32(allow);
+    #[cfg(not(feature = "cuda"))]
+    let _ = allow;
+}
+
 /// Reads a dtype by the names that recipes and Hugging Face configs use.
 pub fn dtype_named(name: &str) -> Option<DType> {
     match name {

@@ -6,7 +6,7 @@ use super::slices::{expect_shape, on_cpu_f32};
 use super::{cuda, rounding};
 use crate::error::{Error, Result};
 
-pub use super::flat::{add_in_place, copy_in_place, fill_zero, norm};
+pub use super::flat::{Squares, add_in_place, copy_in_place, fill_zero, norm, squares};
 
 /// The settings of one AdamW update.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -5,6 +5,7 @@
 
 use candle_core::{Device, Tensor};
 
+use super::cuda;
 use super::parallel::{self, CHUNK};
 use super::simd::{self, Kernel, Vector};
 use super::slices::{self, on_cpu_f32};
@@ -25,6 +26,10 @@ pub fn forward(x: &Tensor, probability: f64, stream: Stream) -> Result<Tensor> {
     if on_cpu_f32(&[x]) {
         return fast(x, probability, stream);
     }
+    if let Some(engine) = cuda::Engine::of(&[x]) {
+        let kept = (1.0 / (1.0 - probability)) as f32;
+        return cuda::dropout::apply(&engine, x, stream, threshold(probability), kept);
+    }
     reference(x, probability, stream)
 }
 
@@ -35,7 +40,7 @@ fn dropped(stream: Stream, index: u64, threshold: u64) -> bool {
 }
 
 /// The probability as a bound on 32 random bits.
-fn threshold(probability: f64) -> u64 {
+pub(super) fn threshold(probability: f64) -> u64 {
     (probability * 4_294_967_296.0) as u64
 }
 

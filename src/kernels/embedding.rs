@@ -3,7 +3,7 @@
 use candle_core::{DType, Tensor};
 
 use super::cuda;
-use super::slices::{self, compute_dtype, expect_shape, matrix, on_cpu_f32};
+use super::slices::{self, compute_dtype, matrix, on_cpu_f32};
 use crate::error::{Error, Result};
 
 /// The weight's row of each token id.
@@ -19,18 +19,21 @@ pub fn forward(weight: &Tensor, ids: &Tensor) -> Result<Tensor> {
 
 /// The gradient of [`forward`] by its weight; rows of absent ids are zero.
 ///
-/// # Shapes  `dy: [tokens, features]`, `ids: [tokens]` u32 → `[vocabulary, features]`
-pub fn backward(dy: &Tensor, ids: &Tensor, vocabulary: usize) -> Result<Tensor> {
+/// The ids are the host's, so that a device is not waited for.
+///
+/// # Shapes  `dy: [tokens, features]`, `ids: [tokens]` → `[vocabulary, features]`
+pub fn backward(dy: &Tensor, ids: &[u32], vocabulary: usize) -> Result<Tensor> {
     let (tokens, _) = matrix("embedding output gradient", dy)?;
-    expect_shape("embedding ids", ids, &[tokens])?;
+    if ids.len() != tokens {
+        return Err(Error::new("embedding ids").got(ids.len()).expected(format!("{tokens}, one for each row")));
+    }
+    check(ids, vocabulary)?;
     if on_cpu_f32(&[dy]) {
         return cpu::backward(dy, ids, vocabulary);
     }
     if let Some(engine) = cuda::Engine::of(&[dy]) {
         let gradient = Tensor::zeros((vocabulary, dy.dim(1)?), dy.dtype(), dy.device())?;
-        let ids = slices::indices("embedding ids", ids)?;
-        check(&ids, vocabulary)?;
-        cuda::embedding::backward(&engine, &gradient, dy, &ids, false)?;
+        cuda::embedding::backward(&engine, &gradient, dy, ids, false)?;
         return Ok(gradient);
     }
     reference_backward(dy, ids, vocabulary)
@@ -43,11 +46,12 @@ fn check(ids: &[u32], vocabulary: usize) -> Result<()> {
     }
 }
 
-fn reference_backward(dy: &Tensor, ids: &Tensor, vocabulary: usize) -> Result<Tensor> {
+fn reference_backward(dy: &Tensor, ids: &[u32], vocabulary: usize) -> Result<Tensor> {
+    let ids = Tensor::from_slice(ids, ids.len(), dy.device())?;
     let (_, features) = matrix("embedding output gradient", dy)?;
     let wide: DType = compute_dtype(dy.dtype());
     let zeros = Tensor::zeros((vocabulary, features), wide, dy.device())?;
-    Ok(zeros.index_add(ids, &dy.to_dtype(wide)?, 0)?.to_dtype(dy.dtype())?)
+    Ok(zeros.index_add(&ids, &dy.to_dtype(wide)?, 0)?.to_dtype(dy.dtype())?)
 }
 
 mod cpu {
@@ -71,10 +75,8 @@ mod cpu {
         slices::tensor(y, &[ids.len(), features])
     }
 
-    pub(super) fn backward(dy: &Tensor, ids: &Tensor, vocabulary: usize) -> Result<Tensor> {
+    pub(super) fn backward(dy: &Tensor, ids: &[u32], vocabulary: usize) -> Result<Tensor> {
         let (_, features) = matrix("embedding output gradient", dy)?;
-        let ids = slices::indices("embedding ids", ids)?;
-        check(&ids, vocabulary)?;
         // A stable sort brings the tokens of one id together, still in their order.
         let mut order: Vec<u32> = (0..ids.len() as u32).collect();
         order.sort_by_key(|&token| ids.get(token as usize));
@@ -122,7 +124,7 @@ mod tests {
     fn repeated_and_absent_ids_sum_as_autograd_says() -> Result<()> {
         for dtype in [DType::F64, DType::F32] {
             for tokens in [&[][..], &[6], &[0, 6, 3, 3, 0, 3]] {
-                let ids = ids(tokens)?;
+                let (ids, numbers) = (ids(tokens)?, tokens);
                 let (weight, dy) = (random("w", &[7, 5], dtype)?, random("dy", &[tokens.len(), 5], dtype)?);
                 let (y, d_weight) = if tokens.is_empty() {
                     (dy.clone(), weight.zeros_like()?)
@@ -130,7 +132,7 @@ mod tests {
                     let (y, [d]) = gradients([&weight], &dy, |[weight]| Ok(weight.index_select(&ids, 0)?))?;
                     (y, d)
                 };
-                let got = (forward(&weight, &ids)?, backward(&dy, &ids, 7)?);
+                let got = (forward(&weight, &ids)?, backward(&dy, numbers, 7)?);
                 assert_close(2e-7, &[("y", &got.0, &y), ("d_weight", &got.1, &d_weight)])?;
             }
         }
@@ -140,6 +142,8 @@ mod tests {
     #[test]
     fn an_id_outside_the_vocabulary_is_named() -> Result<()> {
         let weight = random("w", &[7, 5], DType::F32)?;
+        assert!(backward(&weight, &[0, 1, 2, 3, 4, 5, 7], 7).is_err());
+        assert!(backward(&weight, &[0, 1], 7).is_err(), "an id for each row");
         let text = forward(&weight, &ids(&[2, 7])?).map(|_| ()).map_err(|e| e.to_string());
         assert_eq!(text, Err("token id is 7, must be below the vocabulary of 7".into()));
         Ok(())

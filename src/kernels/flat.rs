@@ -53,6 +53,40 @@ pub fn norm(gradients: &Tensor) -> Result<f64> {
     reference_norm(gradients)
 }
 
+/// A sum of squares that a device may still be adding up.
+#[derive(Debug, Clone)]
+pub enum Squares {
+    /// It is known.
+    Known(f64),
+    /// `[1]` f64, on the device.
+    Pending(Tensor),
+}
+
+impl Squares {
+    /// The root of the sum; waits for the device.
+    ///
+    /// # Errors
+    /// The device failed.
+    pub fn root(&self) -> Result<f64> {
+        match self {
+            Self::Known(sum) => Ok(sum.sqrt()),
+            Self::Pending(sum) => Ok(sum.to_vec1::<f64>()?.iter().sum::<f64>().sqrt()),
+        }
+    }
+}
+
+/// The sum of squares of which [`norm`] is the root, without waiting for a device.
+///
+/// # Shapes  any
+pub fn squares(gradients: &Tensor) -> Result<Squares> {
+    if !on_cpu_f32(&[gradients])
+        && let Some(engine) = cuda::Engine::of(&[gradients])
+    {
+        return Ok(Squares::Pending(cuda::norm::squares(&engine, gradients)?));
+    }
+    Ok(Squares::Known(norm(gradients)?.powi(2)))
+}
+
 fn sum_of_squares(values: &[f32]) -> f64 {
     let mut lanes = [0f64; 8];
     let (blocks, rest) = values.as_chunks::<8>();

@@ -9,9 +9,9 @@ use std::time::{Duration, Instant};
 
 use candle_core::{Device, Tensor};
 
-use super::flat;
 use super::gemm::{Packed, Panels, Target, View, product, product_packed, products_of_few_rows};
 use super::slices::{self, expect_shape, matrix, on_cpu_f32};
+use super::{cuda, flat};
 use crate::error::{Error, Result};
 
 thread_local! {
@@ -61,6 +61,9 @@ pub fn add_matmul(sum: Tensor, a: &Tensor, b: &Tensor) -> Result<Tensor> {
         expect_shape("the sum of a matrix product", &sum, &[m, n])?;
     }
     if !on_cpu_f32(&[&sum, a, b]) || !sum.is_contiguous() {
+        if timed(|| cuda::gemm::product(&sum, a, b, true))? {
+            return Ok(sum);
+        }
         return Ok((sum + matmul(a, b)?)?);
     }
     timed(|| {
@@ -78,6 +81,9 @@ pub fn write_weight_gradient(buffer: &Tensor, dy: &Tensor, x: &Tensor, add: bool
     check(&dy, x)?;
     expect_shape("the buffer of a weight's gradient", buffer, &[dy.dim(0)?, x.dim(1)?])?;
     if !on_cpu_f32(&[buffer, &dy, x]) || !buffer.is_contiguous() {
+        if timed(|| cuda::gemm::product(buffer, &dy, x, add))? {
+            return Ok(());
+        }
         let gradient = matmul(&dy, x)?;
         return if add { flat::add_in_place(buffer, &gradient) } else { flat::copy_in_place(buffer, &gradient) };
     }

@@ -66,7 +66,7 @@ impl Llama {
             if lowest <= self.layers.len() {
                 let dx = rows.put_back(&dx, x.dims())?;
                 drop(x);
-                self.backward_layers(dx, kept, &context, lowest, &ids, loss.tied_gradient, sink)?;
+                self.backward_layers(dx, kept, &context, lowest, &batch.ids, loss.tied_gradient, sink)?;
             }
         }
         Ok(loss.loss_sum)
@@ -100,7 +100,7 @@ impl Llama {
         kept: Vec<Kept>,
         context: &Context<'_>,
         lowest: usize,
-        ids: &Tensor,
+        ids: &[u32],
         tied_gradient: Option<Tensor>,
         sink: &mut dyn GradientSink,
     ) -> Result<()> {

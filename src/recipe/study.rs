@@ -42,6 +42,8 @@ pub struct Base {
     pub tokenizer: Option<TokenizerOrigin>,
     /// The dtype of weights and activations.
     pub dtype: DType,
+    /// Whether CUDA devices multiply f32 matrices as TF32.
+    pub tf32: bool,
 }
 
 /// A model's origin.

@@ -82,6 +82,7 @@ pub(super) fn base(base: &Base) -> written::Base {
         DType::F64 => Dtype::F64,
         _ => Dtype::F32,
     });
+    written.tf32 = base.tf32.then_some(true);
     written.tokenizer = base.tokenizer.as_ref().map(|tokenizer| match tokenizer {
         TokenizerOrigin::Path(path) => Tokenizer::Path(text(path)),
         TokenizerOrigin::Trained { sources, vocabulary } => Tokenizer::Made(written::MadeTokenizer {

@@ -19,7 +19,7 @@ use crate::recipe::{
 };
 use crate::study::ground::{Ground, RunOptions};
 use crate::study::{pretrain, training};
-use crate::train::{Plan as StageNeeds, Trained};
+use crate::train::{Memory, Plan as StageNeeds, Setup, Trained, smaller};
 
 /// The share of the measured matmul rate that a training step reaches; see `docs/benchmarks.md`.
 const STEP_EFFICIENCY: f64 = 0.5;
@@ -66,9 +66,8 @@ pub struct StagePlan {
     pub memory_bytes: u64,
     /// The same by part.
     pub memory_parts: MemoryParts,
-    /// Bytes that it must be allowed: those and a margin.
-    #[serde(skip)]
-    pub memory_needed: u64,
+    /// Bytes of the host's memory beside those of a device.
+    pub host_bytes: u64,
     /// Bytes that the recipe allows, if it says so.
     pub memory_limit_bytes: Option<u64>,
     /// Layers that are computed again in the backward pass.
@@ -78,16 +77,23 @@ pub struct StagePlan {
 }
 
 /// Bytes of memory by what they hold.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct MemoryParts {
-    weights: u64,
-    gradients: u64,
-    optimizer: u64,
-    activations: u64,
-    layer: u64,
-    logits: u64,
+    pub(super) weights: u64,
+    pub(super) gradients: u64,
+    pub(super) optimizer: u64,
+    pub(super) activations: u64,
+    pub(super) layer: u64,
+    pub(super) logits: u64,
     packed: u64,
     program: u64,
+}
+
+impl MemoryParts {
+    pub(super) fn of(memory: &Memory) -> Self {
+        let Memory { weights, gradients, optimizer, activations, layer, logits, packed, program, .. } = *memory;
+        Self { weights, gradients, optimizer, activations, layer, logits, packed, program }
+    }
 }
 
 /// Validates a recipe and everything that it names, and plans the study.
@@ -117,7 +123,8 @@ pub fn check(recipe: &Recipe, options: &RunOptions<'_>) -> Result<Plan> {
     if let Some(pretrain) = &study.pretrain {
         let stream = training::open_stream(&ground, &pretrain.training, pretrain::STAGE)?;
         let snapshots = pretrain.snapshots.len() as u64;
-        let needs = needs(&ground, &config, Trained::All, &pretrain.training, &stream);
+        let setup = setup(&ground, &config, Trained::All, &pretrain.training);
+        let needs = needs(&ground, pretrain::STAGE, setup, &stream)?;
         plan.disk_bytes += snapshots * config.parameter_count() as u64 * study.base.dtype.size_in_bytes() as u64;
         checkpoints = checkpoints.max(needs.disk);
         plan.add(pretrain::STAGE, "base".to_owned(), &needs, rate);
@@ -148,29 +155,40 @@ fn adapter_needs(
     config: &Config,
     stream: &Stream,
 ) -> Result<StageNeeds> {
-    let Method::Lora(settings) = &adapter.method else {
-        return Ok(needs(ground, config, Trained::All, &adapter.training, stream));
-    };
+    let modules = modules(recipe, adapter, config)?;
+    let trained = trained(adapter, &modules);
+    needs(ground, &adapter.name, setup(ground, config, trained, &adapter.training), stream)
+}
+
+fn setup<'a>(ground: &Ground<'_>, config: &'a Config, trained: Trained<'a>, training: &'a Training) -> Setup<'a> {
+    Setup { config, dtype: ground.study.base.dtype, on_gpu: ground.device.is_cuda(), trained, training }
+}
+
+/// The modules of a model that an adapter is for; none where all parameters are trained.
+pub fn modules(recipe: &Recipe, adapter: &AdapterPlan, config: &Config) -> Result<Vec<(String, [usize; 2])>> {
+    let Method::Lora(settings) = &adapter.method else { return Ok(Vec::new()) };
     let shapes = config.module_shapes();
     let paths: Vec<String> = shapes.iter().map(|(path, _)| path.clone()).collect();
     let (chosen, _) = adapter::resolve(&settings.targets, &paths)
         .at(recipe.places.of(&format!("adapters.{}.targets", adapter.entry())))?;
-    let modules: Vec<(String, [usize; 2])> = shapes.into_iter().filter(|(path, _)| chosen.contains(path)).collect();
-    let LoraSettings { rank, quantization, .. } = *settings;
-    let trained = Trained::Lora { modules: &modules, rank, quantization };
-    Ok(needs(ground, config, trained, &adapter.training, stream))
+    Ok(shapes.into_iter().filter(|(path, _)| chosen.contains(path)).collect())
 }
 
-fn needs(
-    ground: &Ground<'_>,
-    config: &Config,
-    trained: Trained<'_>,
-    training: &Training,
-    stream: &Stream,
-) -> StageNeeds {
-    let length = (stream.steps(), stream.tokens_after(stream.steps()));
+/// What an adapter trains, given its modules.
+pub fn trained<'a>(adapter: &AdapterPlan, modules: &'a [(String, [usize; 2])]) -> Trained<'a> {
+    match adapter.method {
+        Method::Full => Trained::All,
+        Method::Lora(LoraSettings { rank, quantization, .. }) => Trained::Lora { modules, rank, quantization },
+    }
+}
+
+/// What a stage needs; refused where that is more than it may take.
+fn needs(ground: &Ground<'_>, stage: &str, setup: Setup<'_>, stream: &Stream) -> Result<StageNeeds> {
+    let length = Some((stream.steps(), stream.tokens_after(stream.steps())));
     let free = device::free_memory(&ground.device);
-    StageNeeds::new(config, ground.study.base.dtype, ground.device.is_cuda(), trained, training, Some(length), free)
+    let needs = StageNeeds::new(setup, length, free);
+    within(stage, setup, &needs, free)?;
+    Ok(needs)
 }
 
 impl Plan {
@@ -184,17 +202,8 @@ impl Plan {
             parameters: needs.parameters,
             parameters_trained: needs.trained,
             memory_bytes: needs.memory.total(),
-            memory_parts: MemoryParts {
-                weights: needs.memory.weights,
-                gradients: needs.memory.gradients,
-                optimizer: needs.memory.optimizer,
-                activations: needs.memory.activations,
-                layer: needs.memory.layer,
-                logits: needs.memory.logits,
-                packed: needs.memory.packed,
-                program: needs.memory.program,
-            },
-            memory_needed: needs.memory.safely(),
+            memory_parts: MemoryParts::of(&needs.memory),
+            host_bytes: needs.host,
             memory_limit_bytes: needs.limit,
             layers_recomputed: needs.recomputed,
             seconds: needs.operations().unwrap_or(0.0) / operations_per_s.max(1.0),
@@ -208,9 +217,6 @@ impl Plan {
                 .got(short_bytes(self.disk_free_bytes))
                 .expected(format!("at least {}", short_bytes(self.disk_bytes)))
                 .hint("keep fewer snapshots, or choose another disk with --runs"));
-        }
-        for stage in &self.stages {
-            within_limit(&stage.stage, stage.memory_needed, stage.memory_limit_bytes)?;
         }
         let largest = self.stages.iter().max_by_key(|stage| stage.memory_bytes);
         match (largest, self.memory_free_bytes, ground.device.is_cpu()) {
@@ -271,16 +277,28 @@ fn layers(count: usize) -> String {
     }
 }
 
-/// Refuses a stage that needs more than its recipe allows, even with every layer computed again.
-pub fn within_limit(stage: &str, needed: u64, limit: Option<u64>) -> Result<()> {
-    match limit {
-        Some(limit) if needed > limit => Err(Error::new("memory")
-            .at(stage.to_owned())
-            .got(short_bytes(limit))
-            .expected(format!("at least {}, with every layer computed again", short_bytes(needed)))
-            .hint("lower micro_batch or sequence_length, or allow more")),
-        _ => Ok(()),
+/// Refuses a stage that needs more than its recipe allows, or than a device has free, even with every layer computed
+/// again; says what would fit.
+pub fn within(stage: &str, setup: Setup<'_>, needs: &StageNeeds, free: Option<u64>) -> Result<()> {
+    let needed = needs.memory.safely();
+    // What the processor's memory holds beside this study changes all the time; `check` looks at it by itself.
+    let Some(allowed) = needs.limit.or(free.filter(|_| setup.on_gpu)) else { return Ok(()) };
+    if needed <= allowed {
+        return Ok(());
     }
+    let recomputed = if needs.recomputed > 0 { ", with every layer computed again" } else { "" };
+    let error = Error::new("memory")
+        .at(stage.to_owned())
+        .got(short_bytes(allowed))
+        .expected(format!("at least {}{recomputed}", short_bytes(needed)));
+    let length = needs.steps.zip(needs.tokens);
+    Err(match smaller(setup, length, allowed) {
+        Some(smaller) => {
+            let takes = short_bytes(smaller.plan.memory.safely());
+            error.hint(format!("{} would take {takes}", smaller.changes.join(", ")))
+        }
+        None => error.hint("lower micro_batch or sequence_length, or allow more"),
+    })
 }
 
 /// Checks that every file that the recipe names is there, all missing ones at once.

@@ -55,6 +55,7 @@ impl<'a> Ground<'a> {
         let study = &recipe.study;
         let folder = RunFolder::open(options.folder)?;
         let device = device::open(study.device)?;
+        device::allow_tf32(study.base.tf32);
         let opened = base::open(study, &folder, options.progress)?;
         let sources = source_hashes(study)?;
         let origins = json!({ "base": opened.hash, "tokenizer": opened.tokenizer.fingerprint(), "sources": sources });

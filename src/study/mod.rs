@@ -8,6 +8,7 @@ mod card;
 mod check;
 mod compare;
 mod folder;
+mod foresee;
 mod ground;
 mod look;
 mod pretrain;
@@ -26,6 +27,7 @@ use crate::recipe::Recipe;
 
 pub use check::{Plan, check};
 pub use folder::{RunFolder, StageRecord};
+pub use foresee::{Foreseen, foresee};
 pub use ground::RunOptions;
 pub use look::{Look, look};
 pub use summary::Summary;

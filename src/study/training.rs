@@ -13,7 +13,7 @@ use crate::progress::short_bytes;
 use crate::recipe::{Quantization, Training};
 use crate::study::check;
 use crate::study::ground::Ground;
-use crate::train::{self, Job, Outcome, Plan, Trained};
+use crate::train::{self, Job, Outcome, Plan, Setup, Trained};
 
 /// Tokenizes the sources of a stage, plans its steps, and writes its ledger into the run folder.
 pub fn open_stream(ground: &Ground<'_>, training: &Training, stage: &str) -> Result<Stream> {
@@ -54,8 +54,7 @@ pub fn run(
     let log = ground.folder.log();
     let events = ground.folder.events(work.name);
     files::make_folder(&events)?;
-    let needs = needs(ground, model, work);
-    check::within_limit(work.name, needs.memory.safely(), needs.limit)?;
+    let needs = needs(ground, model, work)?;
     if needs.recomputed > 0 && needs.limit.is_some() {
         let (some, all) = (needs.recomputed, model.config.layers);
         let memory = short_bytes(needs.limit.unwrap_or_default());
@@ -97,7 +96,7 @@ pub fn run(
 }
 
 /// What the work needs, on the model as it is loaded and with the memory that is free now.
-fn needs(ground: &Ground<'_>, model: &Llama, work: &Work<'_>) -> Plan {
+fn needs(ground: &Ground<'_>, model: &Llama, work: &Work<'_>) -> Result<Plan> {
     let (mut rank, mut quantization) = (0, Quantization::None);
     let mut modules = Vec::new();
     for (path, shape) in model.config.module_shapes() {
@@ -111,13 +110,14 @@ fn needs(ground: &Ground<'_>, model: &Llama, work: &Work<'_>) -> Plan {
     }
     let trained =
         if modules.is_empty() { Trained::All } else { Trained::Lora { modules: &modules, rank, quantization } };
-    let plan = |free| {
-        let (dtype, on_gpu) = (model.dtype(), ground.device.is_cuda());
-        Plan::new(&model.config, dtype, on_gpu, trained, work.training, None, free)
-    };
+    let (config, dtype, on_gpu) = (&model.config, model.dtype(), ground.device.is_cuda());
+    let setup = Setup { config, dtype, on_gpu, trained, training: work.training };
     // The weights are loaded already, so they are not part of what is free.
-    let weights = plan(None).memory.weights;
-    plan(device::free_memory(&ground.device).map(|free| free + weights))
+    let weights = Plan::new(setup, None, None).memory.weights;
+    let free = device::free_memory(&ground.device).map(|free| free + weights);
+    let plan = Plan::new(setup, None, free);
+    check::within(work.name, setup, &plan, free)?;
+    Ok(plan)
 }
 
 /// Removes the checkpoints of a stage that is finished; its log stays.

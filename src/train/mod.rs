@@ -31,7 +31,7 @@ pub use checkpoint::{Best, Checkpoints, State};
 pub use events::EventFile;
 pub use log::{Log, LogLine, read as read_log};
 pub use optimizer::{Optimizer, Update, clip_factor};
-pub use plan::{Memory, Plan, Trained};
+pub use plan::{Memory, Plan, Setup, Smaller, Trained, smaller};
 pub use run::{Job, Outcome, Summary, load_best, run};
 pub use schedule::LearningRate;
 pub use sinks::{Accumulator, OptimizerInBackward};

@@ -8,7 +8,7 @@ use candle_core::{DType, Tensor};
 
 use super::optimizer::{Optimizer, Update};
 use crate::error::{Error, Result};
-use crate::kernels::adamw;
+use crate::kernels::adamw::{self, Squares};
 use crate::kernels::matmul::write_weight_gradient;
 use crate::model::{GradientSink, Parameter, Parameters};
 use crate::recipe::Training;
@@ -98,30 +98,47 @@ pub struct OptimizerInBackward<'a> {
     optimizer: &'a Optimizer,
     parameters: &'a Parameters,
     update: Update,
-    norms: Vec<f64>,
+    squares: Vec<Option<Squares>>,
 }
 
 impl<'a> OptimizerInBackward<'a> {
     /// A sink for one backward pass.
     pub fn new(optimizer: &'a Optimizer, parameters: &'a Parameters, update: Update) -> Self {
-        Self { optimizer, parameters, update, norms: vec![0.0; parameters.entries().len()] }
+        Self { optimizer, parameters, update, squares: vec![None; parameters.entries().len()] }
     }
 
-    /// The global norm of the gradients that came.
-    pub fn norm(&self) -> f64 {
-        self.norms.iter().map(|norm| norm * norm).sum::<f64>().sqrt()
+    /// The global norm of the gradients that came; waits for the device.
+    ///
+    /// # Errors
+    /// A gradient was not finite: names its parameter, which is broken by it.
+    pub fn norm(&self) -> Result<f64> {
+        let mut sum = 0.0;
+        for (index, squares) in self.squares.iter().enumerate() {
+            let norm = squares.as_ref().map_or(Ok(0.0), Squares::root)?;
+            self.check(index, norm)?;
+            sum += norm * norm;
+        }
+        Ok(sum.sqrt())
+    }
+
+    fn check(&self, index: usize, norm: f64) -> Result<()> {
+        if norm.is_finite() {
+            return Ok(());
+        }
+        let name = self.parameters.entries().get(index).map_or("", |entry| entry.name.as_str());
+        Err(Error::new(format!("the gradient of {name} is not finite")).hint(DIVERGED))
     }
 }
 
 impl GradientSink for OptimizerInBackward<'_> {
     fn accept(&mut self, parameter: &Parameter, gradient: Tensor) -> Result<()> {
-        let norm = adamw::norm(&gradient)?;
-        if !norm.is_finite() {
-            let name = self.parameters.entries().get(parameter.index).map_or("", |entry| entry.name.as_str());
-            return Err(Error::new(format!("the gradient of {name} is not finite")).hint(DIVERGED));
+        let squares = adamw::squares(&gradient)?;
+        // A device is not waited for here: what it finds is looked at when the step is done.
+        if let Squares::Known(sum) = squares {
+            self.check(parameter.index, sum.sqrt())?;
         }
-        if let Some(slot) = self.norms.get_mut(parameter.index) {
-            *slot = norm;
+        if let Some(slot) = self.squares.get_mut(parameter.index) {
+            *slot = Some(squares);
         }
         self.optimizer.update_one(parameter.index, &gradient, self.update)
     }

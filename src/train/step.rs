@@ -96,7 +96,7 @@ impl<'a> Trainer<'a> {
         let Some(gradients) = &mut self.accumulator else {
             let mut sink = OptimizerInBackward::new(&self.optimizer, self.parameters, update);
             let loss = micro_steps.run(&mut sink).map_err(|error| self.explain(error))?;
-            return Ok(StepReport { loss, gradient_norm: sink.norm(), targets });
+            return Ok(StepReport { loss, gradient_norm: sink.norm()?, targets });
         };
         gradients.clear();
         let loss = micro_steps.run(gradients);

@@ -54,6 +54,29 @@ fn training_steps_are_measured_and_counted() {
 }
 
 #[test]
+fn every_way_to_keep_weights_and_state_is_measured_and_learns_the_same() {
+    let sizes = ["--batch", "2", "--sequence-length", "64"];
+    let loss = |more: &[&str]| {
+        let figures = figures(&[&sizes[..], more].concat());
+        are_above_zero(&figures, &OF_STEPS);
+        figures["loss"].as_f64().expect("a loss")
+    };
+    let lora = loss(&["--method", "lora"]);
+    let qlora = loss(&["--method", "qlora", "--optimizer", "adamw-8bit"]);
+    assert!((lora - qlora).abs() < 0.02 && lora != qlora, "{lora} {qlora}");
+    let full = ["--method", "full", "--dtype", "bf16", "--clip", "0"];
+    let plain = loss(&full);
+    assert_eq!(plain, loss(&[&full[..], &["--offload"]].concat()), "where the state lies changes nothing");
+    let small = loss(&[&full[..], &["--optimizer", "adamw-8bit", "--rounding", "stochastic", "--offload"]].concat());
+    assert!((plain - small).abs() < 0.02 && plain != small, "{plain} {small}");
+
+    let output = emakeel(&["bench", "--shape", "32/2/2/64/100", "--optimizer", "lion"]);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert!(said.contains("expected `adamw` or `adamw-8bit`"), "{said}");
+}
+
+#[test]
 fn generation_is_measured() {
     let figures = figures(&["--method", "generate", "--prompts", "3", "--prompt-tokens", "5", "--new-tokens", "4"]);
     are_above_zero(&figures, &["new_tokens_per_s", "seconds", "gflops", "matmul_share"]);
@@ -121,7 +144,7 @@ fn flags_that_make_no_sense_are_named_all_at_once() {
     let output = emakeel(&["bench", "--shape", "32/2", "--method", "lroa", "--steps", "1"]);
     let said = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(2), "{said}");
-    assert!(said.contains("--method is \"lroa\", must be lora, full, generate or adapters"), "{said}");
+    assert!(said.contains("--method is \"lroa\", must be lora, qlora, full, generate or adapters"), "{said}");
     assert!(said.contains("--steps is 1, must be at least 2"), "{said}");
     let output = emakeel(&["bench", "--shape", "32/2"]);
     assert!(String::from_utf8_lossy(&output.stderr).contains("--shape is \"32/2\", must be five numbers"));

@@ -5,4 +5,5 @@ mod bench;
 mod doctor;
 mod kill;
 mod real_input;
+mod recipes;
 mod support;

@@ -119,11 +119,11 @@ fn attention_product(config: &Config) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::commands::bench::model::parse_shape;
+    use crate::commands::shape;
 
     /// One layer, one head: four modules of 4 × 4, two of 8 × 4, one of 4 × 8, and a head of 10 × 4.
     fn config() -> Config {
-        Config::new(&parse_shape("4/1/1/8/10", 16).unwrap().0, 10, None, vec![]).unwrap()
+        Config::new(&shape::parse("4/1/1/8/10", 16).unwrap().0, 10, None, vec![]).unwrap()
     }
 
     /// One document of three tokens, of which two are targets: 1 + 2 + 3 pairs.

@@ -66,6 +66,7 @@ impl Place {
 pub fn run(args: &BenchArgs, progress: Progress) -> Result<()> {
     let method = check(args)?;
     let place = Place::of(args, method)?;
+    device::allow_tf32(args.tf32);
     let mut figures = Figures {
         method: args.method.clone(),
         model: name_of(args),

@@ -16,7 +16,7 @@ use crate::recipe::{
     AllLinear, Budget, ChatTemplate, LoraSettings, Mixture, MixtureUnit, NoTarget, OptimizerSettings, Packing,
     Quantization, Recompute, Schedule, ScheduleKind, Targets, TooLong, Training,
 };
-use crate::train::{self, Plan, Trainer};
+use crate::train::{self, Plan, Setup, Trainer};
 
 /// Steps, if neither the flags nor the rows say how many.
 const STEPS: usize = 6;
@@ -68,7 +68,8 @@ fn plan(model: &Llama, place: &Place, trained: Trained, settings: &Training) -> 
         Trained::All => train::Trained::All,
         Trained::Lora { rank } => train::Trained::Lora { modules: &modules, rank, quantization: place.quantization },
     };
-    Plan::new(&model.config, model.dtype(), !model.device().is_cpu(), trained, settings, None, None)
+    let (config, dtype, on_gpu) = (&model.config, model.dtype(), !model.device().is_cpu());
+    Plan::new(Setup { config, dtype, on_gpu, trained, training: settings }, None, None)
 }
 
 /// An adapter on all linear modules but the head.

@@ -1,15 +1,29 @@
 //! Where documents begin and end among concatenated tokens.
 
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
+
+use candle_core::Device;
 
 use crate::error::{Error, Result};
+use crate::kernels::cuda::attention::Tiles;
 
 /// Document bounds `0 = b0 < b1 < … < bn = tokens`; document `i` is the tokens `b(i)..b(i+1)`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+///
+/// What a device needs to know of them is sent to it once, and shared by clones.
+#[derive(Debug, Clone)]
 pub struct Segments {
     bounds: Arc<[u32]>,
+    tiles: Arc<OnceLock<Tiles>>,
 }
+
+impl PartialEq for Segments {
+    fn eq(&self, other: &Self) -> bool {
+        self.bounds == other.bounds
+    }
+}
+
+impl Eq for Segments {}
 
 impl Segments {
     /// Takes bounds that begin with 0 and grow.
@@ -27,13 +41,13 @@ impl Segments {
                 .got(pair[1])
                 .expected("greater: documents are not empty"));
         }
-        Ok(Self { bounds: bounds.into() })
+        Ok(Self { bounds: bounds.into(), tiles: Arc::default() })
     }
 
     /// One document of that many tokens; none if it is 0.
     pub fn one(tokens: usize) -> Self {
         let bounds = if tokens == 0 { vec![0] } else { vec![0, tokens as u32] };
-        Self { bounds: bounds.into() }
+        Self { bounds: bounds.into(), tiles: Arc::default() }
     }
 
     /// The bounds as given.
@@ -64,6 +78,17 @@ impl Segments {
     /// Each token's position in its own document.
     pub fn positions(&self) -> Vec<u32> {
         self.iter().flat_map(|range| 0..range.len() as u32).collect()
+    }
+
+    /// The tiles that a device's kernels work by, made when they are first asked for.
+    pub(in crate::kernels) fn tiles(&self, device: &Device) -> Result<Tiles> {
+        if let Some(tiles) = self.tiles.get().filter(|tiles| tiles.are_on(device)) {
+            return Ok(tiles.clone());
+        }
+        let tiles = Tiles::new(self, device)?;
+        // Another device's may be there already; those stay.
+        let _ = self.tiles.set(tiles.clone());
+        Ok(tiles)
     }
 
     /// Tokens of the longest document.

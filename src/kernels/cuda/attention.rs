@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 use std::ops::Range;
 
-use candle_core::{DType, Tensor};
+use candle_core::{DType, Device, Tensor};
 
 use super::launch::{Argument, Engine, Launch};
 use crate::error::{Error, Result};
@@ -91,6 +91,32 @@ fn key_tiles(segments: &Segments) -> Vec<[u32; 3]> {
     tiles
 }
 
+/// The tiles of some documents on a device.
+#[derive(Debug, Clone)]
+pub(in crate::kernels) struct Tiles {
+    /// `[tiles, 4]` u32, see [`query_tiles`].
+    queries: Tensor,
+    /// `[tiles, 3]` u32, see [`key_tiles`].
+    keys: Tensor,
+}
+
+impl Tiles {
+    pub fn new(segments: &Segments, device: &Device) -> Result<Self> {
+        Ok(Self {
+            queries: on_device(&query_tiles(segments.iter(), 0), device)?,
+            keys: on_device(&key_tiles(segments), device)?,
+        })
+    }
+
+    pub fn are_on(&self, device: &Device) -> bool {
+        self.queries.device().same_device(device)
+    }
+}
+
+fn on_device<const N: usize>(tiles: &[[u32; N]], device: &Device) -> Result<Tensor> {
+    Ok(Tensor::from_slice(tiles.as_flattened(), (tiles.len(), N), device)?)
+}
+
 /// Output and log-sum-exp of each query.
 pub(in crate::kernels) fn forward(
     engine: &Engine,
@@ -98,28 +124,28 @@ pub(in crate::kernels) fn forward(
     heads: Heads,
     segments: &Segments,
 ) -> Result<(Tensor, Tensor)> {
-    attend(engine, [q, k, v], heads, &query_tiles(segments.iter(), 0))
+    attend(engine, [q, k, v], heads, &segments.tiles(q.device())?.queries)
 }
 
 /// As [`forward`] for the last tokens of one document.
 pub(in crate::kernels) fn forward_after(engine: &Engine, [q, k, v]: [&Tensor; 3], heads: Heads) -> Result<Tensor> {
     let (queries, keys) = (q.dim(0)?, k.dim(0)?);
     let tiles = query_tiles(std::iter::once(0..queries), keys - queries);
-    Ok(attend(engine, [q, k, v], heads, &tiles)?.0)
+    Ok(attend(engine, [q, k, v], heads, &on_device(&tiles, q.device())?)?.0)
 }
 
-fn attend(engine: &Engine, [q, k, v]: [&Tensor; 3], heads: Heads, tiles: &[[u32; 4]]) -> Result<(Tensor, Tensor)> {
+fn attend(engine: &Engine, [q, k, v]: [&Tensor; 3], heads: Heads, tiles: &Tensor) -> Result<(Tensor, Tensor)> {
     let (kernels, tokens) = (kernels(heads)?, q.dim(0)?);
     let out = engine.empty(q.dims(), q.dtype())?;
     let lse = engine.empty(&[heads.query, tokens], DType::F32)?;
-    if tiles.is_empty() {
+    let count = tiles.dim(0)?;
+    if count == 0 {
         return Ok((out, lse));
     }
-    let on_device = Tensor::from_slice(tiles.as_flattened(), (tiles.len(), 4), q.device())?;
     engine.run(&Launch {
         kernel: kernels.forward,
         dtype: Some(q.dtype()),
-        grid: [tiles.len(), heads.query, 1],
+        grid: [count, heads.query, 1],
         threads: 128,
         shared: kernels.forward_shared,
         arguments: &[
@@ -128,7 +154,7 @@ fn attend(engine: &Engine, [q, k, v]: [&Tensor; 3], heads: Heads, tiles: &[[u32;
             Argument::Input(q),
             Argument::Input(k),
             Argument::Input(v),
-            Argument::Input(&on_device),
+            Argument::Input(tiles),
             Argument::Int(heads.query as i32),
             Argument::Int(heads.key_value as i32),
             Argument::Int(tokens as i32),
@@ -163,9 +189,7 @@ pub(in crate::kernels) fn backward(
         return Ok((dq, dk, dv));
     }
     let delta = delta(engine, d_out, saved.out, heads, kernels)?;
-    let (of_keys, of_queries) = (key_tiles(segments), query_tiles(segments.iter(), 0));
-    let keys_on_device = Tensor::from_slice(of_keys.as_flattened(), (of_keys.len(), 3), q.device())?;
-    let queries_on_device = Tensor::from_slice(of_queries.as_flattened(), (of_queries.len(), 4), q.device())?;
+    let tiles = segments.tiles(q.device())?;
     let sizes = [heads.query, heads.key_value, segments.tokens()].map(|size| Argument::Int(size as i32));
     let inputs = [d_out, q, k, v, lse, &delta].map(Argument::Input);
     let rest =
@@ -173,18 +197,18 @@ pub(in crate::kernels) fn backward(
     engine.run(&Launch {
         kernel: kernels.keys,
         dtype: Some(q.dtype()),
-        grid: [of_keys.len(), heads.key_value, 1],
+        grid: [tiles.keys.dim(0)?, heads.key_value, 1],
         threads: 256,
         shared: kernels.keys_shared,
-        arguments: &[vec![Argument::Output(&dk), Argument::Output(&dv)], rest(&keys_on_device)].concat(),
+        arguments: &[vec![Argument::Output(&dk), Argument::Output(&dv)], rest(&tiles.keys)].concat(),
     })?;
     engine.run(&Launch {
         kernel: kernels.queries,
         dtype: Some(q.dtype()),
-        grid: [of_queries.len(), heads.query, 1],
+        grid: [tiles.queries.dim(0)?, heads.query, 1],
         threads: 256,
         shared: kernels.queries_shared,
-        arguments: &[vec![Argument::Output(&dq)], rest(&queries_on_device)].concat(),
+        arguments: &[vec![Argument::Output(&dq)], rest(&tiles.queries)].concat(),
     })?;
     Ok((dq, dk, dv))
 }

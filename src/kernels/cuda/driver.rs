@@ -3,13 +3,15 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
+use candle_core::cuda_backend::cudarc::cublas::{self, sys};
 use candle_core::cuda_backend::cudarc::driver::{CudaFunction, CudaModule, DevicePtr, LaunchConfig, PushKernelArg};
 use candle_core::cuda_backend::cudarc::nvrtc::Ptx;
-use candle_core::cuda_backend::{CudaStorage, CudaStorageSlice, DeviceId};
+use candle_core::cuda_backend::{CudaStorage, CudaStorageSlice, DeviceId, gemm_reduced_precision_f32};
 use candle_core::op::BackpropOp;
 use candle_core::{CudaDevice, DType, Storage, Tensor};
 use half::{bf16, f16};
 
+use super::gemm::{Operand, Product};
 use super::launch::{Argument, Launch};
 use crate::error::{Error, Result};
 
@@ -60,13 +62,13 @@ pub(super) fn empty(device: &CudaDevice, shape: &[usize], dtype: DType) -> Resul
     Ok(Tensor::from_storage(Storage::Cuda(storage), shape, BackpropOp::none(), false))
 }
 
-/// The device's address of a contiguous tensor's first element.
+/// The device's address of a tensor's first element; of a contiguous one, if it must be.
 ///
 /// The address stays good while the tensor lives. A tensor that is dropped after a launch is freed in the order of the
 /// stream, after the kernel.
-fn address(device: &CudaDevice, tensor: &Tensor) -> Result<u64> {
+fn address(device: &CudaDevice, tensor: &Tensor, contiguous: bool) -> Result<u64> {
     let (storage, layout) = tensor.storage_and_layout();
-    let (Storage::Cuda(storage), true) = (&*storage, layout.is_contiguous()) else {
+    let (Storage::Cuda(storage), true) = (&*storage, layout.is_contiguous() || !contiguous) else {
         return Err(Error::new("an argument of a kernel").expected("a contiguous tensor on the device"));
     };
     let stream = device.cuda_stream();
@@ -80,6 +82,52 @@ fn address(device: &CudaDevice, tensor: &Tensor) -> Result<u64> {
         _ => return Err(Error::new("the dtype of an argument of a kernel").got(format!("{:?}", tensor.dtype()))),
     };
     Ok(base + (layout.start_offset() * tensor.dtype().size_in_bytes()) as u64)
+}
+
+/// A matrix product by cuBLAS, with sums in f32.
+pub(super) fn multiply(device: &CudaDevice, product: &Product<'_>) -> Result<()> {
+    use sys::cublasComputeType_t::{CUBLAS_COMPUTE_32F, CUBLAS_COMPUTE_32F_FAST_TF32};
+    use sys::cublasOperation_t::{CUBLAS_OP_N, CUBLAS_OP_T};
+    let kind = |tensor: &Tensor| match tensor.dtype() {
+        DType::BF16 => sys::cudaDataType_t::CUDA_R_16BF,
+        DType::F16 => sys::cudaDataType_t::CUDA_R_16F,
+        _ => sys::cudaDataType_t::CUDA_R_32F,
+    };
+    let turn = |operand: Operand| if operand.transposed { CUBLAS_OP_T } else { CUBLAS_OP_N };
+    let Product { target, a, b, of_a, of_b, beta } = *product;
+    let ((m, k), n) = (a.dims2()?, b.dim(1)?);
+    let compute = match a.dtype() {
+        DType::F32 if gemm_reduced_precision_f32() => CUBLAS_COMPUTE_32F_FAST_TF32,
+        _ => CUBLAS_COMPUTE_32F,
+    };
+    let alpha = 1f32;
+    let blas = device.cublas_handle();
+    // SAFETY: the sizes are those of the tensors, which live until the call returns; what is freed later is freed in the
+    // order of the stream, after the product.
+    unsafe {
+        cublas::result::gemm_ex(
+            *blas.handle(),
+            turn(of_b),
+            turn(of_a),
+            n as i32,
+            m as i32,
+            k as i32,
+            (&raw const alpha).cast(),
+            address(device, b, false)? as *const _,
+            kind(b),
+            of_b.leading as i32,
+            address(device, a, false)? as *const _,
+            kind(a),
+            of_a.leading as i32,
+            (&raw const beta).cast(),
+            address(device, target, true)? as *mut _,
+            kind(target),
+            n as i32,
+            compute,
+            sys::cublasGemmAlgo_t::CUBLAS_GEMM_DEFAULT_TENSOR_OP,
+        )
+    }
+    .map_err(|source| failed(format!("the product of {:?} and {:?}", a.dims(), b.dims()), source))
 }
 
 /// An argument as the driver reads it: by the address of its bytes.
@@ -103,7 +151,7 @@ pub(super) fn run(device: &CudaDevice, launch: &Launch<'_>) -> Result<()> {
     }
     let words = launch.arguments.iter().map(|argument| {
         Ok(match *argument {
-            Argument::Input(tensor) | Argument::Output(tensor) => Word::Address(address(device, tensor)?),
+            Argument::Input(tensor) | Argument::Output(tensor) => Word::Address(address(device, tensor, true)?),
             Argument::Absent => Word::Address(0),
             Argument::Int(value) => Word::Int(value),
             Argument::Long(value) => Word::Long(value),

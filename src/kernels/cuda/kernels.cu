@@ -4,6 +4,7 @@
 #include "attention_backward.cu"
 #include "attention_forward.cu"
 #include "cross_entropy.cu"
+#include "dropout.cu"
 #include "embedding.cu"
 #include "nf4.cu"
 #include "nf4_linear.cu"

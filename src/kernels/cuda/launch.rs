@@ -115,6 +115,18 @@ impl Engine {
         }
     }
 
+    /// Starts a matrix product; returns before it is done.
+    ///
+    /// # Errors  cuBLAS's own
+    pub(super) fn multiply(&self, product: &super::gemm::Product<'_>) -> Result<()> {
+        match *self {
+            #[cfg(feature = "cuda")]
+            Self::Cuda(ref device) => super::driver::multiply(device, product),
+            #[cfg(test)]
+            Self::Emulated => super::gemm::by_definition(product),
+        }
+    }
+
     /// Starts a kernel; returns before it is done.
     ///
     /// # Errors  the grid or the block is too large; a tensor is not contiguous; the driver's own

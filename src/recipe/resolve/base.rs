@@ -17,7 +17,7 @@ const BUILT_IN: [&str; 1] = ["tiny-english"];
 const SMALLEST_VOCABULARY: u64 = 260;
 
 pub(super) fn base(written: Option<&written::Base>, sources: &[Source], findings: &mut Findings<'_>) -> Base {
-    let nothing = Base { origin: BaseOrigin::BuiltIn(String::new()), tokenizer: None, dtype: DType::F32 };
+    let nothing = Base { origin: BaseOrigin::BuiltIn(String::new()), tokenizer: None, dtype: DType::F32, tf32: false };
     let Some(written) = written else {
         findings.missing("base", "name the model that learns, such as base: { model: models/Llama-2-7b-hf }");
         return nothing;
@@ -30,7 +30,10 @@ pub(super) fn base(written: Option<&written::Base>, sources: &[Source], findings
     };
     let origin = origin(written, findings).unwrap_or(nothing.origin);
     let tokenizer = tokenizer(written, sources, findings);
-    Base { origin, tokenizer, dtype }
+    if written.tf32 == Some(true) && dtype != DType::F32 {
+        findings.no_effect("base.tf32", "base.dtype is not f32");
+    }
+    Base { origin, tokenizer, dtype, tf32: written.tf32.unwrap_or(false) }
 }
 
 fn origin(written: &written::Base, findings: &mut Findings<'_>) -> Option<BaseOrigin> {

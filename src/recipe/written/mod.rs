@@ -61,6 +61,9 @@ pub(crate) struct Base {
     pub(crate) new: Option<NewModel>,
     /// The dtype of weights and activations. Default: f32.
     pub(crate) dtype: Option<Dtype>,
+    /// Let CUDA devices multiply f32 matrices as TF32: as fast as tensor cores are, with 10 bits after the point
+    /// instead of 23. Default: false.
+    pub(crate) tf32: Option<bool>,
     /// The tokenizer, where it is not in the model's folder: the path of a `tokenizer.json`, a SentencePiece
     /// `tokenizer.model` or a folder with one of them; or, for a `new` model, `train` one.
     pub(crate) tokenizer: Option<Tokenizer>,

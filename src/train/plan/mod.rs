@@ -4,6 +4,7 @@
 //! allocator takes beside them is not counted: leave about a tenth free.
 
 mod parts;
+mod smaller;
 
 use candle_core::DType;
 
@@ -12,6 +13,8 @@ use crate::model::Config;
 use crate::recipe::{Budget, Quantization, Recompute, Training};
 use crate::train::optimizer::Layout;
 use crate::train::schedule::LearningRate;
+
+pub use smaller::{Smaller, smaller};
 
 use parts::{Kernels, activations, fused_head, gradients, head_on_cuda, logits, packed, update};
 
@@ -29,6 +32,21 @@ pub enum Trained<'a> {
         /// How the model's own weights are kept.
         quantization: Quantization,
     },
+}
+
+/// What a plan follows from.
+#[derive(Debug, Clone, Copy)]
+pub struct Setup<'a> {
+    /// The shape of the model.
+    pub config: &'a Config,
+    /// The dtype of weights and activations.
+    pub dtype: DType,
+    /// Whether a CUDA device does the work.
+    pub on_gpu: bool,
+    /// What of the model is trained.
+    pub trained: Trained<'a>,
+    /// How.
+    pub training: &'a Training,
 }
 
 /// What a job needs.
@@ -107,24 +125,16 @@ impl Plan {
         self.tokens.map(|tokens| tokens as f64 * self.operations_per_token)
     }
 
-    /// Plans a job of a model of this shape in `dtype`; `length` is steps and tokens, where the data was read already,
-    /// `free` the bytes that training may take where the recipe does not say it.
-    #[allow(clippy::too_many_arguments)]
-    pub fn new(
-        config: &Config,
-        dtype: DType,
-        on_gpu: bool,
-        trained: Trained<'_>,
-        training: &Training,
-        length: Option<(u64, u64)>,
-        free: Option<u64>,
-    ) -> Self {
+    /// Plans a job; `length` is steps and tokens, where the data was read already, `free` the bytes that training may
+    /// take where the recipe does not say it.
+    pub fn new(setup: Setup<'_>, length: Option<(u64, u64)>, free: Option<u64>) -> Self {
+        let Setup { config, trained, training, .. } = setup;
         let (limit, allowed) = match training.recompute {
             Recompute::ToFit(limit) => (limit, limit.or(free)),
             Recompute::All | Recompute::Nothing => (None, None),
         };
         let passed = config.layers - lowest_layer(config, trained);
-        let plan = |recomputed| Self::with(config, dtype, on_gpu, trained, training, length, recomputed);
+        let plan = |recomputed| Self::with(setup, length, recomputed);
         let most = plan(if training.recompute == Recompute::All { passed } else { 0 });
         let Some(allowed) = allowed else { return most };
         let fits = |plan: &Self| plan.memory.safely() <= allowed;
@@ -132,15 +142,8 @@ impl Plan {
         Self { limit, ..fewest }
     }
 
-    fn with(
-        config: &Config,
-        dtype: DType,
-        on_gpu: bool,
-        trained: Trained<'_>,
-        training: &Training,
-        length: Option<(u64, u64)>,
-        recomputed: usize,
-    ) -> Self {
+    fn with(setup: Setup<'_>, length: Option<(u64, u64)>, recomputed: usize) -> Self {
+        let Setup { config, dtype, on_gpu, trained, training } = setup;
         let sizes = Sizes::new(config, dtype, trained);
         let micro_steps = training.batch.div_ceil(training.micro_batch.max(1));
         let (steps, tokens) = length.or_else(|| length_of(training)).unzip();

@@ -51,9 +51,13 @@ fn training() -> Training {
     }
 }
 
+fn full<'a>(config: &'a Config, dtype: DType, training: &'a Training) -> Setup<'a> {
+    Setup { config, dtype, on_gpu: true, trained: Trained::All, training }
+}
+
 #[test]
 fn pretraining_all_of_llama_2_7b_adds_up() {
-    let plan = Plan::new(&llama_2_7b(), DType::BF16, true, Trained::All, &training(), None, None);
+    let plan = Plan::new(full(&llama_2_7b(), DType::BF16, &training()), None, None);
     let parameters = 6_738_415_616;
     assert_eq!((plan.parameters, plan.trained), (parameters, parameters));
     assert_eq!((plan.steps, plan.tokens, plan.micro_steps), (Some(19_074), Some(5_000_000_000), 64));
@@ -76,7 +80,7 @@ fn pretraining_all_of_llama_2_7b_adds_up() {
 #[test]
 fn on_cuda_nothing_is_as_large_as_all_scores_or_all_logits() {
     let config = llama_2_7b();
-    let plan = Plan::new(&config, DType::BF16, true, Trained::All, &training(), None, None).memory;
+    let plan = Plan::new(full(&config, DType::BF16, &training()), None, None).memory;
     let (tokens, hidden, inner, vocabulary) = (4096, 4096, 11_008, 32_000);
     // Each layer's input, in bf16; the gradients on their way through one, and what it computes again.
     assert_eq!(plan.activations, 32 * tokens * hidden * 2);
@@ -87,7 +91,7 @@ fn on_cuda_nothing_is_as_large_as_all_scores_or_all_logits() {
     assert_eq!(plan.logits, 2048 * vocabulary * 2 + 2 * tokens * hidden * 2 + vocabulary * hidden * 6);
     assert_eq!((plan.packed, plan.program, plan.update), (0, 0, 0));
     // In f32 there are no tiles: the scores of 32 heads, and four more tensors of that size in f32.
-    let plain = Plan::new(&config, DType::F32, true, Trained::All, &training(), None, None).memory;
+    let plain = Plan::new(full(&config, DType::F32, &training()), None, None).memory;
     assert!(plain.layer > 32 * 1024 * 1024 * 20);
 }
 
@@ -97,7 +101,7 @@ fn an_adapter_on_llama_2_7b_needs_little_beside_the_model() {
     let modules: Vec<_> = config.module_shapes().into_iter().filter(|(path, _)| path != "lm_head").collect();
     let trained = Trained::Lora { modules: &modules, rank: 64, quantization: Quantization::None };
     let training = Training { batch: 128, budget: Budget::Epochs(3.0), evaluate_every: 50, ..training() };
-    let plan = Plan::new(&config, DType::BF16, true, trained, &training, None, None);
+    let plan = Plan::new(Setup { trained, ..full(&config, DType::BF16, &training) }, None, None);
     // What PEFT prints for rank 64 on all linear modules.
     assert_eq!(plan.trained, 159_907_840);
     assert_eq!((plan.steps, plan.tokens, plan.operations()), (None, None, None));
@@ -105,20 +109,9 @@ fn an_adapter_on_llama_2_7b_needs_little_beside_the_model() {
     assert_eq!(plan.disk, 3 * plan.checkpoint);
     let total = plan.memory.total() as f64 / GIB;
     assert!((15.0..24.0).contains(&total), "{total} GiB");
-    assert!(
-        plan.memory.total()
-            < Plan::new(
-                &config,
-                DType::BF16,
-                true,
-                trained,
-                &Training { recompute: Recompute::Nothing, ..training },
-                None,
-                None
-            )
-            .memory
-            .total()
-    );
+    let training = Training { recompute: Recompute::Nothing, ..training };
+    let kept = Plan::new(Setup { trained, ..full(&config, DType::BF16, &training) }, None, None);
+    assert!(plan.memory.total() < kept.memory.total());
 }
 
 #[test]
@@ -128,15 +121,8 @@ fn modules_above_a_frozen_part_spare_its_backward_pass() {
         config.module_shapes().into_iter().filter(|(path, _)| path.contains(layer)).collect()
     };
     let plan = |modules: &[(String, [usize; 2])]| {
-        Plan::new(
-            &config,
-            DType::BF16,
-            true,
-            Trained::Lora { modules, rank: 8, quantization: Quantization::None },
-            &training(),
-            Some((10, 1000)),
-            None,
-        )
+        let trained = Trained::Lora { modules, rank: 8, quantization: Quantization::None };
+        Plan::new(Setup { trained, ..full(&config, DType::BF16, &training()) }, Some((10, 1000)), None)
     };
     let (low, high) = (plan(&at(".layers.0.")), plan(&at(".layers.31.")));
     assert_eq!((low.trained, low.steps, low.tokens), (high.trained, Some(10), Some(1000)));
@@ -148,13 +134,13 @@ fn modules_above_a_frozen_part_spare_its_backward_pass() {
 fn without_clipping_and_accumulation_one_gradient_lives_at_a_time() {
     let mut training = Training { batch: 4, ..training() };
     training.optimizer.clip = None;
-    let plan = Plan::new(&llama_2_7b(), DType::BF16, true, Trained::All, &training, None, None);
+    let plan = Plan::new(full(&llama_2_7b(), DType::BF16, &training), None, None);
     assert_eq!(plan.memory.gradients, 2 * 32_000 * 4096);
 }
 
 #[test]
 fn a_warmup_as_long_as_the_job_is_said() {
-    let plan = Plan::new(&llama_2_7b(), DType::F32, true, Trained::All, &training(), Some((1, 1000)), None);
+    let plan = Plan::new(full(&llama_2_7b(), DType::F32, &training()), Some((1, 1000)), None);
     assert_eq!(plan.warnings.len(), 1);
     assert!(plan.warnings[0].contains("warmup takes all 1 steps"));
 }
@@ -166,7 +152,7 @@ fn as_few_layers_are_computed_again_as_the_memory_asks_for() {
     let trained = Trained::Lora { modules: &modules, rank: 16, quantization: Quantization::None };
     let plan = |recompute, free| {
         let training = Training { recompute, ..training() };
-        Plan::new(&config, DType::F32, false, trained, &training, None, free)
+        Plan::new(Setup { on_gpu: false, trained, ..full(&config, DType::F32, &training) }, None, free)
     };
     let (none, all) = (plan(Recompute::Nothing, None), plan(Recompute::All, None));
     assert_eq!((none.recomputed, all.recomputed), (0, 32));

@@ -73,7 +73,12 @@ impl Fixture {
             name: "test".into(),
             seed: self.seed,
             device: crate::device::DeviceChoice::Cpu,
-            base: Base { origin: BaseOrigin::BuiltIn("none".into()), tokenizer: None, dtype: candle_core::DType::F32 },
+            base: Base {
+                origin: BaseOrigin::BuiltIn("none".into()),
+                tokenizer: None,
+                dtype: candle_core::DType::F32,
+                tf32: false,
+            },
             sources: self.sources.clone(),
             pretrain: None,
             adapters: Vec::new(),
