@@ -197,7 +197,8 @@ pub struct BenchArgs {
     /// Multiply f32 matrices as TF32 on CUDA.
     #[arg(long)]
     pub tf32: bool,
-    /// What is measured: lora, qlora (the model's linear modules in 4 bits), full, generate or adapters.
+    /// What is measured: lora, qlora (the model's linear modules in 4 bits), full, generate, adapters, or
+    /// files: the weights written and read, one at a time.
     #[arg(long, default_value = "lora")]
     pub method: String,
     /// Rank of the adapter; it is on all linear modules but the head, with alpha = 2 · rank.
@@ -235,6 +236,10 @@ pub struct BenchArgs {
     /// is then updated within the backward pass.
     #[arg(long, default_value_t = 1.0, value_name = "NORM")]
     pub clip: f64,
+    /// Files: where they are written, in a folder of their own that is removed again; the system's temporary folder if
+    /// not given.
+    #[arg(long, value_name = "DIR")]
+    pub folder: Option<PathBuf>,
     /// Row lengths instead of full sequences: a JSON list of [tokens, supervised tokens], one a row. Rows are packed
     /// into sequences, and only the last supervised tokens of each are targets.
     #[arg(long, value_name = "FILE")]

@@ -11,6 +11,7 @@ use super::frozen_weight::FrozenWeight;
 use super::head::Head;
 use super::layer::Layer;
 use super::mlp::Mlp;
+use super::parameters::Parameters;
 use super::projection::Projection;
 use super::weight::Weight;
 use crate::error::{Error, Result};
@@ -92,14 +93,17 @@ impl Llama {
         (dtype, quantization): (DType, Quantization),
         device: &Device,
     ) -> Result<Self> {
-        let deviation = config.initializer_range;
-        Self::assemble(config, (dtype, quantization), device, &mut |name, shape| {
-            if shape.len() < 2 {
-                return Ok(Tensor::ones(shape, dtype, device)?);
-            }
-            let values = normal_values(Stream::new(seed, name), shape.iter().product(), deviation);
-            Ok(Tensor::from_vec(values, shape, &Device::Cpu)?.to_dtype(dtype)?.to_device(device)?)
-        })
+        let mut weight = fresh_weight(config.initializer_range, seed, dtype, device);
+        Self::assemble(config, (dtype, quantization), device, &mut weight)
+    }
+
+    /// [`Llama::random`], to be trained whole.
+    ///
+    /// # Errors
+    /// The device has no memory for it.
+    pub fn random_to_train(config: Config, seed: u64, dtype: DType, device: &Device) -> Result<(Self, Parameters)> {
+        let mut weight = fresh_weight(config.initializer_range, seed, dtype, device);
+        Self::assemble_to_train(config, dtype, device, &mut weight)
     }
 
     /// Where the model is.
@@ -236,6 +240,28 @@ fn place_of(path: &str) -> Option<Place> {
     let (layer, module) = path.strip_prefix("model.layers.")?.split_once('.')?;
     let which = LAYER_PROJECTIONS.iter().position(|name| *name == module)?;
     Some(Place::Layer(layer.parse().ok()?, which))
+}
+
+/// Fresh weights by name and shape: normal with that deviation, norms 1.
+pub(crate) fn fresh_weight(
+    deviation: f64,
+    seed: u64,
+    dtype: DType,
+    device: &Device,
+) -> impl FnMut(&str, &[usize]) -> Result<Tensor> {
+    move |name, shape| {
+        if shape.len() < 2 {
+            return Ok(Tensor::ones(shape, dtype, device)?);
+        }
+        let stream = Stream::new(seed, name);
+        if device.is_cuda() {
+            // Others than on the CPU, but the same each time: billions of them would take the CPU minutes.
+            device.set_seed(stream.at(0))?;
+            return Ok(Tensor::randn(0f32, deviation as f32, shape, device)?.to_dtype(dtype)?);
+        }
+        let values = normal_values(stream, shape.iter().product(), deviation);
+        Ok(Tensor::from_vec(values, shape, &Device::Cpu)?.to_dtype(dtype)?.to_device(device)?)
+    }
 }
 
 /// Normal numbers by Box and Muller's method, each a function of the stream and its own index.

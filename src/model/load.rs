@@ -2,10 +2,11 @@
 
 use std::path::Path;
 
-use candle_core::{DType, Device};
+use candle_core::{DType, Device, Tensor};
 
 use super::config::Config;
 use super::llama::Llama;
+use super::parameters::Parameters;
 use super::tensor_file::TensorFile;
 use super::weights::Weights;
 use crate::error::{Error, Result};
@@ -39,6 +40,17 @@ impl Llama {
         Self::from_weights(config, &Weights::open(folder)?, precision, device)
     }
 
+    /// [`Llama::load`] of a model that is trained whole: each weight is read into the flat buffer of its parameters.
+    ///
+    /// # Errors
+    /// As [`Llama::load`].
+    pub fn load_to_train(folder: &Path, dtype: DType, device: &Device) -> Result<(Self, Parameters)> {
+        let (config, weights) = (Config::read(folder)?, Weights::open(folder)?);
+        check_tensors(&config, &weights)?;
+        check_tied_head(&config, &weights)?;
+        Self::assemble_to_train(config, dtype, device, &mut |name, _| weights.read(name, dtype, device))
+    }
+
     /// Loads a model from the content of a safetensors file; `label` names it in errors.
     ///
     /// # Errors
@@ -66,15 +78,23 @@ impl Llama {
     ) -> Result<Self> {
         check_tensors(&config, weights)?;
         check_tied_head(&config, weights)?;
-        Self::assemble(config, (dtype, quantization), device, &mut |name, _| match weights.file(name) {
-            Some(file) => file.read(name, dtype, device),
-            None => Err(missing(weights, name)),
-        })
+        Self::assemble(config, (dtype, quantization), device, &mut |name, _| weights.read(name, dtype, device))
     }
 }
 
-fn missing(weights: &Weights, name: &str) -> Error {
-    Error::new("the tensor is missing").at(format!("{}: {name}", weights.label))
+/// Reads the weights of a model folder one by one, in the order of [`Config::tensor_shapes`], checked as
+/// [`Llama::load`] does.
+///
+/// # Errors
+/// As [`Llama::load`]; what `each` says.
+pub fn read_weights(folder: &Path, dtype: DType, each: &mut dyn FnMut(&str, Tensor) -> Result<()>) -> Result<Config> {
+    let (config, weights) = (Config::read(folder)?, Weights::open(folder)?);
+    check_tensors(&config, &weights)?;
+    check_tied_head(&config, &weights)?;
+    for (name, _) in config.tensor_shapes() {
+        each(&name, weights.read(&name, dtype, &Device::Cpu)?)?;
+    }
+    Ok(config)
 }
 
 /// Compares names and shapes with the config before anything is read.
@@ -87,7 +107,7 @@ fn check_tensors(config: &Config, weights: &Weights) -> Result<()> {
                 HEAD => "if the head is the embedding, set tie_word_embeddings to true in config.json",
                 _ => "config.json and weights are of different models, or a file of the folder is missing",
             };
-            errors.push(missing(weights, name).hint(hint));
+            errors.push(weights.missing(name).hint(hint));
             continue;
         };
         let got = file.shape(name).unwrap_or_default();

@@ -4,7 +4,7 @@
 //! come first and decay; vectors (the norms) come after them and do not, as in Hugging Face's Trainer,
 //! so that AdamW is two calls. Gradients live in a buffer of the same layout that the trainer owns.
 
-use candle_core::{DType, Tensor};
+use candle_core::{DType, Device, Tensor};
 
 use crate::error::{Error, Result};
 use crate::kernels::matmul::linear_weight_gradient;
@@ -16,6 +16,21 @@ pub struct Parameter {
     pub index: usize,
     /// A view into the flat buffer; what the optimizer writes there is seen here.
     pub value: Tensor,
+}
+
+impl Parameter {
+    /// Overwrites the value in the buffer.
+    ///
+    /// # Errors
+    /// The shape, the dtype or the device differs.
+    pub fn set(&self, value: &Tensor) -> Result<()> {
+        if value.dims() != self.value.dims() {
+            let (got, expected) = (format!("{:?}", value.dims()), format!("{:?}", self.value.dims()));
+            return Err(Error::new("the shape of a parameter").got(got).expected(expected));
+        }
+        // A contiguous view flattens without a copy, so that the write lands in the buffer.
+        Ok(self.value.flatten_all()?.slice_set(&value.flatten_all()?.contiguous()?, 0, 0)?)
+    }
 }
 
 /// Takes gradients as the backward pass finishes them, each parameter once for a micro-step.
@@ -75,44 +90,48 @@ impl Parameters {
             return Err(Error::new("there is nothing to train: no tensor was given"));
         };
         let (dtype, device) = (first.dtype(), first.device().clone());
-        let mut names = std::collections::HashSet::new();
-        for (name, tensor) in &tensors {
-            if !names.insert(name.as_str()) {
-                return Err(Error::new("a parameter is given twice").at(name));
-            }
-            if tensor.dtype() != dtype {
-                return Err(Error::new("dtype")
-                    .got(format!("{:?}", tensor.dtype()))
-                    .expected(format!("{dtype:?}, as the other trained parameters"))
-                    .at(name));
-            }
+        if let Some((name, tensor)) = tensors.iter().find(|(_, tensor)| tensor.dtype() != dtype) {
+            return Err(Error::new("dtype")
+                .got(format!("{:?}", tensor.dtype()))
+                .expected(format!("{dtype:?}, as the other trained parameters"))
+                .at(name));
         }
-        let elements = tensors.iter().map(|(_, tensor)| tensor.elem_count()).sum::<usize>();
-        let value = Tensor::zeros(elements, dtype, &device)?;
-        let mut order: Vec<usize> = (0..tensors.len()).collect();
+        let shapes = tensors.iter().map(|(name, tensor)| (name.clone(), tensor.dims().to_vec())).collect();
+        let (parameters, views) = Self::zeros(shapes, dtype, &device)?;
+        for ((_, tensor), view) in tensors.into_iter().zip(&views) {
+            view.set(&tensor)?;
+        }
+        Ok((parameters, views))
+    }
+
+    /// A flat buffer of zeros for tensors of these names and shapes; returns the views in the order given.
+    ///
+    /// # Errors
+    /// A name comes twice; there is no memory for the buffer.
+    pub fn zeros(shapes: Vec<(String, Vec<usize>)>, dtype: DType, device: &Device) -> Result<(Self, Vec<Parameter>)> {
+        let mut names = std::collections::HashSet::new();
+        if let Some((name, _)) = shapes.iter().find(|(name, _)| !names.insert(name.clone())) {
+            return Err(Error::new("a parameter is given twice").at(name));
+        }
+        let mut order: Vec<(usize, (String, Vec<usize>))> = shapes.into_iter().enumerate().collect();
         // Stable: inside each half the order given is kept.
-        order.sort_by_key(|place| tensors.get(*place).is_some_and(|(_, tensor)| tensor.rank() < 2));
-        let mut places = vec![0; tensors.len()];
-        let mut tensors: Vec<Option<(String, Tensor)>> = tensors.into_iter().map(Some).collect();
+        order.sort_by_key(|(_, (_, shape))| shape.len() < 2);
+        let mut places = vec![0; order.len()];
         let (mut entries, mut offset, mut decayed) = (Vec::with_capacity(order.len()), 0, 0);
-        for place in order {
-            let Some((name, tensor)) = tensors.get_mut(place).and_then(Option::take) else { continue };
-            value.slice_set(&tensor.flatten_all()?.contiguous()?, 0, offset)?;
-            let entry = Entry { name, shape: tensor.dims().to_vec(), offset, decay: tensor.rank() >= 2 };
+        for (index, (place, (name, shape))) in order.into_iter().enumerate() {
+            let entry = Entry { name, offset, decay: shape.len() >= 2, shape };
             offset += entry.elements();
             if entry.decay {
                 decayed = offset;
             }
             if let Some(slot) = places.get_mut(place) {
-                *slot = entries.len();
+                *slot = index;
             }
             entries.push(entry);
         }
-        let parameters = Self { entries, value, decayed };
-        let views = places
-            .into_iter()
-            .map(|index| Ok(Parameter { index, value: parameters.view(&parameters.value, index)? }))
-            .collect::<Result<Vec<_>>>()?;
+        let parameters = Self { entries, value: Tensor::zeros(offset, dtype, device)?, decayed };
+        let view = |index| Ok(Parameter { index, value: parameters.view(&parameters.value, index)? });
+        let views = places.into_iter().map(view).collect::<Result<Vec<_>>>()?;
         Ok((parameters, views))
     }
 
@@ -164,7 +183,6 @@ impl Parameters {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use candle_core::Device;
 
     #[test]
     fn matrices_come_first_and_views_see_what_is_written_to_the_buffer() -> Result<()> {

@@ -1,15 +1,17 @@
 //! Saving a model as a Hugging Face folder that appears whole.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use candle_core::{DType, Tensor};
 use serde_json::{Map, Value, json};
 
+use super::config::Config;
 use super::config_write::ids_value;
 use super::frozen_weight::FrozenWeight;
 use super::llama::Llama;
 use super::projection::Projection;
-use super::tensor_writer::{stored_bytes, write_tensors};
+use super::tensor_writer::{stored_bytes, write_streamed};
 use super::weights::{INDEX_FILE, SINGLE_FILE};
 use crate::error::{Error, Place, Result};
 use crate::files;
@@ -39,40 +41,11 @@ impl Llama {
     /// # Errors
     /// As [`Llama::save`].
     pub fn write_into(&self, folder: &Path, dtype: DType, shard_bytes: u64) -> Result<()> {
-        let tensors = self.named_tensors()?;
-        files::make_folder(folder)?;
-        let mut config = self.config.clone();
-        config.dtype = Some(dtype);
-        files::write_json(&folder.join("config.json"), &config.to_json())?;
-        files::write_json(&folder.join("generation_config.json"), &self.generation_config())?;
-        let mut shards = split(tensors, dtype, shard_bytes);
-        let count = shards.len();
-        if count == 1 {
-            let tensors = shards.pop().unwrap_or_default();
-            return write_tensors(&folder.join(SINGLE_FILE), &tensors, dtype, &[("format", "pt")]);
-        }
-        let (mut weight_map, mut total) = (Map::new(), 0);
-        for (number, tensors) in shards.into_iter().enumerate() {
-            let file = format!("model-{:05}-of-{count:05}.safetensors", number + 1);
-            write_tensors(&folder.join(&file), &tensors, dtype, &[("format", "pt")])?;
-            for (name, tensor) in tensors {
-                total += stored_bytes(&tensor, dtype);
-                weight_map.insert(name, json!(file));
-            }
-        }
-        let index = json!({ "metadata": { "total_size": total }, "weight_map": weight_map });
-        files::write_json(&folder.join(INDEX_FILE), &index)
-    }
-
-    fn generation_config(&self) -> Value {
-        match &self.config.generation {
-            Some(kept) => Value::Object(kept.clone()),
-            None => json!({
-                "_from_model_config": true,
-                "bos_token_id": self.config.bos,
-                "eos_token_id": ids_value(&self.config.eos),
-            }),
-        }
+        let tensors: BTreeMap<String, Tensor> = self.named_tensors()?.into_iter().collect();
+        write_model(folder, &self.config, dtype, shard_bytes, &mut |name, _| match tensors.get(name) {
+            Some(tensor) => Ok(tensor.clone()),
+            None => Err(Error::new("the tensor is missing").at(name)),
+        })
     }
 
     /// Every tensor of the model under its Hugging Face name, in the order of the forward pass.
@@ -113,20 +86,67 @@ fn plain(projection: &Projection) -> Result<Tensor> {
     }
 }
 
+/// Writes a Hugging Face folder of a model whose tensors are made when their turn comes: no more than one of them is in
+/// memory, so that a model may be larger than that.
+///
+/// # Errors
+/// A tensor has another shape or a value that is not finite; the disk is full.
+pub fn write_model(
+    folder: &Path,
+    config: &Config,
+    dtype: DType,
+    shard_bytes: u64,
+    tensor: &mut dyn FnMut(&str, &[usize]) -> Result<Tensor>,
+) -> Result<()> {
+    files::make_folder(folder)?;
+    let config = Config { dtype: Some(dtype), ..config.clone() };
+    files::write_json(&folder.join("config.json"), &config.to_json())?;
+    files::write_json(&folder.join("generation_config.json"), &generation_config(&config))?;
+    let mut shards = split(config.tensor_shapes(), dtype, shard_bytes);
+    let count = shards.len();
+    let metadata = [("format", "pt")];
+    if count == 1 {
+        let shapes = shards.pop().unwrap_or_default();
+        return write_streamed(&folder.join(SINGLE_FILE), &shapes, dtype, &metadata, tensor);
+    }
+    let (mut weight_map, mut total) = (Map::new(), 0);
+    for (number, shapes) in shards.into_iter().enumerate() {
+        let file = format!("model-{:05}-of-{count:05}.safetensors", number + 1);
+        write_streamed(&folder.join(&file), &shapes, dtype, &metadata, tensor)?;
+        for (name, shape) in shapes {
+            total += stored_bytes(&shape, dtype);
+            weight_map.insert(name, json!(file));
+        }
+    }
+    let index = json!({ "metadata": { "total_size": total }, "weight_map": weight_map });
+    files::write_json(&folder.join(INDEX_FILE), &index)
+}
+
+fn generation_config(config: &Config) -> Value {
+    match &config.generation {
+        Some(kept) => Value::Object(kept.clone()),
+        None => json!({
+            "_from_model_config": true,
+            "bos_token_id": config.bos,
+            "eos_token_id": ids_value(&config.eos),
+        }),
+    }
+}
+
 /// Fills one file after the other, each up to the limit; a tensor larger than that has a file of its own.
-fn split(tensors: Vec<(String, Tensor)>, dtype: DType, shard_bytes: u64) -> Vec<Vec<(String, Tensor)>> {
-    let mut shards: Vec<Vec<(String, Tensor)>> = Vec::new();
+fn split(shapes: Vec<(String, Vec<usize>)>, dtype: DType, shard_bytes: u64) -> Vec<Vec<(String, Vec<usize>)>> {
+    let mut shards: Vec<Vec<(String, Vec<usize>)>> = Vec::new();
     let mut room = 0;
-    for (name, tensor) in tensors {
-        let bytes = stored_bytes(&tensor, dtype);
+    for (name, shape) in shapes {
+        let bytes = stored_bytes(&shape, dtype);
         match shards.last_mut() {
             Some(shard) if bytes <= room => {
-                shard.push((name, tensor));
+                shard.push((name, shape));
                 room -= bytes;
             }
             _ => {
                 room = shard_bytes.saturating_sub(bytes);
-                shards.push(vec![(name, tensor)]);
+                shards.push(vec![(name, shape)]);
             }
         }
     }

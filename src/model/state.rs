@@ -2,12 +2,16 @@
 //!
 //! Adapters set the state of single modules through [`Llama::projection_mut`].
 
+use candle_core::{DType, Device, Tensor};
+
+use super::config::Config;
 use super::frozen_weight::FrozenWeight;
 use super::llama::Llama;
 use super::parameters::{Parameter, Parameters};
 use super::projection::{Factor, Projection};
 use super::weight::Weight;
-use crate::error::{Error, Result};
+use crate::error::{Error, Place, Result};
+use crate::recipe::Quantization;
 
 impl Llama {
     /// Moves every weight into one flat buffer and trains them all; a tied head is the embedding's parameter.
@@ -16,6 +20,31 @@ impl Llama {
     /// A module has a low-rank update; there is no memory for the buffer beside the old weights.
     pub fn train_all(&mut self) -> Result<Parameters> {
         let (parameters, views) = Parameters::gather(self.named_tensors()?)?;
+        self.train(views)?;
+        Ok(parameters)
+    }
+
+    /// A model built from a source of tensors straight into one flat buffer, to be trained whole: no weight is in memory
+    /// twice.
+    pub(super) fn assemble_to_train(
+        config: Config,
+        dtype: DType,
+        device: &Device,
+        tensor: &mut dyn FnMut(&str, &[usize]) -> Result<Tensor>,
+    ) -> Result<(Self, Parameters)> {
+        let (parameters, views) = Parameters::zeros(config.tensor_shapes(), dtype, device)?;
+        let mut next = views.iter();
+        let mut model = Self::assemble(config, (dtype, Quantization::None), device, &mut |name, shape| {
+            let view = next.next().ok_or_else(|| Error::new("the model has more weights than its config"))?;
+            view.set(&tensor(name, shape)?).at(name)?;
+            Ok(view.value.clone())
+        })?;
+        model.train(views)?;
+        Ok((model, parameters))
+    }
+
+    /// Trains these parameters, one for each weight in the order of [`Config::tensor_shapes`].
+    fn train(&mut self, views: Vec<Parameter>) -> Result<()> {
         let mut views = views.into_iter();
         let mut next = || views.next().ok_or_else(|| Error::new("the model has more weights than were gathered"));
         let weight = |parameter: Parameter| Weight::Trained(parameter);
@@ -36,7 +65,7 @@ impl Llama {
         if let Some(head) = &mut self.head {
             *head = Projection::Trained(next()?);
         }
-        Ok(parameters)
+        Ok(())
     }
 
     /// Trains nothing from here on: every trained weight and factor gets memory of its own.

@@ -183,7 +183,7 @@ fn weight_dtype(info: &TensorInfo) -> Result<DType> {
 }
 
 /// Whether no value has all exponent bits set, which is how NaN and the infinities are written.
-fn all_finite(bytes: &[u8], dtype: DType) -> bool {
+pub(super) fn all_finite(bytes: &[u8], dtype: DType) -> bool {
     fn scan<const N: usize>(bytes: &[u8], is_finite: impl Fn([u8; N]) -> bool + Sync) -> bool {
         bytes.par_chunks(SCAN_BYTES).all(|part| part.as_chunks::<N>().0.iter().all(|value| is_finite(*value)))
     }

@@ -1,12 +1,14 @@
 //! Writes a safetensors file tensor by tensor, so that at most one of them is in memory twice.
 
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::Path;
 
 use candle_core::{DType, Device, Tensor};
-use half::{bf16, f16};
+use safetensors::tensor::View;
 use serde_json::{Map, Value, json};
 
+use super::tensor_file::all_finite;
 use crate::error::{Error, Place, Result};
 use crate::files;
 
@@ -17,7 +19,23 @@ use crate::files;
 /// # Errors
 /// A value is NaN or infinite in `dtype` (names the tensor); the file cannot be written.
 pub fn write_tensors(path: &Path, tensors: &[(String, Tensor)], dtype: DType, metadata: &[(&str, &str)]) -> Result<()> {
-    let mut ordered: Vec<&(String, Tensor)> = tensors.iter().collect();
+    let shapes: Vec<_> = tensors.iter().map(|(name, tensor)| (name.clone(), tensor.dims().to_vec())).collect();
+    let by_name: BTreeMap<&str, &Tensor> = tensors.iter().map(|(name, tensor)| (name.as_str(), tensor)).collect();
+    write_streamed(path, &shapes, dtype, metadata, &mut |name, _| match by_name.get(name) {
+        Some(tensor) => Ok((*tensor).clone()),
+        None => Err(Error::new("the tensor is missing").at(name)),
+    })
+}
+
+/// [`write_tensors`] of tensors that are made when their turn comes, by name and shape, and dropped after it.
+pub(super) fn write_streamed(
+    path: &Path,
+    shapes: &[(String, Vec<usize>)],
+    dtype: DType,
+    metadata: &[(&str, &str)],
+    tensor: &mut dyn FnMut(&str, &[usize]) -> Result<Tensor>,
+) -> Result<()> {
+    let mut ordered: Vec<&(String, Vec<usize>)> = shapes.iter().collect();
     ordered.sort_by(|left, right| left.0.cmp(&right.0));
     let header = header(&ordered, dtype, metadata)?;
     // The writer speaks io::Error; the failure of a tensor travels beside it.
@@ -25,8 +43,8 @@ pub fn write_tensors(path: &Path, tensors: &[(String, Tensor)], dtype: DType, me
     let written = files::write_with(path, |out| {
         out.write_all(&(header.len() as u64).to_le_bytes())?;
         out.write_all(&header)?;
-        for (name, tensor) in &ordered {
-            match bytes_of(tensor, dtype).at(name.as_str()) {
+        for (name, shape) in &ordered {
+            match tensor(name, shape).and_then(|tensor| bytes_of(tensor, shape, dtype)).at(name.as_str()) {
                 Ok(bytes) => out.write_all(&bytes)?,
                 Err(error) => {
                     broken = Some(error);
@@ -43,11 +61,11 @@ pub fn write_tensors(path: &Path, tensors: &[(String, Tensor)], dtype: DType, me
 }
 
 /// The size of a tensor in a file, in bytes.
-pub(super) fn stored_bytes(tensor: &Tensor, dtype: DType) -> u64 {
-    (tensor.elem_count() * dtype.size_in_bytes()) as u64
+pub(super) fn stored_bytes(shape: &[usize], dtype: DType) -> u64 {
+    (shape.iter().product::<usize>() * dtype.size_in_bytes()) as u64
 }
 
-fn header(tensors: &[&(String, Tensor)], dtype: DType, metadata: &[(&str, &str)]) -> Result<Vec<u8>> {
+fn header(tensors: &[&(String, Vec<usize>)], dtype: DType, metadata: &[(&str, &str)]) -> Result<Vec<u8>> {
     let name = match dtype {
         DType::F32 => "F32",
         DType::F16 => "F16",
@@ -63,12 +81,9 @@ fn header(tensors: &[&(String, Tensor)], dtype: DType, metadata: &[(&str, &str)]
         table.insert("__metadata__".into(), Value::Object(entries));
     }
     let mut offset = 0;
-    for (tensor_name, tensor) in tensors {
-        let end = offset + stored_bytes(tensor, dtype);
-        table.insert(
-            tensor_name.clone(),
-            json!({ "dtype": name, "shape": tensor.dims(), "data_offsets": [offset, end] }),
-        );
+    for (tensor_name, shape) in tensors {
+        let end = offset + stored_bytes(shape, dtype);
+        table.insert(tensor_name.clone(), json!({ "dtype": name, "shape": shape, "data_offsets": [offset, end] }));
         offset = end;
     }
     let mut header = Value::Object(table).to_string().into_bytes();
@@ -77,24 +92,15 @@ fn header(tensors: &[&(String, Tensor)], dtype: DType, metadata: &[(&str, &str)]
 }
 
 /// The values of a tensor as the file has them.
-fn bytes_of(tensor: &Tensor, dtype: DType) -> Result<Vec<u8>> {
-    let tensor = tensor.to_dtype(dtype)?.flatten_all()?.to_device(&Device::Cpu)?;
-    match dtype {
-        DType::F16 => finite_bytes(tensor.to_vec1::<f16>()?, f16::to_le_bytes, f16::is_finite),
-        DType::BF16 => finite_bytes(tensor.to_vec1::<bf16>()?, bf16::to_le_bytes, bf16::is_finite),
-        DType::F64 => finite_bytes(tensor.to_vec1::<f64>()?, f64::to_le_bytes, f64::is_finite),
-        _ => finite_bytes(tensor.to_vec1::<f32>()?, f32::to_le_bytes, f32::is_finite),
+fn bytes_of(tensor: Tensor, shape: &[usize], dtype: DType) -> Result<Vec<u8>> {
+    if tensor.dims() != shape {
+        return Err(Error::new("the shape").got(format!("{:?}", tensor.dims())).expected(format!("{shape:?}")));
     }
-}
-
-fn finite_bytes<T: Copy, const N: usize>(
-    values: Vec<T>,
-    to_bytes: impl Fn(T) -> [u8; N],
-    is_finite: impl Fn(T) -> bool,
-) -> Result<Vec<u8>> {
-    if !values.iter().all(|value| is_finite(*value)) {
+    let tensor = tensor.to_dtype(dtype)?.flatten_all()?.to_device(&Device::Cpu)?;
+    let bytes = tensor.data().into_owned();
+    if !all_finite(&bytes, dtype) {
         return Err(Error::new("the tensor holds NaN or infinite values, so it is not saved")
             .hint("the training diverged, or the dtype is too narrow: lower the learning rate, or save in f32"));
     }
-    Ok(values.into_iter().flat_map(to_bytes).collect())
+    Ok(bytes)
 }

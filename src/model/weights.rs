@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use candle_core::{DType, Device, Tensor};
 use serde::Deserialize;
 
 use super::tensor_file::TensorFile;
@@ -78,6 +79,16 @@ impl Weights {
     /// The file that holds a tensor.
     pub fn file(&self, name: &str) -> Option<&TensorFile> {
         self.files.get(*self.place_of.get(name)?)
+    }
+
+    /// Reads a tensor, see [`TensorFile::read`].
+    pub fn read(&self, name: &str, dtype: DType, device: &Device) -> Result<Tensor> {
+        self.file(name).map_or_else(|| Err(self.missing(name)), |file| file.read(name, dtype, device))
+    }
+
+    /// The error of a tensor that is not there.
+    pub fn missing(&self, name: &str) -> Error {
+        Error::new("the tensor is missing").at(format!("{}: {name}", self.label))
     }
 
     /// Every tensor of the index must be in its file, and every tensor of a file in the index.

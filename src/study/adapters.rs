@@ -50,14 +50,7 @@ fn train_one(ground: &Ground<'_>, plan: &AdapterPlan, inputs: &Value) -> Result<
     let checkpoints = stage::open_training(ground, &plan.name, inputs)?;
     let stream = training::open_stream(ground, &plan.training, &plan.name)?;
     ground.progress.say(stream.ledger().table().trim_end());
-    let mut model = load_start(ground, plan)?;
-    let (parameters, config) = match &plan.method {
-        Method::Full => (model.train_all()?, None),
-        Method::Lora(settings) => {
-            let (parameters, config) = make_trainable(ground, plan, settings, &mut model)?;
-            (parameters, Some(config))
-        }
-    };
+    let (model, parameters, config) = load(ground, plan)?;
     let work = training::Work {
         name: &plan.name,
         training: &plan.training,
@@ -71,14 +64,23 @@ fn train_one(ground: &Ground<'_>, plan: &AdapterPlan, inputs: &Value) -> Result<
     training::clean(&checkpoints)
 }
 
-/// The model that training starts from: the foundation, or the full tune that this one goes on from.
-fn load_start(ground: &Ground<'_>, plan: &AdapterPlan) -> Result<Llama> {
+/// The model that training starts from, what of it is trained, and an adapter's config.
+fn load(ground: &Ground<'_>, plan: &AdapterPlan) -> Result<(Llama, Parameters, Option<PeftConfig>)> {
     match (&plan.method, &plan.start_from) {
-        (Method::Full, Some(start)) => {
-            Llama::load(&ground.folder.adapter(start), ground.study.base.dtype, &ground.device)
+        (Method::Lora(settings), _) => {
+            let mut model = ground.load_in(plan.on, settings.quantization)?;
+            let (parameters, config) = make_trainable(ground, plan, settings, &mut model)?;
+            Ok((model, parameters, Some(config)))
         }
-        (Method::Lora(settings), _) => ground.load_in(plan.on, settings.quantization),
-        (Method::Full, None) => ground.load(plan.on),
+        (Method::Full, Some(start)) => {
+            let folder = ground.folder.adapter(start);
+            let (model, parameters) = Llama::load_to_train(&folder, ground.study.base.dtype, &ground.device)?;
+            Ok((model, parameters, None))
+        }
+        (Method::Full, None) => {
+            let (model, parameters) = ground.load_to_train(plan.on)?;
+            Ok((model, parameters, None))
+        }
     }
 }
 

@@ -11,7 +11,7 @@ use crate::data::stream::source_fingerprint;
 use crate::device;
 use crate::error::{Place, Result};
 use crate::files;
-use crate::model::Llama;
+use crate::model::{Llama, Parameters};
 use crate::progress::Progress;
 use crate::recipe::{Foundation, Quantization, Recipe, Study};
 use crate::study::base;
@@ -104,6 +104,11 @@ impl<'a> Ground<'a> {
     pub fn load_in(&self, foundation: Foundation, quantization: Quantization) -> Result<Llama> {
         let precision = (self.study.base.dtype, quantization);
         Llama::load_in(&self.foundation_folder(foundation), precision, &self.device)
+    }
+
+    /// Loads the model that a stage stands on, to be trained whole.
+    pub fn load_to_train(&self, foundation: Foundation) -> Result<(Llama, Parameters)> {
+        Llama::load_to_train(&self.foundation_folder(foundation), self.study.base.dtype, &self.device)
     }
 
     /// The hash of one thing that came from outside: `base`, `tokenizer`, or a source by name.

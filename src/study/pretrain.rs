@@ -32,8 +32,7 @@ pub fn run(ground: &Ground<'_>) -> Result<()> {
     let checkpoints = stage::open_training(ground, STAGE, &inputs)?;
     let stream = training::open_stream(ground, &plan.training, STAGE)?;
     ground.progress.say(stream.ledger().table().trim_end());
-    let mut model = ground.load(Foundation::Base)?;
-    let parameters = model.train_all()?;
+    let (model, parameters) = ground.load_to_train(Foundation::Base)?;
     let work = training::Work {
         name: STAGE,
         training: &plan.training,

@@ -77,6 +77,18 @@ fn every_way_to_keep_weights_and_state_is_measured_and_learns_the_same() {
 }
 
 #[test]
+fn the_files_of_a_model_are_written_and_read_one_weight_at_a_time() {
+    let place = Place::new();
+    let folder = place.root().display().to_string();
+    let shape = ["bench", "--shape", "256/4/4/512/8000", "--dtype", "bf16", "--method", "files", "--folder", &folder];
+    let figures = printed(&[&shape[..], &["--json", "--quiet"]].concat());
+    are_above_zero(&figures, &["write_s", "write_bytes_per_s", "read_s", "read_bytes_per_s"]);
+    let parameters = 2 * 8000 * 256 + 4 * (4 * 256 * 256 + 3 * 256 * 512 + 2 * 256) + 256;
+    assert_eq!((figures["bytes"].as_u64(), figures["files"].as_u64()), (Some(2 * parameters), Some(1)));
+    assert_eq!(std::fs::read_dir(place.root()).expect("the folder").count(), 0, "nothing is left");
+}
+
+#[test]
 fn generation_is_measured() {
     let figures = figures(&["--method", "generate", "--prompts", "3", "--prompt-tokens", "5", "--new-tokens", "4"]);
     are_above_zero(&figures, &["new_tokens_per_s", "seconds", "gflops", "matmul_share"]);
@@ -144,7 +156,7 @@ fn flags_that_make_no_sense_are_named_all_at_once() {
     let output = emakeel(&["bench", "--shape", "32/2", "--method", "lroa", "--steps", "1"]);
     let said = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(2), "{said}");
-    assert!(said.contains("--method is \"lroa\", must be lora, qlora, full, generate or adapters"), "{said}");
+    assert!(said.contains("--method is \"lroa\", must be lora, qlora, full, generate, adapters or files"), "{said}");
     assert!(said.contains("--steps is 1, must be at least 2"), "{said}");
     let output = emakeel(&["bench", "--shape", "32/2"]);
     assert!(String::from_utf8_lossy(&output.stderr).contains("--shape is \"32/2\", must be five numbers"));

@@ -8,13 +8,14 @@
 //! |---|---|
 //! | `model` | a folder, or random weights of a shape |
 //! | `rows` | random tokens, in full sequences or in rows of given lengths |
-//! | `training`, `generation`, `adapters` | the work |
+//! | `training`, `generation`, `adapters`, `files` | the work |
 //! | `flops` | the operations that it needs |
 //! | `timing`, `machine` | time, and what the machine can do |
 //! | `figures`, `peer` | the result, alone and beside another program's |
 
 mod adapters;
 mod figures;
+mod files;
 mod flops;
 mod generation;
 mod machine;
@@ -44,6 +45,7 @@ enum Method {
     Full,
     Generate,
     Adapters,
+    Files,
 }
 
 /// Where the work is done, and in what.
@@ -67,6 +69,9 @@ pub fn run(args: &BenchArgs, progress: Progress) -> Result<()> {
     let method = check(args)?;
     let place = Place::of(args, method)?;
     device::allow_tf32(args.tf32);
+    if method == Method::Files {
+        return files::run(args, &place, name_of(args), progress);
+    }
     let mut figures = Figures {
         method: args.method.clone(),
         model: name_of(args),
@@ -87,6 +92,7 @@ pub fn run(args: &BenchArgs, progress: Progress) -> Result<()> {
         Method::Full => training::run(args, &place, Trained::All, &mut figures, progress)?,
         Method::Generate => generation::run(args, &place, &mut figures, progress)?,
         Method::Adapters => adapters::run(args, &place, &mut figures, progress)?,
+        Method::Files => {}
     }
     // The matrices of the second measurement are no part of the first.
     let memory = device::peak_memory(&place.device).map(|bytes| bytes as f64 / f64::from(1 << 20));
@@ -112,6 +118,7 @@ fn check(args: &BenchArgs) -> Result<Method> {
         "full" => Some(Method::Full),
         "generate" => Some(Method::Generate),
         "adapters" => Some(Method::Adapters),
+        "files" => Some(Method::Files),
         _ => None,
     };
     let mut errors = Vec::new();
@@ -120,7 +127,7 @@ fn check(args: &BenchArgs) -> Result<Method> {
     }
     if method.is_none() {
         let error = Error::usage("--method").got(format!("{:?}", args.method));
-        errors.push(error.expected("lora, qlora, full, generate or adapters"));
+        errors.push(error.expected("lora, qlora, full, generate, adapters or files"));
     }
     let least = [
         ("--rank", Some(args.rank), 1),

@@ -28,13 +28,16 @@ const LEARNING_RATE: f64 = 1e-4;
 /// # Errors
 /// The model or the rows cannot be read; a step fails.
 pub fn run(args: &BenchArgs, place: &Place, trained: Trained, figures: &mut Figures, progress: Progress) -> Result<()> {
-    let mut model = model::open(args, place, args.sequence_length)?;
+    let (model, parameters) = match trained {
+        Trained::All => model::open_to_train(args, place, args.sequence_length)?,
+        Trained::Lora { rank } => {
+            let mut model = model::open(args, place, args.sequence_length)?;
+            let (parameters, _) = adapter::create(&mut model, &adapter_of(rank), SEED)?;
+            (model, parameters)
+        }
+    };
     figures.parameters = model.config.parameter_count();
     let rows = Rows::open(args, model.config.vocabulary)?;
-    let parameters = match trained {
-        Trained::All => model.train_all()?,
-        Trained::Lora { rank } => adapter::create(&mut model, &adapter_of(rank), SEED)?.0,
-    };
     figures.trainable = Some(parameters.elements());
     let settings = settings(args);
     let plan = plan(&model, place, trained, &settings);
