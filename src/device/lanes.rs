@@ -90,6 +90,14 @@ impl Lanes {
     }
 }
 
+impl Drop for Lanes {
+    fn drop(&mut self) {
+        // The memory of the copies goes after this. A failure here was one of the copies' already.
+        let _ = self.inward.synchronize();
+        let _ = self.outward.synchronize();
+    }
+}
+
 fn event(events: &[CudaEvent; SLOTS], slot: usize) -> Result<&CudaEvent> {
     events.get(slot).ok_or_else(|| Error::new("a transfer's slot").got(slot).expected(format!("below {SLOTS}")))
 }
@@ -113,6 +121,9 @@ unsafe fn with_bytes(row: &Tensor, f: impl FnOnce(&mut [u8]) -> std::result::Res
     f(bytes).map_err(failed)
 }
 
+/// Bytes from which memory has pages of its own.
+const LARGE: usize = 1 << 20;
+
 /// Keeps the memory of a tensor from being paged, so that the device can copy from it by itself.
 pub(super) struct PageLock {
     start: *mut std::ffi::c_void,
@@ -124,9 +135,14 @@ unsafe impl Send for PageLock {}
 unsafe impl Sync for PageLock {}
 
 impl PageLock {
-    pub fn new(tensor: &Tensor) -> Result<Self> {
+    /// Locks the memory of a large tensor; small ones share pages, which can be locked once only, and are copied quickly
+    /// in any case.
+    pub fn new(tensor: &Tensor) -> Result<Option<Self>> {
         let mut start = std::ptr::null_mut();
         let bytes = tensor.elem_count() * tensor.dtype().size_in_bytes();
+        if bytes < LARGE {
+            return Ok(None);
+        }
         // SAFETY: the bytes are not touched here.
         unsafe {
             with_bytes(tensor, |bytes| {
@@ -139,7 +155,7 @@ impl PageLock {
             Error::new(format!("cannot keep {bytes} bytes of the host's memory from being paged: {source}"))
                 .hint("the optimizer's state lies there (offload: true): is there so much memory, and does ulimit -l allow it?")
         })?;
-        Ok(Self { start })
+        Ok(Some(Self { start }))
     }
 }
 

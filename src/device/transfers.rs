@@ -39,7 +39,7 @@ impl HostRows {
         let tensor = Tensor::zeros((rows, columns), dtype, &Device::Cpu)?;
         Ok(Self {
             #[cfg(feature = "cuda")]
-            _lock: if device.is_cuda() { Some(super::lanes::PageLock::new(&tensor)?) } else { None },
+            _lock: if device.is_cuda() { super::lanes::PageLock::new(&tensor)? } else { None },
             tensor,
         })
     }

@@ -28,6 +28,20 @@ pub struct Moments {
     pub second_magnitudes: Tensor,
 }
 
+impl Moments {
+    /// The moments of n parameters before the first update.
+    pub(super) fn zeros(n: usize, device: &Device) -> Result<Self> {
+        let codes = || Tensor::zeros(n, DType::U8, device);
+        let magnitudes = || Tensor::zeros(Maps::blocks(n), DType::F32, device);
+        Ok(Self {
+            first: codes()?,
+            second: codes()?,
+            first_magnitudes: magnitudes()?,
+            second_magnitudes: magnitudes()?,
+        })
+    }
+}
+
 /// What the codes of both moments stand for, where the moments are.
 #[derive(Debug, Clone)]
 pub struct Maps {
@@ -185,17 +199,6 @@ mod tests {
     }
 
     impl Moments {
-        fn zeros(n: usize) -> Result<Self> {
-            let codes = |map: &DynamicMap| Tensor::full(map.nearest(0.0), n, &Device::Cpu);
-            let magnitudes = || Tensor::zeros(Maps::blocks(n), DType::F32, &Device::Cpu);
-            Ok(Self {
-                first: codes(&DynamicMap::signed())?,
-                second: codes(&DynamicMap::unsigned())?,
-                first_magnitudes: magnitudes()?,
-                second_magnitudes: magnitudes()?,
-            })
-        }
-
         fn wide(&self) -> Result<Tensor> {
             let row = |codes: &Tensor, magnitudes: &Tensor, map| -> Result<Tensor> {
                 let mut values = vec![0.0; codes.elem_count()];
@@ -212,7 +215,7 @@ mod tests {
     fn each_step_is_that_of_wide_moments_but_for_their_rounding() -> Result<()> {
         for n in [1, 257, CHUNK + 300] {
             let maps = Maps::new(&Device::Cpu)?;
-            let (parameters, moments) = (random("p", &[n], DType::F32)?, Moments::zeros(n)?);
+            let (parameters, moments) = (random("p", &[n], DType::F32)?, Moments::zeros(n, &Device::Cpu)?);
             for t in 1..=4 {
                 let gradients = random(&format!("g{t}"), &[n], DType::F32)?;
                 // From the moments as they are kept: what this step does, and nothing of the steps before.
@@ -239,7 +242,8 @@ mod tests {
         let golden = Golden::read();
         let n = golden.adamw[0].parameters.len();
         let (maps, device) = (Maps::new(&Device::Cpu)?, Device::Cpu);
-        let (mut parameters, mut moments) = (Tensor::new(numbers(n, golden.seed), &device)?, Moments::zeros(n)?);
+        let (mut parameters, mut moments) =
+            (Tensor::new(numbers(n, golden.seed), &device)?, Moments::zeros(n, &Device::Cpu)?);
         for (t, want) in (1..).zip(&golden.adamw) {
             let floats = |bits: &[u32]| Tensor::new(floats(bits), &device);
             let settings = AdamwStep { beta2: 0.95, gradient_scale: 1.0, ..settings(t) };
@@ -276,7 +280,7 @@ mod tests {
         let parameters = || random("p", &[n], DType::BF16);
         let (with_master, by_chance) = (parameters()?, parameters()?);
         let master = with_master.to_dtype(DType::F32)?;
-        let (moments, others) = (Moments::zeros(n)?, Moments::zeros(n)?);
+        let (moments, others) = (Moments::zeros(n, &Device::Cpu)?, Moments::zeros(n, &Device::Cpu)?);
         let gradients = Tensor::ones(n, DType::BF16, &Device::Cpu)?;
         for t in 1..=40 {
             let settings = AdamwStep { learning_rate: 1e-4, weight_decay: 0.0, ..settings(t) };
@@ -300,7 +304,7 @@ mod tests {
     fn elements_far_below_the_largest_of_their_block_do_not_run_away() -> Result<()> {
         // The gradients of one element are a ten-thousandth of another's, and stop after some steps.
         let (n, maps) = (BLOCK, Maps::new(&Device::Cpu)?);
-        let (parameters, moments) = (Tensor::zeros(n, DType::F32, &Device::Cpu)?, Moments::zeros(n)?);
+        let (parameters, moments) = (Tensor::zeros(n, DType::F32, &Device::Cpu)?, Moments::zeros(n, &Device::Cpu)?);
         for t in 1..=20 {
             let mut gradients = vec![0.0; n];
             (gradients[0], gradients[1]) = (1.0, if t <= 10 { 1e-4 } else { 0.0 });
@@ -308,7 +312,7 @@ mod tests {
             step(&parameters, &Tensor::new(gradients, &Device::Cpu)?, (&moments, &maps), None, &settings)?;
         }
         let values = parameters.to_vec1::<f32>()?;
-        // Twenty steps of 0.01 each at most; without a floor the second would be at −60.
+        // Twenty steps of 0.01 each at most; without a floor the second would be at −598.
         assert!((values[0] + 0.2).abs() < 1e-3 && (-0.2..0.0).contains(&values[1]), "{:?}", &values[..2]);
         Ok(())
     }
@@ -328,7 +332,7 @@ mod tests {
             let [got, want] = [start.copy()?, start.copy()?];
             let [got_master, want_master] = [(); 2].map(|()| start.to_dtype(DType::F32));
             let (got_master, want_master) = (got_master?.copy()?, want_master?.copy()?);
-            let (moments, others) = (Moments::zeros(n)?, Moments::zeros(n)?);
+            let (moments, others) = (Moments::zeros(n, &Device::Cpu)?, Moments::zeros(n, &Device::Cpu)?);
             for t in 1..=3 {
                 let gradients = random(&format!("g{t}"), &[n], of_gradients)?;
                 let settings = AdamwStep { seed: (dtype == DType::BF16).then_some(t as u32), ..settings(t) };

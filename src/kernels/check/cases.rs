@@ -5,10 +5,13 @@ use candle_core::{DType, Device, Tensor};
 use super::{Bench, Case, Work};
 use crate::error::Result;
 use crate::kernels::adamw::{self, AdamwStep};
+use crate::kernels::adamw_8bit::{Maps, Moments};
 use crate::kernels::attention::{self, Heads, Segments};
 use crate::kernels::matmul::{linear, linear_input_gradient, linear_weight_gradient};
+use crate::kernels::quantized::Nf4;
 use crate::kernels::rope::RotaryTable;
-use crate::kernels::{cross_entropy, embedding, rms_norm, rope, swiglu};
+use crate::kernels::{adamw_8bit, cross_entropy, dropout, embedding, rms_norm, rope, swiglu};
+use crate::random::Stream;
 
 /// A product of two matrices.
 type Multiply = fn(&Tensor, &Tensor) -> Result<Tensor>;
@@ -53,6 +56,10 @@ pub(super) fn elementwise(bench: &mut Bench<'_>, s: &Shapes) -> Result<()> {
             let (dx, dw) = rms_norm::backward(&dy, &weight, &saved, None, true)?;
             Ok([Some(dx), dw].into_iter().flatten().collect())
         }))
+    })?;
+    bench.check(&case("dropout", vec![rows], bench.bytes(2 * n)), &|t, _| {
+        let (x, stream) = (t[0].clone(), Stream::new(1, "dropout"));
+        Ok(Box::new(move || Ok(vec![dropout::forward(&x, 0.1, stream)?])))
     })?;
     bench.check(&case("swiglu", vec![wide, wide], bench.bytes(3 * m)), &|t, _| {
         let (gate, up) = (t[0].clone(), t[1].clone());
@@ -155,6 +162,47 @@ pub(super) fn products(bench: &mut Bench<'_>, s: &Shapes) -> Result<()> {
     })
 }
 
+/// A weight in 4 bits: written out, and multiplied with few rows without being written out.
+pub(super) fn in_4_bits(bench: &mut Bench<'_>, s: &Shapes) -> Result<()> {
+    let (weight, few): (&[usize], &[usize]) = (&[s.mlp, s.hidden], &[8, s.hidden]);
+    let (n, bound) = (s.mlp * s.hidden, bench.rounding());
+    let kept = Nf4::bytes_of(n as u64) as f64;
+    let work = Work::Bytes(kept + (n * bench.dtype.size_in_bytes()) as f64);
+    bench.check(&Case { kernel: "nf4 dequantize", inputs: vec![weight], work, bound }, &|t, _| {
+        let kept = Nf4::quantize(&t[0])?;
+        Ok(Box::new(move || Ok(vec![kept.dequantize()?])))
+    })?;
+    let case = Case { kernel: "nf4 linear, 8 rows", inputs: vec![few, weight], work: Work::Bytes(kept), bound };
+    bench.check(&case, &|t, _| {
+        let (x, kept) = (t[0].clone(), Nf4::quantize(&t[1])?);
+        Ok(Box::new(move || Ok(vec![kept.linear(&x)?])))
+    })
+}
+
+fn in_8_bits(bench: &mut Bench<'_>, n: usize, settings: &AdamwStep) -> Result<()> {
+    let flat: &[usize] = &[n];
+    let has_master = bench.dtype != DType::F32;
+    // As `adamw`, but for the moments: a byte each, read and written, in two steps.
+    let bytes = 2 * n * (3 * bench.dtype.size_in_bytes() + if has_master { 12 } else { 4 });
+    // A moment that lies between two codes may go to either: 0.7 % of a step of 0.01.
+    let bound = bench.rounding() + 2e-4;
+    let case =
+        Case { kernel: "adamw, 8 bits, twice", inputs: vec![flat, flat], work: Work::Bytes(bytes as f64), bound };
+    bench.check(&case, &|t, device| {
+        let (parameters, gradients) = (t[0].copy()?, t[1].clone());
+        let (moments, maps) = (Moments::zeros(n, device)?, Maps::new(device)?);
+        let master = if has_master { Some(parameters.to_dtype(DType::F32)?) } else { None };
+        let settings = *settings;
+        Ok(Box::new(move || {
+            for step in 1..=2 {
+                let settings = AdamwStep { step, ..settings };
+                adamw_8bit::step(&parameters, &gradients, (&moments, &maps), master.as_ref(), &settings)?;
+            }
+            Ok(vec![parameters.clone()])
+        }))
+    })
+}
+
 pub(super) fn optimizer(bench: &mut Bench<'_>, s: &Shapes) -> Result<()> {
     let (n, bound) = (s.hidden * s.mlp, bench.rounding());
     let flat: &[usize] = &[n];
@@ -186,6 +234,7 @@ pub(super) fn optimizer(bench: &mut Bench<'_>, s: &Shapes) -> Result<()> {
             Ok(vec![parameters.clone(), state.narrow(0, 0, 2)?])
         }))
     })?;
+    in_8_bits(bench, n, &settings)?;
     bench.check(&Case { kernel: "norm", inputs: vec![flat], work: bench.bytes(n), bound: 1e-6 }, &|t, _| {
         let values = t[0].clone();
         Ok(Box::new(move || Ok(vec![Tensor::new(&[adamw::norm(&values)?], &Device::Cpu)?])))

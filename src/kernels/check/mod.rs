@@ -59,6 +59,7 @@ pub fn all(device: &Device, dtype: DType, shapes: &Shapes, seed: u64, each: &mut
     cases::by_tokens(&mut bench, shapes)?;
     cases::attention(&mut bench, shapes)?;
     cases::products(&mut bench, shapes)?;
+    cases::in_4_bits(&mut bench, shapes)?;
     cases::optimizer(&mut bench, shapes)
 }
 

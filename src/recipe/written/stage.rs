@@ -154,7 +154,7 @@ stage! {
         /// Multiply by alpha / √rank instead. Default: false.
         rslora: bool,
         /// How the weights of the model's linear modules are kept while the adapter is trained on them: as they are
-        /// (`none`), or in 4 bits (`nf4`, QLoRA), a quarter of the memory for a tenth more time. Default: none.
+        /// (`none`), or in 4 bits (`nf4`, QLoRA), which is about a quarter. Default: none.
         quantization: Quantization,
         /// Times through the mixture. Default: 3, unless `tokens` is given.
         epochs: f64,

@@ -185,13 +185,13 @@ mod tests {
         (2.634388164261296, [0.47094813054755613, -1.2238594940794236, 1.9783741395389802, 0.07051496951083373, 0.9710333262702451, -0.32972378665089436]),
     ];
 
-    fn run_five_steps(dtype: DType, tolerance: f64) {
+    fn run_five_steps(dtype: DType, settings: &OptimizerSettings, tolerance: f64) {
         let (parameters, _) = parameters(dtype);
-        let optimizer = Optimizer::new(&parameters, &SETTINGS).unwrap();
+        let optimizer = Optimizer::new(&parameters, settings).unwrap();
         for (step, (golden_norm, golden)) in TORCH.iter().enumerate() {
             let gradients = gradients(step, dtype);
             let norm = adamw::norm(&gradients).unwrap();
-            assert!((norm - golden_norm).abs() <= tolerance * golden_norm, "step {step}: norm {norm}");
+            assert!((norm - golden_norm).abs() <= tolerance.min(2e-7) * golden_norm, "step {step}: norm {norm}");
             let gradient_scale = clip_factor(norm, Some(1.0));
             let learning_rate = 1e-2 * (5 - step) as f64 / 5.0;
             optimizer
@@ -205,8 +205,18 @@ mod tests {
 
     #[test]
     fn five_steps_with_clipping_and_decay_are_those_of_torch() {
-        run_five_steps(DType::F64, 1e-13);
-        run_five_steps(DType::F32, 2e-7);
+        run_five_steps(DType::F64, &SETTINGS, 1e-13);
+        run_five_steps(DType::F32, &SETTINGS, 2e-7);
+    }
+
+    #[test]
+    fn five_steps_with_moments_in_8_bits_are_close_to_those_of_torch() {
+        // Each step of at most 0.01 may be off by the halves of a part of both maps: 0.7 % and 0.35 %, half of which is
+        // left under the root, and what is kept of the steps before.
+        for offload in [false, true] {
+            let settings = OptimizerSettings { kind: OptimizerKind::Adamw8bit, offload, ..SETTINGS };
+            run_five_steps(DType::F32, &settings, 5e-4);
+        }
     }
 
     #[test]

@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::recipe::{
-    ChatTemplate, Mixture, MixtureUnit, NewModel, NoTarget, OptimizerSettings, Packing, Quantization, Recompute,
-    Schedule, ScheduleKind, TooLong,
+    ChatTemplate, Mixture, MixtureUnit, NewModel, NoTarget, OptimizerKind, OptimizerSettings, Packing, Quantization,
+    Recompute, Rounding, Schedule, ScheduleKind, TooLong,
 };
 
 const GIB: f64 = (1u64 << 30) as f64;
@@ -136,6 +136,97 @@ fn without_clipping_and_accumulation_one_gradient_lives_at_a_time() {
     training.optimizer.clip = None;
     let plan = Plan::new(full(&llama_2_7b(), DType::BF16, &training), None, None);
     assert_eq!(plan.memory.gradients, 2 * 32_000 * 4096);
+}
+
+/// 24 GB: moments in 8 bits in the host's memory, weights rounded by chance, each updated within the backward pass.
+#[test]
+fn all_of_llama_2_7b_in_24_gb_adds_up() {
+    let mut training = Training { batch: 16, micro_batch: 16, ..training() };
+    training.optimizer = OptimizerSettings {
+        kind: OptimizerKind::Adamw8bit,
+        rounding: Rounding::Stochastic,
+        offload: true,
+        clip: None,
+        ..training.optimizer
+    };
+    let config = llama_2_7b();
+    let plan = Plan::new(full(&config, DType::BF16, &training), None, None);
+    let parameters = 6_738_415_616;
+    assert_eq!(plan.memory.weights, 2 * parameters);
+    // One gradient, of the embedding or the head.
+    assert_eq!(plan.memory.gradients, 2 * 32_000 * 4096);
+    // Every tensor is whole blocks of 256: two codes for each element, two floats for each block.
+    let state = 2 * parameters + 8 * parameters / 256;
+    assert_eq!(plan.host, state);
+    assert_eq!(plan.checkpoint, 2 * parameters + state);
+    // Two slots for the part of a tensor that is updated at one time.
+    let part = 1 << 24;
+    assert_eq!(plan.memory.optimizer, 2 * (2 * part + 8 * part / 256));
+    let total = plan.memory.total() as f64 / GIB;
+    assert!((20.0..20.1).contains(&total), "{total} GiB");
+    // On the CPU the host's memory is the only one.
+    let setup = Setup { on_gpu: false, ..full(&config, DType::BF16, &training) };
+    let here = Plan::new(setup, None, None);
+    assert_eq!((here.host, here.memory.optimizer), (0, state + plan.memory.optimizer));
+}
+
+/// 40 to 80 GB: moments in 8 bits, weights rounded by chance.
+#[test]
+fn all_of_llama_2_7b_in_80_gb_adds_up() {
+    let mut training = Training { micro_batch: 16, ..training() };
+    training.optimizer.kind = OptimizerKind::Adamw8bit;
+    let config = llama_2_7b();
+    let parameters = 6_738_415_616;
+    let with = |training: &Training| Plan::new(full(&config, DType::BF16, training), None, None);
+    // A master copy beside the moments.
+    assert_eq!(with(&training).memory.optimizer, 6 * parameters + 8 * parameters / 256);
+    training.optimizer.rounding = Rounding::Stochastic;
+    let plan = with(&training);
+    assert_eq!((plan.memory.optimizer, plan.host), (2 * parameters + 8 * parameters / 256, 0));
+    // Micro-steps are summed in f32.
+    assert_eq!(plan.memory.gradients, 4 * parameters + 2 * 32_000 * 4096);
+    let total = plan.memory.total() as f64 / GIB;
+    assert!((57.7..57.9).contains(&total), "{total} GiB");
+}
+
+#[test]
+fn an_adapter_on_llama_2_7b_in_4_bits_adds_up() {
+    let config = llama_2_7b();
+    let modules: Vec<_> = config.module_shapes().into_iter().filter(|(path, _)| path != "lm_head").collect();
+    let trained = Trained::Lora { modules: &modules, rank: 16, quantization: Quantization::Nf4 };
+    let training = Training { batch: 128, ..training() };
+    let plan = Plan::new(Setup { trained, ..full(&config, DType::BF16, &training) }, None, None);
+    let in_layers = 32 * (4 * 4096 * 4096 + 3 * 4096 * 11_008);
+    let factors = 32 * 16 * (4 * 2 * 4096 + 3 * (4096 + 11_008));
+    // Half a byte each, a byte for each 64, four bytes for each 256 of those, and a map of 256 floats for each module.
+    let kept = in_layers / 2 + in_layers / 64 + 4 * in_layers / 64 / 256 + 224 * 1024;
+    let ends = 2 * (2 * 32_000 * 4096 + 65 * 4096);
+    assert_eq!((plan.trained, plan.memory.weights), (factors, kept + ends + 4 * factors));
+    // One weight of the MLP is written out at a time.
+    let plain = Trained::Lora { modules: &modules, rank: 16, quantization: Quantization::None };
+    let wide = Plan::new(Setup { trained: plain, ..full(&config, DType::BF16, &training) }, None, None);
+    assert_eq!(plan.memory.layer - wide.memory.layer, 2 * 4096 * 11_008);
+    let total = plan.memory.total() as f64 / GIB;
+    assert!((5.0..7.0).contains(&total), "{total} GiB for 4 sequences of 1024");
+}
+
+#[test]
+fn what_would_fit_is_what_is_felt_least() {
+    let config = llama_2_7b();
+    let training = Training { recompute: Recompute::ToFit(None), micro_batch: 8, ..training() };
+    let setup = full(&config, DType::BF16, &training);
+    let changes = |gib: u64| smaller(setup, None, gib << 30).map(|smaller| smaller.changes.join(", "));
+    assert_eq!(changes(80).as_deref(), Some("optimizer.offload: true"));
+    assert_eq!(changes(24).as_deref(), Some("optimizer.offload: true, optimizer.clip: 0 and batch: 8, one micro-step"));
+    assert_eq!(changes(14), None);
+    // Smaller by a micro-batch alone.
+    let needed = Plan::new(setup, None, Some(1)).memory.safely();
+    assert_eq!(smaller(setup, None, needed - 1).map(|s| s.changes.join(", ")).as_deref(), Some("micro_batch: 1"));
+    let modules: Vec<_> = config.module_shapes().into_iter().filter(|(path, _)| path != "lm_head").collect();
+    let trained = Trained::Lora { modules: &modules, rank: 16, quantization: Quantization::None };
+    let fits = smaller(Setup { trained, ..setup }, None, 12 << 30).expect("4 bits");
+    assert_eq!(fits.changes.join(", "), "quantization: nf4");
+    assert!(fits.plan.memory.safely() <= 12 << 30);
 }
 
 #[test]
