@@ -126,6 +126,9 @@ fn facts_text(facts: &Facts) -> String {
     if let Some((major, minor)) = facts.driver {
         lines.push(format!("driver       CUDA {major}.{minor}"));
     }
+    if let Some(version) = &facts.cublas {
+        lines.push(format!("cuBLAS       {version}"));
+    }
     if let (Some(free), Some(total)) = (facts.free, facts.total) {
         lines.push(format!("memory       {} free of {}", short_bytes(free), short_bytes(total)));
     }
@@ -198,6 +201,7 @@ fn to_json(facts: &Facts, peaks: &Peaks, checks: &[Check]) -> Value {
     json!({
         "device": facts.name,
         "compute_capability": facts.compute_capability.map(|(major, minor)| format!("{major}.{minor}")),
+        "cublas": facts.cublas,
         "cuda_driver": facts.driver.map(|(major, minor)| format!("{major}.{minor}")),
         "free_bytes": facts.free, "total_bytes": facts.total,
         "copy_bytes_per_s": peaks.copy, "matmul": products,

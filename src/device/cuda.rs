@@ -1,6 +1,7 @@
 //! A CUDA device as its driver knows it.
 
 use candle_core::CudaDevice;
+use candle_core::cuda_backend::cudarc::cublas::sys as blas;
 use candle_core::cuda_backend::cudarc::driver::{DriverError, result, sys};
 
 use super::Facts;
@@ -52,8 +53,12 @@ pub(super) fn facts(device: &CudaDevice) -> Result<Facts> {
     let mut version = 0;
     // SAFETY: the driver writes one integer to where the pointer points.
     let known = unsafe { sys::cuDriverGetVersion(&mut version) }.result().is_ok();
+    let mut cublas = 0;
+    // SAFETY: cuBLAS writes one integer to where the pointer points.
+    let named = unsafe { blas::cublasGetVersion_v2(*device.cublas_handle().handle(), &mut cublas) }.result().is_ok();
     Ok(Facts {
         name,
+        cublas: named.then(|| format!("{}.{}.{}", cublas / 10_000, cublas / 100 % 100, cublas % 100)),
         compute_capability: Some(capability),
         driver: known.then_some((version / 1000, version % 1000 / 10)),
         free: Some(free as u64),

@@ -13,6 +13,8 @@ pub struct Facts {
     pub compute_capability: Option<(i32, i32)>,
     /// The newest CUDA that its driver knows, major and minor.
     pub driver: Option<(i32, i32)>,
+    /// The version of the library that multiplies matrices there.
+    pub cublas: Option<String>,
     /// Bytes that new work can have.
     pub free: Option<u64>,
     /// All its bytes.
@@ -34,6 +36,7 @@ pub fn facts(device: &Device) -> Result<Facts> {
         name: model.to_owned(),
         compute_capability: None,
         driver: None,
+        cublas: None,
         free: free_memory(device),
         total: memory_line("MemTotal:"),
     })

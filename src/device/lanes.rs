@@ -6,7 +6,6 @@ use candle_core::cuda_backend::CudaStorageSlice;
 use candle_core::cuda_backend::cudarc::driver::{CudaEvent, CudaStream, DevicePtr, DriverError, result, sys};
 use candle_core::{CpuStorage, CudaDevice, Storage, Tensor};
 
-use super::transfers::SLOTS;
 use crate::error::{Error, Result};
 
 /// The streams, and where they wait for each other.
@@ -16,11 +15,11 @@ pub(super) struct Lanes {
     inward: Arc<CudaStream>,
     outward: Arc<CudaStream>,
     /// Each slot is filled.
-    fetched: [CudaEvent; SLOTS],
+    fetched: Vec<CudaEvent>,
     /// The device is done with each slot.
-    computed: [CudaEvent; SLOTS],
+    computed: Vec<CudaEvent>,
     /// Each slot is stored.
-    stored: [CudaEvent; SLOTS],
+    stored: Vec<CudaEvent>,
 }
 
 impl std::fmt::Debug for PageLock {
@@ -34,14 +33,12 @@ fn failed(source: DriverError) -> Error {
 }
 
 impl Lanes {
-    pub fn new(device: &CudaDevice) -> Result<Self> {
+    /// Streams for so many slots that take turns.
+    pub fn new(device: &CudaDevice, slots: usize) -> Result<Self> {
         let compute = device.cuda_stream();
         let context = compute.context().clone();
         let stream = || context.new_stream().map_err(failed);
-        let events = || -> Result<[CudaEvent; SLOTS]> {
-            let event = || context.new_event(None).map_err(failed);
-            Ok([event()?, event()?])
-        };
+        let events = || (0..slots).map(|_| context.new_event(None).map_err(failed)).collect::<Result<Vec<_>>>();
         let (inward, outward) = (stream()?, stream()?);
         Ok(Self { compute, inward, outward, fetched: events()?, computed: events()?, stored: events()? })
     }
@@ -98,8 +95,10 @@ impl Drop for Lanes {
     }
 }
 
-fn event(events: &[CudaEvent; SLOTS], slot: usize) -> Result<&CudaEvent> {
-    events.get(slot).ok_or_else(|| Error::new("a transfer's slot").got(slot).expected(format!("below {SLOTS}")))
+fn event(events: &[CudaEvent], slot: usize) -> Result<&CudaEvent> {
+    events
+        .get(slot)
+        .ok_or_else(|| Error::new("a transfer's slot").got(slot).expected(format!("below {}", events.len())))
 }
 
 /// Calls `f` with the bytes of a contiguous row on the host.

@@ -8,12 +8,14 @@ mod data_sheet;
 mod facts;
 #[cfg(feature = "cuda")]
 mod lanes;
+mod laps;
 pub mod transfers;
 
 use candle_core::{DType, Device};
 
 pub use data_sheet::product_peak;
 pub use facts::{Facts, facts, free_memory, peak_memory};
+pub use laps::Laps;
 
 use crate::error::{Error, Result};
 

@@ -59,7 +59,7 @@ impl Transfers {
         Ok(Self {
             #[cfg(feature = "cuda")]
             lanes: match device {
-                Device::Cuda(device) => Some(super::lanes::Lanes::new(device)?),
+                Device::Cuda(device) => Some(super::lanes::Lanes::new(device, SLOTS)?),
                 _ => None,
             },
         })

@@ -7,6 +7,7 @@ use super::context::{Context, LayerMasks};
 use super::layer::LayerSaved;
 use super::llama::Llama;
 use super::parameters::GradientSink;
+use crate::device::Laps;
 use crate::error::{Error, Result};
 use crate::kernels::adamw::add_in_place;
 use crate::kernels::embedding;
@@ -41,6 +42,21 @@ impl Llama {
     /// Nothing in the model is trained; the batch has no target or does not fit the model; the loss is not finite
     /// (says after which layer it went wrong); the sink's own.
     pub fn train_micro_step(&self, batch: &Batch, pass: &Pass, sink: &mut dyn GradientSink) -> Result<f64> {
+        self.train_micro_step_timed(batch, pass, sink, &mut Laps::off())
+    }
+
+    /// [`Llama::train_micro_step`] with its parts measured: `forward`, `head` (the last norm, the head, the loss and its
+    /// gradient) and `backward`.
+    ///
+    /// # Errors
+    /// As [`Llama::train_micro_step`].
+    pub fn train_micro_step_timed(
+        &self,
+        batch: &Batch,
+        pass: &Pass,
+        sink: &mut dyn GradientSink,
+        laps: &mut Laps,
+    ) -> Result<f64> {
         batch.check(&self.config)?;
         let Some(lowest) = self.lowest_trained() else {
             return Err(Error::new("nothing in the model is trained")
@@ -49,6 +65,7 @@ impl Llama {
         let context = self.context(&batch.segments, pass.dropout)?;
         let ids = self.ids(&batch.ids)?;
         let (x, kept) = self.forward_keeping(&ids, &context, lowest, pass.recompute)?;
+        laps.end("forward")?;
         let rows = Rows::new(batch, self)?;
         let (hidden, norm_saved) = self.norm.norm_forward(&rows.take(&x)?, context.epsilon)?;
         let mask = LayerMasks::new(pass.dropout, self.layers.len()).module(0);
@@ -60,6 +77,7 @@ impl Llama {
         for (parameter, gradient) in loss.own {
             sink.accept(&parameter, gradient)?;
         }
+        laps.end("head")?;
         if lowest <= self.layers.len() + 1 {
             let dx = self.norm.norm_backward(&loss.d_hidden, &norm_saved, None, sink)?;
             drop(norm_saved);
@@ -69,6 +87,7 @@ impl Llama {
                 self.backward_layers(dx, kept, &context, lowest, &batch.ids, loss.tied_gradient, sink)?;
             }
         }
+        laps.end("backward")?;
         Ok(loss.loss_sum)
     }
 

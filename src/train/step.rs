@@ -4,6 +4,7 @@ use super::batches::micro_batches;
 use super::optimizer::{Optimizer, Update, clip_factor};
 use super::sinks::{Accumulator, DIVERGED, OptimizerInBackward, is_in_backward, non_finite};
 use crate::data::Sequence;
+use crate::device::Laps;
 use crate::error::{Error, Result};
 use crate::kernels::adamw;
 use crate::model::{Batch, GradientSink, Llama, Parameters, Pass};
@@ -73,6 +74,22 @@ impl<'a> Trainer<'a> {
         sequences: &[Sequence],
         learning_rate: f64,
     ) -> Result<StepReport> {
+        self.step_timed(model, index, sequences, learning_rate, &mut Laps::off())
+    }
+
+    /// [`Trainer::step`] with its parts measured: those of [`Llama::train_micro_step_timed`] and `update`, which is part of
+    /// `backward` where parameters are updated within it.
+    ///
+    /// # Errors
+    /// As [`Trainer::step`].
+    pub fn step_timed(
+        &mut self,
+        model: &Llama,
+        index: u64,
+        sequences: &[Sequence],
+        learning_rate: f64,
+        laps: &mut Laps,
+    ) -> Result<StepReport> {
         let batches = micro_batches(sequences, self.training.micro_batch)?;
         let targets = batches.iter().map(|batch| batch.targets.len() as u64).sum::<u64>();
         if targets == 0 {
@@ -95,11 +112,11 @@ impl<'a> Trainer<'a> {
 
         let Some(gradients) = &mut self.accumulator else {
             let mut sink = OptimizerInBackward::new(&self.optimizer, self.parameters, update);
-            let loss = micro_steps.run(&mut sink).map_err(|error| self.explain(error))?;
+            let loss = micro_steps.run(&mut sink, laps).map_err(|error| self.explain(error))?;
             return Ok(StepReport { loss, gradient_norm: sink.norm()?, targets });
         };
         gradients.clear();
-        let loss = micro_steps.run(gradients);
+        let loss = micro_steps.run(gradients, laps);
         let gradients = gradients.gradients()?.clone();
         let loss = loss.map_err(|error| self.explain(error))?;
         let gradient_norm = adamw::norm(&gradients)?;
@@ -109,6 +126,7 @@ impl<'a> Trainer<'a> {
         }
         let gradient_scale = clip_factor(gradient_norm, self.training.optimizer.clip);
         self.optimizer.update(&gradients, Update { gradient_scale, ..update })?;
+        laps.end("update")?;
         Ok(StepReport { loss, gradient_norm, targets })
     }
 
@@ -153,7 +171,7 @@ struct MicroSteps<'a> {
 
 impl MicroSteps<'_> {
     /// Sends all gradients to the sink; returns the mean loss over the target tokens of the whole step.
-    fn run(&self, sink: &mut dyn GradientSink) -> Result<f64> {
+    fn run(&self, sink: &mut dyn GradientSink, laps: &mut Laps) -> Result<f64> {
         let mut loss = 0.0;
         for (number, batch) in self.batches.iter().enumerate() {
             let pass = Pass {
@@ -161,7 +179,7 @@ impl MicroSteps<'_> {
                 recompute: self.recompute,
                 dropout: Some(self.dropout.child(number as u64)),
             };
-            loss += self.model.train_micro_step(batch, &pass, sink)?;
+            loss += self.model.train_micro_step_timed(batch, &pass, sink, laps)?;
         }
         Ok(loss * self.loss_scale)
     }

@@ -40,12 +40,17 @@ fn training_steps_are_measured_and_counted() {
     // Two layers; 8 numbers for each input and output: of four modules 32 and 32, of three 32 and 64.
     assert_eq!(lora["trainable"], 2 * 8 * (4 * 64 + 3 * 96));
     assert!(lora["matmul_share"].as_f64() < Some(1.0), "{lora}");
+    let parts = |figures: &Value| figures["parts_s"].as_object().map(|parts| parts.keys().cloned().collect::<Vec<_>>());
+    assert_eq!(parts(&lora).unwrap_or_default(), ["backward", "forward", "head", "update"]);
+    are_above_zero(&lora["parts_s"], &["backward", "forward", "head", "update"]);
     // Two sequences in the median step.
     let tokens = lora["tokens_per_s"].as_f64().zip(lora["step_s"].as_f64()).map(|(rate, step)| rate * step);
     assert!(tokens.is_some_and(|tokens| (tokens - 128.0).abs() < 1e-6), "{tokens:?}");
     // Random tokens of 100 kinds.
     assert!(lora["loss"].as_f64().is_some_and(|loss| (loss - 100f64.ln()).abs() < 0.1), "{lora}");
 
+    let within = figures(&["--method", "full", "--clip", "0"]);
+    assert_eq!(parts(&within).unwrap_or_default(), ["backward", "forward", "head"], "updates are part of backward");
     let full = figures(&["--method", "full", "--recompute", "--micro-batch", "1"]);
     are_above_zero(&full, &OF_STEPS);
     // Embedding and head; two layers of four square and three MLP modules and two norms; the last norm.

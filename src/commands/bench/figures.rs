@@ -1,6 +1,7 @@
 //! What was measured: as JSON and for people.
 
 use crate::train::Plan;
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use serde::Serialize;
@@ -50,6 +51,9 @@ pub struct Figures {
     /// The longest step.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub step_max_s: Option<f64>,
+    /// The parts of one step, in seconds: forward, head, backward, update.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub parts_s: BTreeMap<&'static str, f64>,
     /// The median repetition of the whole: all prompts answered, all adapters compared.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub seconds: Option<f64>,
@@ -65,8 +69,9 @@ pub struct Figures {
     /// The same a second.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub gflops: Option<f64>,
-    /// The share of the time inside matrix products.
-    pub matmul_share: f64,
+    /// The share of the time inside matrix products; not known on a device, where they only start inside.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub matmul_share: Option<f64>,
     /// What the matrix product reaches on large matrices, in GFLOP/s.
     pub peak_gflops: f64,
     /// `gflops / peak_gflops`.
@@ -142,7 +147,7 @@ impl Figures {
         (self.step_min_s, self.step_max_s) = (Some(shortest), Some(longest));
         self.tokens_per_s = Some(steps.amount.tokens / all);
         self.rows_per_s = (!steps.alike).then(|| steps.rows as f64 / all);
-        self.matmul_share = timing.matmul_share();
+        self.matmul_share = Some(timing.matmul_share());
         self.record_operations(operations / count, all / count);
     }
 
@@ -150,13 +155,18 @@ impl Figures {
     pub fn record_whole(&mut self, timing: &Timing) {
         self.steps = timing.count() + 1;
         self.seconds = Some(timing.median());
-        self.matmul_share = timing.matmul_share();
+        self.matmul_share = Some(timing.matmul_share());
     }
 
     /// Records how many operations were done in how many seconds.
     pub fn record_operations(&mut self, operations: f64, seconds: f64) {
         self.gflop = Some(operations / 1e9);
         self.gflops = Some(operations / 1e9 / seconds);
+    }
+
+    /// Records how long the parts of a step took.
+    pub fn record_parts(&mut self, parts: &[(&'static str, f64)]) {
+        self.parts_s = parts.iter().copied().collect();
     }
 
     /// Records what was planned.
@@ -188,11 +198,12 @@ impl Figures {
         line("rows", rate(self.rows_per_s, "rows/s"));
         line("generation", self.new_tokens_per_s.map(|r| format!("{r:.0} new tokens/s")));
         line("step", self.step_time());
+        line("parts", self.parts());
         line("whole", rate(self.seconds, "s (median)"));
         line("reading adapters", rate(self.load_s, "s"));
         let of_step = self.gflop.map_or(String::new(), |gflop| format!(" ({} GFLOP each time)", significant(gflop)));
         line("arithmetic", self.gflops.map(|gflops| format!("{} GFLOP/s{of_step}", significant(gflops))));
-        line("in matmul", Some(format!("{:.1} % of the time", 100.0 * self.matmul_share)));
+        line("in matmul", self.matmul_share.map(|share| format!("{:.1} % of the time", 100.0 * share)));
         let reached = self.peak_share.map(|share| format!("; reached: {:.1} % of it", 100.0 * share));
         let peak =
             format!("{} GFLOP/s on large matrices{}", significant(self.peak_gflops), reached.unwrap_or_default());
@@ -232,6 +243,16 @@ impl Figures {
             self.device,
             self.steps
         )
+    }
+
+    fn parts(&self) -> Option<String> {
+        let all: f64 = self.parts_s.values().sum();
+        let share = |name: &str| {
+            let seconds = self.parts_s.get(name)?;
+            Some(format!("{name} {} s ({:.0} %)", significant(*seconds), 100.0 * seconds / all))
+        };
+        let parts: Vec<String> = ["forward", "head", "backward", "update"].into_iter().filter_map(share).collect();
+        (all > 0.0).then(|| parts.join(", "))
     }
 
     fn step_time(&self) -> Option<String> {

@@ -94,6 +94,9 @@ pub fn run(args: &BenchArgs, progress: Progress) -> Result<()> {
         Method::Adapters => adapters::run(args, &place, &mut figures, progress)?,
         Method::Files => {}
     }
+    if place.device.is_cuda() {
+        figures.matmul_share = None;
+    }
     // The matrices of the second measurement are no part of the first.
     let memory = device::peak_memory(&place.device).map(|bytes| bytes as f64 / f64::from(1 << 20));
     let data_sheet = device::product_peak(&figures.device, place.dtype);

@@ -8,6 +8,7 @@ use super::rows::Rows;
 use super::timing::Timing;
 use crate::adapter;
 use crate::cli::BenchArgs;
+use crate::device::Laps;
 use crate::error::Result;
 use crate::model::Llama;
 use crate::progress::Progress;
@@ -48,16 +49,21 @@ pub fn run(args: &BenchArgs, place: &Place, trained: Trained, figures: &mut Figu
     let mut steps = Steps { timing: Timing::default(), alike: rows.are_alike(), amount: Amount::default(), rows: 0 };
     for index in 0..count {
         // Given rows start again when they are used up.
-        let place = index % rows.steps().unwrap_or(usize::MAX);
-        let sequences = rows.step(place);
+        let turn = index % rows.steps().unwrap_or(usize::MAX);
+        let sequences = rows.step(turn);
         let report = steps.timing.time(|| trainer.step(&model, index as u64, &sequences, LEARNING_RATE))?;
         if index > 0 {
             steps.amount += Amount::of(&sequences);
-            steps.rows += rows.rows(place);
+            steps.rows += rows.rows(turn);
         }
         figures.loss = Some(report.loss);
         bar.advance(1, format!("loss {:.4}", report.loss));
     }
+    // One step more, in which the device is waited for after each part; it is not among the times.
+    let mut laps = Laps::on(&place.device)?;
+    let sequences = rows.step(count % rows.steps().unwrap_or(usize::MAX));
+    trainer.step_timed(&model, count as u64, &sequences, LEARNING_RATE, &mut laps)?;
+    figures.record_parts(laps.parts());
     bar.finish(format!("loss {:.4}", figures.loss.unwrap_or(f64::NAN)));
     let operations = flops::training(&model.config, trained, steps.amount);
     figures.record_steps(&steps, operations);

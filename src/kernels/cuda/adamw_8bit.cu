@@ -123,19 +123,7 @@ __device__ __forceinline__ int64_t place_of(int64_t block, int k) {
 template <bool WHOLE, bool ABOVE_ZERO>
 __device__ __forceinline__ void quantize(const Moment& moment, const float (&values)[EACH], const Map& map,
                                          int64_t block, int64_t elements) {
-    // As integers magnitudes have the same order, and NaN is larger than all: what went wrong stays to be seen.
-    unsigned bits = 0;
-#pragma unroll
-    for (int k = 0; k < EACH; ++k) {
-        const unsigned magnitude = __float_as_uint(values[k]) & 0x7fffffffu;
-        bits = magnitude > bits ? magnitude : bits;
-    }
-#pragma unroll
-    for (int mask = WARP_SIZE / 2; mask > 0; mask /= 2) {
-        const unsigned other = __shfl_xor_sync(ALL_LANES, bits, mask);
-        bits = other > bits ? other : bits;
-    }
-    const float absmax = __uint_as_float(bits), divisor = absmax > 0.0f ? absmax : 1.0f;
+    const float absmax = largest_magnitude<WARP_SIZE>(values), divisor = absmax > 0.0f ? absmax : 1.0f;
     if (threadIdx.x % WARP_SIZE == 0) {
         moment.absmax[block] = absmax;
     }

@@ -92,6 +92,24 @@ __device__ __forceinline__ float warp_max(float x) {
     return x;
 }
 
+// The largest magnitude of the values that adjacent lanes have, in each of them; all lanes of the warp take part.
+template <int LANES, int EACH>
+__device__ __forceinline__ float largest_magnitude(const float (&values)[EACH]) {
+    // As integers magnitudes have the same order, and NaN is larger than all: what went wrong stays to be seen.
+    unsigned bits = 0;
+#pragma unroll
+    for (int i = 0; i < EACH; ++i) {
+        const unsigned magnitude = __float_as_uint(values[i]) & 0x7fffffffu;
+        bits = magnitude > bits ? magnitude : bits;
+    }
+#pragma unroll
+    for (int mask = LANES / 2; mask > 0; mask /= 2) {
+        const unsigned other = __shfl_xor_sync(ALL_LANES, bits, mask);
+        bits = other > bits ? other : bits;
+    }
+    return __uint_as_float(bits);
+}
+
 // The sum over the threads of a block, in every thread. `scratch` holds one F for each warp; it may be used again after
 // the next barrier.
 template <class F>

@@ -80,19 +80,7 @@ __device__ __forceinline__ void quantize(uint8_t* codes, float* absmax, const T*
             values[i] = i < count ? to_float(x[start + i]) : 0.0f;
         }
     }
-    // As integers magnitudes have the same order, and NaN is larger than all: what went wrong stays to be seen.
-    unsigned bits = 0;
-#pragma unroll
-    for (int i = 0; i < EACH; ++i) {
-        const unsigned magnitude = __float_as_uint(values[i]) & 0x7fffffffu;
-        bits = magnitude > bits ? magnitude : bits;
-    }
-#pragma unroll
-    for (int mask = LANES / 2; mask > 0; mask /= 2) {
-        const unsigned other = __shfl_xor_sync(ALL_LANES, bits, mask);
-        bits = other > bits ? other : bits;
-    }
-    const float largest = __uint_as_float(bits), divisor = largest > 0.0f ? largest : 1.0f;
+    const float largest = largest_magnitude<LANES>(values), divisor = largest > 0.0f ? largest : 1.0f;
     uint32_t word = 0;
 #pragma unroll
     for (int i = 0; i < EACH; ++i) {

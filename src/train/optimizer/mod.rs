@@ -211,11 +211,11 @@ mod tests {
 
     #[test]
     fn five_steps_with_moments_in_8_bits_are_close_to_those_of_torch() {
-        // Each step of at most 0.01 may be off by the halves of a part of both maps: 0.7 % and 0.35 %, half of which is
-        // left under the root, and what is kept of the steps before.
+        // One of the six has gradients of a two-thousandth of the largest: its second moment is at the lower end of the map,
+        // where codes are a third apart, and a sixth of each step of at most 0.01 may be lost or won.
         for offload in [false, true] {
             let settings = OptimizerSettings { kind: OptimizerKind::Adamw8bit, offload, ..SETTINGS };
-            run_five_steps(DType::F32, &settings, 5e-4);
+            run_five_steps(DType::F32, &settings, 1.7e-3);
         }
     }
 
