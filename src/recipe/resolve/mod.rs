@@ -14,8 +14,12 @@ mod training;
 
 pub(super) use mixture::ratio;
 
+use candle_core::DType;
+
+use super::method::Method;
 use super::places::Findings;
 use super::study::{BaseOrigin, Publish, Study};
+use super::training::{Rounding, Training};
 use super::written;
 use crate::device::DeviceChoice;
 use crate::error::Error;
@@ -39,6 +43,7 @@ pub(crate) fn resolve(written: &written::Recipe, findings: &mut Findings<'_>) ->
         compare,
     };
     longest_sequences(&study, findings);
+    rounding_by_chance(&study, findings);
     something_to_do(written, findings);
     (study, publish)
 }
@@ -72,15 +77,36 @@ fn device(written: Option<&str>, findings: &mut Findings<'_>) -> DeviceChoice {
     })
 }
 
+/// Every run of training: its key, the key that it inherits from, how it goes, and whether all parameters are trained.
+fn trainings(study: &Study) -> Vec<(String, Option<&'static str>, &Training, bool)> {
+    let pretrain = study.pretrain.iter().map(|pretrain| ("pretrain".to_owned(), None, &pretrain.training, true));
+    let adapters = study.adapters.iter().map(|adapter| {
+        let path = format!("adapters.{}", adapter.entry());
+        (path, Some("adapters.defaults"), &adapter.training, adapter.method == Method::Full)
+    });
+    pretrain.chain(adapters).collect()
+}
+
+/// f16 parameters cannot be rounded by chance.
+fn rounding_by_chance(study: &Study, findings: &mut Findings<'_>) {
+    for (path, inherits, training, all) in trainings(study) {
+        if all && study.base.dtype == DType::F16 && training.optimizer.rounding == Rounding::Stochastic {
+            let key = checks::Scope { path: &path, inherits }.key(findings.places, "optimizer.rounding");
+            findings.wrong(
+                &key,
+                "stochastic",
+                "master, with a base of f16",
+                "bf16 parameters can be rounded by chance",
+            );
+        }
+    }
+}
+
 /// A new model is not trained on sequences longer than those it is meant for.
 fn longest_sequences(study: &Study, findings: &mut Findings<'_>) {
     let BaseOrigin::New(model) = &study.base.origin else { return };
     let longest = model.max_position_embeddings;
-    let pretrain = study.pretrain.iter().map(|pretrain| ("pretrain".to_owned(), None, &pretrain.training));
-    let defaults = Some("adapters.defaults");
-    let adapters =
-        study.adapters.iter().map(|adapter| (format!("adapters.{}", adapter.entry()), defaults, &adapter.training));
-    for (path, inherits, training) in pretrain.chain(adapters) {
+    for (path, inherits, training, _) in trainings(study) {
         if training.sequence_length > longest {
             let scope = checks::Scope { path: &path, inherits };
             let key = scope.key(findings.places, "sequence_length");

@@ -152,3 +152,20 @@ fn evaluation_needs_rows_held_out() {
     ");
     assert_snapshot!(mistakes_in_pretrain("checkpoint_every: 0"), @"recipe r.yaml:7:66  pretrain.checkpoint_every is 0, must be at least 1");
 }
+
+#[test]
+fn f16_is_not_rounded_by_chance_where_all_parameters_are_trained() {
+    let text = |dtype: &str, method: &str| {
+        format!(
+            "name: x\nbase: {{ model: m, dtype: {dtype} }}\nsources: {{ chat: {{ path: c.json, template: alpaca }} }}\n\
+             adapters: {{ a: {{ mixture: {{ chat: 1 }}, method: {method}, optimizer: {{ rounding: stochastic }} }} }}\n"
+        )
+    };
+    assert_snapshot!(mistakes(&text("f16", "full")), @"
+    recipe r.yaml:4:77  adapters.a.optimizer.rounding is stochastic, must be master, with a base of f16
+      hint: bf16 parameters can be rounded by chance
+    ");
+    for (dtype, method) in [("bf16", "full"), ("f16", "lora")] {
+        assert!(Recipe::parse(&text(dtype, method), "r.yaml", &[]).is_ok(), "{dtype} {method}");
+    }
+}
