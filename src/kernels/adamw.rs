@@ -124,6 +124,16 @@ pub fn step(parameters: &Tensor, gradients: &Tensor, state: &Tensor, settings: &
     reference::step(parameters, gradients, state, has_master, settings)
 }
 
+/// The update of one element on the CPU, by the numbers of [`AdamwStep::narrow`].
+#[inline(always)]
+pub(super) fn update(numbers: [f32; 9], parameter: &mut f32, gradient: f32, first: &mut f32, second: &mut f32) {
+    let [scale, beta1, new1, beta2, new2, root_scale, epsilon, step_size, kept] = numbers;
+    let gradient = gradient * scale;
+    *first = *first * beta1 + gradient * new1;
+    *second = *second * beta2 + gradient * gradient * new2;
+    *parameter = *parameter * kept - *first / (second.sqrt() * root_scale + epsilon) * step_size;
+}
+
 mod reference {
     use super::*;
 
@@ -187,15 +197,29 @@ mod cpu {
     impl Kernel for Update<'_> {
         #[inline(always)]
         fn run<V: Vector, const ROWS: usize>(self) {
-            let [scale, beta1, new1, beta2, new2, root_scale, epsilon, step_size, kept] = self.settings.narrow();
+            let numbers = self.settings.narrow();
             let moments = self.first.iter_mut().zip(self.second);
             for ((parameter, gradient), (first, second)) in self.parameters.iter_mut().zip(self.gradients).zip(moments)
             {
-                let gradient = gradient * scale;
-                *first = *first * beta1 + gradient * new1;
-                *second = *second * beta2 + gradient * gradient * new2;
-                *parameter = *parameter * kept - *first / (second.sqrt() * root_scale + epsilon) * step_size;
+                update(numbers, parameter, *gradient, first, second);
             }
+        }
+    }
+}
+
+#[cfg(test)]
+impl AdamwStep {
+    /// What the tests of all ways to take a step begin with.
+    pub(super) fn example(step: u64) -> Self {
+        Self {
+            learning_rate: 0.01,
+            beta1: 0.9,
+            beta2: 0.999,
+            epsilon: 1e-8,
+            weight_decay: 0.1,
+            step,
+            gradient_scale: 0.5,
+            seed: None,
         }
     }
 }
@@ -207,25 +231,11 @@ mod tests {
     use super::*;
     use crate::kernels::oracle::{assert_close, error, random};
 
-    fn settings(step: u64) -> AdamwStep {
-        let (beta1, beta2, epsilon) = (0.9, 0.999, 1e-8);
-        AdamwStep {
-            learning_rate: 0.01,
-            beta1,
-            beta2,
-            epsilon,
-            weight_decay: 0.1,
-            step,
-            gradient_scale: 0.5,
-            seed: None,
-        }
-    }
-
     /// The rule as the paper writes it, element by element.
     fn by_hand(parameters: &mut [f64], gradients: impl Fn(u64) -> Vec<f64>, steps: u64) {
         let (mut m, mut v) = (vec![0.0; parameters.len()], vec![0.0; parameters.len()]);
         for t in 1..=steps {
-            let s = settings(t);
+            let s = AdamwStep::example(t);
             for (i, g) in gradients(t).into_iter().enumerate() {
                 let g = g * s.gradient_scale;
                 m[i] = s.beta1 * m[i] + (1.0 - s.beta1) * g;
@@ -251,7 +261,7 @@ mod tests {
             copy_in_place(&state.narrow(0, 2, 1)?, &start.unsqueeze(0)?)?;
         }
         for t in 1..=5 {
-            step(&parameters, &gradient(t)?.to_dtype(dtype)?, &state, &settings(t))?;
+            step(&parameters, &gradient(t)?.to_dtype(dtype)?, &state, &AdamwStep::example(t))?;
         }
         let edges = Tensor::cat(&[wide.narrow(1, 0, 3)?, wide.narrow(1, n + 3, 4)?], 1)?;
         assert_eq!(edges.abs()?.max_all()?.to_dtype(DType::F64)?.to_scalar::<f64>()?, 0.0, "wrote beside the state");
@@ -278,9 +288,9 @@ mod tests {
             let parameters = random("p", &[1000], DType::F32)?;
             let state = random("state", &[2, 1000], DType::F32)?.abs()?;
             if fast {
-                step(&parameters, &gradients, &state, &settings(3))?;
+                step(&parameters, &gradients, &state, &AdamwStep::example(3))?;
             } else {
-                reference::step(&parameters, &gradients, &state, false, &settings(3))?;
+                reference::step(&parameters, &gradients, &state, false, &AdamwStep::example(3))?;
             }
             Ok((parameters, state))
         });
@@ -293,9 +303,9 @@ mod tests {
     fn bf16_parameters_without_a_master_copy_and_a_step_of_zero_are_refused() -> Result<()> {
         let p = random("p", &[4], DType::BF16)?;
         let state = Tensor::zeros((2, 4), DType::F32, &Device::Cpu)?;
-        assert!(step(&p, &p, &state, &settings(1)).is_err());
+        assert!(step(&p, &p, &state, &AdamwStep::example(1)).is_err());
         let p = random("p", &[4], DType::F32)?;
-        assert!(step(&p, &p.copy()?, &state, &settings(0)).is_err());
+        assert!(step(&p, &p.copy()?, &state, &AdamwStep::example(0)).is_err());
         assert_eq!(error(&p, &random("p", &[4], DType::F32)?)?, 0.0);
         Ok(())
     }

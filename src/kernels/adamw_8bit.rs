@@ -2,7 +2,7 @@
 
 use candle_core::{DType, Device, Tensor};
 
-use super::adamw::{AdamwStep, copy_in_place};
+use super::adamw::{self, AdamwStep, copy_in_place};
 use super::cuda;
 use super::parallel::{self, CHUNK};
 use super::quantized::blockwise::{self, BLOCK};
@@ -137,7 +137,7 @@ fn on_cpu(
     let tasks = values.chunks_mut(CHUNK).zip(gradients.chunks(CHUNK)).zip(firsts.zip(seconds));
     let tasks = tasks.map(|((values, gradients), (first, second))| Task { values, gradients, first, second });
     let numbers = settings.narrow();
-    parallel::each(tasks.collect(), |task| update(task, maps, &numbers));
+    parallel::each(tasks.collect(), |task| update(task, maps, numbers));
     let n = values.len();
     let values = Tensor::from_vec(values, n, &Device::Cpu)?;
     copy_in_place(&moments.first, &Tensor::from_vec(first, n, &Device::Cpu)?)?;
@@ -150,8 +150,7 @@ fn on_cpu(
     settings.write(parameters, &values, master.is_some())
 }
 
-fn update(task: Task<'_>, maps: &Maps, numbers: &[f32; 9]) {
-    let [scale, beta1, new1, beta2, new2, root_scale, epsilon, step_size, kept] = *numbers;
+fn update(task: Task<'_>, maps: &Maps, numbers: [f32; 9]) {
     let firsts = task.first.0.chunks_mut(BLOCK).zip(task.first.1);
     let seconds = task.second.0.chunks_mut(BLOCK).zip(task.second.1);
     let blocks = task.values.chunks_mut(BLOCK).zip(task.gradients.chunks(BLOCK)).zip(firsts.zip(seconds));
@@ -161,10 +160,7 @@ fn update(task: Task<'_>, maps: &Maps, numbers: &[f32; 9]) {
         blockwise::dequantize_block(m, first, *first_magnitude, &maps.signed);
         blockwise::dequantize_block(v, second, *second_magnitude, &maps.unsigned);
         for ((value, gradient), (m, v)) in values.iter_mut().zip(gradients).zip(m.iter_mut().zip(v.iter_mut())) {
-            let gradient = gradient * scale;
-            *m = *m * beta1 + gradient * new1;
-            *v = *v * beta2 + gradient * gradient * new2;
-            *value = *value * kept - *m / (v.sqrt() * root_scale + epsilon) * step_size;
+            adamw::update(numbers, value, *gradient, m, v);
         }
         *first_magnitude = blockwise::quantize_block(m, first, &maps.signed);
         *second_magnitude = blockwise::quantize_block(v, second, &maps.unsigned);
@@ -187,16 +183,9 @@ fn keep_above_zero(codes: &mut [u8], values: &[f32]) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kernels::adamw;
     use crate::kernels::cuda::emulator;
     use crate::kernels::oracle::{assert_close, error, random};
     use crate::kernels::quantized::golden::{Golden, assert_codes_are_close, floats, numbers};
-
-    fn settings(step: u64) -> AdamwStep {
-        let (beta1, beta2, epsilon) = (0.9, 0.999, 1e-8);
-        let (learning_rate, weight_decay, gradient_scale) = (0.01, 0.1, 0.5);
-        AdamwStep { learning_rate, beta1, beta2, epsilon, weight_decay, step, gradient_scale, seed: None }
-    }
 
     impl Moments {
         fn wide(&self) -> Result<Tensor> {
@@ -220,8 +209,8 @@ mod tests {
                 let gradients = random(&format!("g{t}"), &[n], DType::F32)?;
                 // From the moments as they are kept: what this step does, and nothing of the steps before.
                 let (want, state) = (parameters.copy()?, moments.wide()?);
-                adamw::step(&want, &gradients, &state, &settings(t))?;
-                step(&parameters, &gradients, (&moments, &maps), None, &settings(t))?;
+                adamw::step(&want, &gradients, &state, &AdamwStep::example(t))?;
+                step(&parameters, &gradients, (&moments, &maps), None, &AdamwStep::example(t))?;
                 assert_close(1e-6, &[("parameters", &parameters, &want)])?;
                 let off = (moments.wide()? - &state)?.abs()?.to_vec2::<f32>()?;
                 for (row, half) in off.iter().zip([0.9 / 128.0, 0.9 / 256.0]) {
@@ -246,7 +235,7 @@ mod tests {
             (Tensor::new(numbers(n, golden.seed), &device)?, Moments::zeros(n, &Device::Cpu)?);
         for (t, want) in (1..).zip(&golden.adamw) {
             let floats = |bits: &[u32]| Tensor::new(floats(bits), &device);
-            let settings = AdamwStep { beta2: 0.95, gradient_scale: 1.0, ..settings(t) };
+            let settings = AdamwStep { beta2: 0.95, gradient_scale: 1.0, ..AdamwStep::example(t) };
             let gradients = Tensor::new(numbers(n, golden.seed + t), &device)?;
             step(&parameters, &gradients, (&moments, &maps), None, &settings)?;
             let next = Moments {
@@ -283,7 +272,7 @@ mod tests {
         let (moments, others) = (Moments::zeros(n, &Device::Cpu)?, Moments::zeros(n, &Device::Cpu)?);
         let gradients = Tensor::ones(n, DType::BF16, &Device::Cpu)?;
         for t in 1..=40 {
-            let settings = AdamwStep { learning_rate: 1e-4, weight_decay: 0.0, ..settings(t) };
+            let settings = AdamwStep { learning_rate: 1e-4, weight_decay: 0.0, ..AdamwStep::example(t) };
             step(&with_master, &gradients, (&moments, &maps), Some(&master), &settings)?;
             let settings = AdamwStep { seed: Some(t as u32), ..settings };
             step(&by_chance, &gradients, (&others, &maps), None, &settings)?;
@@ -296,7 +285,10 @@ mod tests {
         assert!((moved(&master)? + 4e-3).abs() < 1e-5, "{}", moved(&master)?);
         assert_eq!(error(&with_master, &master.to_dtype(DType::BF16)?)?, 0.0);
         assert!((moved(&by_chance)? + 4e-3).abs() < 1.5e-4, "{}", moved(&by_chance)?);
-        assert!(step(&by_chance, &gradients, (&others, &maps), None, &settings(1)).is_err(), "neither of them");
+        assert!(
+            step(&by_chance, &gradients, (&others, &maps), None, &AdamwStep::example(1)).is_err(),
+            "neither of them"
+        );
         Ok(())
     }
 
@@ -308,7 +300,7 @@ mod tests {
         for t in 1..=20 {
             let mut gradients = vec![0.0; n];
             (gradients[0], gradients[1]) = (1.0, if t <= 10 { 1e-4 } else { 0.0 });
-            let settings = AdamwStep { weight_decay: 0.0, gradient_scale: 1.0, ..settings(t) };
+            let settings = AdamwStep { weight_decay: 0.0, gradient_scale: 1.0, ..AdamwStep::example(t) };
             step(&parameters, &Tensor::new(gradients, &Device::Cpu)?, (&moments, &maps), None, &settings)?;
         }
         let values = parameters.to_vec1::<f32>()?;
@@ -335,7 +327,7 @@ mod tests {
             let (moments, others) = (Moments::zeros(n, &Device::Cpu)?, Moments::zeros(n, &Device::Cpu)?);
             for t in 1..=3 {
                 let gradients = random(&format!("g{t}"), &[n], of_gradients)?;
-                let settings = AdamwStep { seed: (dtype == DType::BF16).then_some(t as u32), ..settings(t) };
+                let settings = AdamwStep { seed: (dtype == DType::BF16).then_some(t as u32), ..AdamwStep::example(t) };
                 let master = |tensor| if with_master { Some(tensor) } else { None };
                 let moments = (&moments, &maps);
                 cuda::adamw::step_in_8_bits(&engine, &got, &gradients, moments, master(&got_master), &settings)?;

@@ -99,17 +99,7 @@ mod tests {
 
     fn settings(step: u64) -> AdamwStep {
         // An epsilon large enough to be seen.
-        let (beta1, beta2, epsilon) = (0.9, 0.999, 0.1);
-        AdamwStep {
-            learning_rate: 0.01,
-            beta1,
-            beta2,
-            epsilon,
-            weight_decay: 0.1,
-            step,
-            gradient_scale: 0.5,
-            seed: None,
-        }
+        AdamwStep { epsilon: 0.1, ..AdamwStep::example(step) }
     }
 
     #[test]
