@@ -220,7 +220,8 @@ pub struct BenchArgs {
     /// Keep only each layer's input and compute the layer again in the backward pass.
     #[arg(long, conflicts_with = "memory")]
     pub recompute: bool,
-    /// Compute so many layers again that a step is planned to stay within this much memory, such as 400MiB.
+    /// Compute so many layers again that a step is planned to stay within this much memory, such as 400MiB; on a GPU
+    /// all that is free, if not given.
     #[arg(long, value_name = "SIZE", value_parser = size)]
     pub memory: Option<Count>,
     /// Training: how AdamW's moments are kept, adamw (in f32) or adamw-8bit.

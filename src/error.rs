@@ -190,6 +190,8 @@ impl std::error::Error for Error {}
 impl From<candle_core::Error> for Error {
     fn from(source: candle_core::Error) -> Self {
         let text = source.to_string();
+        // Where the call came from means nothing without its names.
+        let text = text.split("\n   0: ").next().unwrap_or_default().trim_end();
         let error = Self::new(format!("tensor operation failed: {text}"));
         if text.contains("out of memory") || text.contains("OUT_OF_MEMORY") {
             return error.hint("lower the batch of a micro-step, or let the plan recompute more layers");

@@ -67,11 +67,30 @@ impl Layer {
 
     /// # Shapes  `x: [tokens, hidden]` → the same
     pub(super) fn forward(&self, x: &Tensor, context: &Context<'_>, masks: LayerMasks) -> Result<(Tensor, LayerSaved)> {
+        let (normed, [input_norm, post_attention_norm], attention) = self.before_mlp(x, context, masks)?;
+        let (inner, mlp) = self.mlp.forward(&normed, masks)?;
+        Ok((add(inner, &post_attention_norm.x)?, LayerSaved { input_norm, attention, post_attention_norm, mlp }))
+    }
+
+    /// What the backward needs, computed again from the layer's input.
+    ///
+    /// # Shapes  `x: [tokens, hidden]`
+    pub(super) fn again(&self, x: &Tensor, context: &Context<'_>, masks: LayerMasks) -> Result<LayerSaved> {
+        let (normed, [input_norm, post_attention_norm], attention) = self.before_mlp(x, context, masks)?;
+        Ok(LayerSaved { input_norm, attention, post_attention_norm, mlp: self.mlp.again(&normed, masks)? })
+    }
+
+    /// The input of the MLP.
+    fn before_mlp(
+        &self,
+        x: &Tensor,
+        context: &Context<'_>,
+        masks: LayerMasks,
+    ) -> Result<(Tensor, [NormSaved; 2], AttentionSaved)> {
         let (normed, input_norm) = self.input_norm.norm_forward(x, context.epsilon)?;
         let (attended, attention) = self.attention.forward(&normed, context, masks)?;
         let (normed, post_attention_norm) = self.post_attention_norm.norm_added(attended, x, context.epsilon)?;
-        let (inner, mlp) = self.mlp.forward(&normed, masks)?;
-        Ok((add(inner, &post_attention_norm.x)?, LayerSaved { input_norm, attention, post_attention_norm, mlp }))
+        Ok((normed, [input_norm, post_attention_norm], attention))
     }
 
     /// As [`Layer::forward`], for some tokens only: others read their keys and values, nothing else. Also returns

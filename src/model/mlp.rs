@@ -41,10 +41,23 @@ impl Mlp {
 
     /// # Shapes  `x: [tokens, hidden]` → the same
     pub(super) fn forward(&self, x: &Tensor, masks: LayerMasks) -> Result<(Tensor, MlpSaved)> {
+        let (inner, [gate, up], inputs) = self.inner(x, masks)?;
+        let (y, down_input) = self.down.forward(&inner, masks.module(6))?;
+        Ok((y, MlpSaved { inputs, gate, up, down_input }))
+    }
+
+    /// What the backward needs, computed again: all of [`Mlp::forward`] but the last product, whose result is known.
+    pub(super) fn again(&self, x: &Tensor, masks: LayerMasks) -> Result<MlpSaved> {
+        let (inner, [gate, up], inputs) = self.inner(x, masks)?;
+        let down_input = self.down.again(&inner, masks.module(6))?;
+        Ok(MlpSaved { inputs, gate, up, down_input })
+    }
+
+    /// The input of the last product, and what it is made of.
+    fn inner(&self, x: &Tensor, masks: LayerMasks) -> Result<(Tensor, [Tensor; 2], [ProjectionSaved; 2])> {
         let ([gate, up], inputs) =
             shared_input::forward([&self.gate, &self.up], x, [4, 5].map(|module| masks.module(module)))?;
-        let (y, down_input) = self.down.forward(&swiglu::forward(&gate, &up)?, masks.module(6))?;
-        Ok((y, MlpSaved { inputs, gate, up, down_input }))
+        Ok((swiglu::forward(&gate, &up)?, [gate, up], inputs))
     }
 
     /// The gradient of the input, if it is needed.

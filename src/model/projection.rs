@@ -161,6 +161,21 @@ impl Projection {
         }
     }
 
+    /// What [`Projection::backward`] needs, without the output.
+    ///
+    /// # Shapes  `x: [tokens, in]`
+    /// # Errors  shapes do not fit
+    pub(super) fn again(&self, x: &Tensor, mask: Option<Stream>) -> Result<ProjectionSaved> {
+        Ok(match self {
+            Self::Frozen(_) => ProjectionSaved::Nothing,
+            Self::Trained(_) => ProjectionSaved::Input(x.clone()),
+            Self::Lora(lora) => {
+                let mask = lora.mask(mask);
+                ProjectionSaved::Lora { x: x.clone(), narrow: lora.narrow(x, mask)?, mask }
+            }
+        })
+    }
+
     /// Sends the gradients of what is trained to the sink; returns the gradient of the input, if it is needed,
     /// added to that of the other modules which read the same input.
     ///

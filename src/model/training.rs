@@ -129,7 +129,7 @@ impl Llama {
             let Some(layer) = self.layers.get(index) else { continue };
             let saved = match kept {
                 Kept::All(saved) => *saved,
-                Kept::Input(x) => layer.forward(&x, context, LayerMasks::new(context.dropout, index))?.1,
+                Kept::Input(x) => layer.again(&x, context, LayerMasks::new(context.dropout, index))?,
             };
             match layer.backward(&dx, saved, context, index + 1 > lowest, sink)? {
                 Some(gradient) => dx = gradient,

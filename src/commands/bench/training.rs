@@ -8,7 +8,7 @@ use super::rows::Rows;
 use super::timing::Timing;
 use crate::adapter;
 use crate::cli::BenchArgs;
-use crate::device::Laps;
+use crate::device::{self, Laps};
 use crate::error::Result;
 use crate::model::Llama;
 use crate::progress::Progress;
@@ -29,6 +29,8 @@ const LEARNING_RATE: f64 = 1e-4;
 /// # Errors
 /// The model or the rows cannot be read; a step fails.
 pub fn run(args: &BenchArgs, place: &Place, trained: Trained, figures: &mut Figures, progress: Progress) -> Result<()> {
+    // A device is filled; how much of a processor's memory is free says nothing about how fast it is.
+    let free = if place.device.is_cpu() { None } else { device::free_memory(&place.device) };
     let (model, parameters) = match trained {
         Trained::All => model::open_to_train(args, place, args.sequence_length)?,
         Trained::Lora { rank } => {
@@ -41,7 +43,7 @@ pub fn run(args: &BenchArgs, place: &Place, trained: Trained, figures: &mut Figu
     let rows = Rows::open(args, model.config.vocabulary)?;
     figures.trainable = Some(parameters.elements());
     let settings = settings(args);
-    let plan = plan(&model, place, trained, &settings);
+    let plan = plan(&model, place, trained, &settings, free);
     figures.record_plan(&plan);
     let mut trainer = Trainer::new(&parameters, &settings, Stream::new(SEED, "dropout"))?.recomputing(plan.recomputed);
     let count = args.steps.or_else(|| rows.steps()).unwrap_or(STEPS);
@@ -71,14 +73,14 @@ pub fn run(args: &BenchArgs, place: &Place, trained: Trained, figures: &mut Figu
 }
 
 /// What the steps need, and how many layers are computed again.
-fn plan(model: &Llama, place: &Place, trained: Trained, settings: &Training) -> Plan {
+fn plan(model: &Llama, place: &Place, trained: Trained, settings: &Training, free: Option<u64>) -> Plan {
     let modules: Vec<_> = model.config.module_shapes().into_iter().filter(|(path, _)| path != "lm_head").collect();
     let trained = match trained {
         Trained::All => train::Trained::All,
         Trained::Lora { rank } => train::Trained::Lora { modules: &modules, rank, quantization: place.quantization },
     };
     let (config, dtype, on_gpu) = (&model.config, model.dtype(), !model.device().is_cpu());
-    Plan::new(Setup { config, dtype, on_gpu, trained, training: settings }, None, None)
+    Plan::new(Setup { config, dtype, on_gpu, trained, training: settings }, None, free)
 }
 
 /// An adapter on all linear modules but the head.
@@ -124,7 +126,7 @@ fn settings(args: &BenchArgs) -> Training {
         recompute: match (args.recompute, args.memory) {
             (_, Some(memory)) => Recompute::ToFit(Some(memory.0)),
             (true, None) => Recompute::All,
-            (false, None) => Recompute::Nothing,
+            (false, None) => Recompute::ToFit(None),
         },
     }
 }

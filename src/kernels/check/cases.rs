@@ -21,6 +21,8 @@ type Multiply = fn(&Tensor, &Tensor) -> Result<Tensor>;
 pub struct Shapes {
     /// Tokens of a batch.
     pub tokens: usize,
+    /// Tokens of each document of the batch; what is left over is a shorter first one.
+    pub document: usize,
     /// Features of the residual stream.
     pub hidden: usize,
     /// Features inside the MLP.
@@ -36,15 +38,22 @@ pub struct Shapes {
 impl Shapes {
     /// Llama 2 7B.
     pub const LLAMA_7B: Self =
-        Self { tokens: 2048, hidden: 4096, mlp: 11_008, heads: 32, dimension: 128, vocabulary: 32_000 };
+        Self { tokens: 2048, document: 1536, hidden: 4096, mlp: 11_008, heads: 32, dimension: 128, vocabulary: 32_000 };
     /// What a CPU checks in seconds.
-    pub const SMALL: Self = Self { tokens: 256, hidden: 768, mlp: 2048, heads: 12, dimension: 64, vocabulary: 8_000 };
+    pub const SMALL: Self =
+        Self { tokens: 256, document: 192, hidden: 768, mlp: 2048, heads: 12, dimension: 64, vocabulary: 8_000 };
+
+    /// Batches of another size, for the same model.
+    #[must_use]
+    pub const fn of(self, tokens: usize, document: usize) -> Self {
+        Self { tokens, document, ..self }
+    }
 }
 
 pub(super) fn elementwise(bench: &mut Bench<'_>, s: &Shapes) -> Result<()> {
     let (rows, wide, weight): (&[usize], &[usize], &[usize]) = (&[s.tokens, s.hidden], &[s.tokens, s.mlp], &[s.hidden]);
     let (n, m, bound) = (s.tokens * s.hidden, s.tokens * s.mlp, bench.rounding());
-    let case = |kernel, inputs, work| Case { kernel, inputs, work, bound };
+    let case = |kernel, inputs, work| Case { kernel, inputs, work, bound, detail: String::new() };
     bench.check(&case("rms_norm", vec![rows, weight], bench.bytes(2 * n)), &|t, _| {
         let (x, weight) = (t[0].clone(), t[1].clone());
         Ok(Box::new(move || Ok(vec![rms_norm::forward(&x, &weight, 1e-5)?.0])))
@@ -74,7 +83,13 @@ pub(super) fn elementwise(bench: &mut Bench<'_>, s: &Shapes) -> Result<()> {
 pub(super) fn by_tokens(bench: &mut Bench<'_>, s: &Shapes) -> Result<()> {
     let (tokens, vocabulary, heads, bound) = (s.tokens, s.vocabulary, s.heads, bench.rounding());
     let rotated = [tokens, heads * s.dimension];
-    let case = Case { kernel: "rope", inputs: vec![&rotated], work: bench.bytes(2 * tokens * rotated[1]), bound };
+    let case = Case {
+        kernel: "rope",
+        inputs: vec![&rotated],
+        work: bench.bytes(2 * tokens * rotated[1]),
+        bound,
+        detail: String::new(),
+    };
     let frequencies: Vec<f64> =
         (0..s.dimension / 2).map(|i| 10_000f64.powf(-2.0 * i as f64 / s.dimension as f64)).collect();
     let positions: Vec<u32> = (0..tokens as u32).collect();
@@ -88,17 +103,22 @@ pub(super) fn by_tokens(bench: &mut Bench<'_>, s: &Shapes) -> Result<()> {
     let ids: Vec<u32> = (0..tokens as u32).map(|i| i * i % 61 % vocabulary as u32).collect();
     let rows = [tokens, s.hidden];
     let work = bench.bytes((tokens + vocabulary) * s.hidden);
-    bench.check(&Case { kernel: "embedding backward", inputs: vec![&rows], work, bound }, &|t, _| {
-        let (dy, ids) = (t[0].clone(), ids.clone());
-        Ok(Box::new(move || Ok(vec![embedding::backward(&dy, &ids, vocabulary)?])))
-    })
+    bench.check(
+        &Case { kernel: "embedding backward", inputs: vec![&rows], work, bound, detail: String::new() },
+        &|t, _| {
+            let (dy, ids) = (t[0].clone(), ids.clone());
+            Ok(Box::new(move || Ok(vec![embedding::backward(&dy, &ids, vocabulary)?])))
+        },
+    )
 }
 
 pub(super) fn attention(bench: &mut Bench<'_>, s: &Shapes) -> Result<()> {
     let heads = Heads { query: s.heads, key_value: s.heads, dimension: s.dimension };
-    // Two documents, the second three times as long.
-    let (tokens, first) = (s.tokens, s.tokens / 4);
-    let segments = Segments::new(vec![0, first as u32, tokens as u32])?;
+    let (tokens, short) = (s.tokens, s.tokens % s.document);
+    let mut bounds: Vec<u32> = if short > 0 { vec![0] } else { Vec::new() };
+    bounds.extend((short..=tokens).step_by(s.document).map(|bound| bound as u32));
+    let segments = Segments::new(bounds)?;
+    let detail = format!(", documents of {}", s.document);
     let rows: &[usize] = &[tokens, heads.query_width()];
     let pairs: f64 = segments.iter().map(|range| (range.len() * (range.len() + 1) / 2) as f64).sum();
     let product = 2.0 * pairs * heads.query_width() as f64;
@@ -108,7 +128,13 @@ pub(super) fn attention(bench: &mut Bench<'_>, s: &Shapes) -> Result<()> {
         DType::F16 => 2e-3,
         _ => 1e-5,
     };
-    let case = |kernel, inputs, products| Case { kernel, inputs, work: Work::Operations(products * product), bound };
+    let case = |kernel, inputs, products| Case {
+        kernel,
+        inputs,
+        work: Work::Operations(products * product),
+        bound,
+        detail: detail.clone(),
+    };
     bench.check(&case("attention", vec![rows, rows, rows], 2.0), &|t, _| {
         let (q, k, v, segments) = (t[0].clone(), t[1].clone(), t[2].clone(), segments.clone());
         Ok(Box::new(move || attention::forward(&q, &k, &v, heads, &segments).map(|(out, lse)| vec![out, lse])))
@@ -121,12 +147,16 @@ pub(super) fn attention(bench: &mut Bench<'_>, s: &Shapes) -> Result<()> {
             Ok(vec![dq, dk, dv])
         }))
     })?;
+    let first = tokens / 4;
     let seen = (tokens * (tokens + 1) - first * (first + 1)) as f64 / 2.0;
     let work = Work::Operations(4.0 * seen * heads.query_width() as f64);
-    bench.check(&Case { kernel: "attention after", inputs: vec![rows, rows, rows], work, bound }, &|t, _| {
-        let (q, k, v) = (t[0].narrow(0, first, tokens - first)?, t[1].clone(), t[2].clone());
-        Ok(Box::new(move || Ok(vec![attention::forward_after(&q, &k, &v, heads)?])))
-    })
+    bench.check(
+        &Case { kernel: "attention after", inputs: vec![rows, rows, rows], work, bound, detail: String::new() },
+        &|t, _| {
+            let (q, k, v) = (t[0].narrow(0, first, tokens - first)?, t[1].clone(), t[2].clone());
+            Ok(Box::new(move || Ok(vec![attention::forward_after(&q, &k, &v, heads)?])))
+        },
+    )
 }
 
 pub(super) fn products(bench: &mut Bench<'_>, s: &Shapes) -> Result<()> {
@@ -140,7 +170,7 @@ pub(super) fn products(bench: &mut Bench<'_>, s: &Shapes) -> Result<()> {
         ("linear, by weight", vec![wide, rows], linear_weight_gradient),
     ];
     for (kernel, inputs, multiply) in kinds {
-        bench.check(&Case { kernel, inputs, work: product, bound }, &|t, _| {
+        bench.check(&Case { kernel, inputs, work: product, bound, detail: String::new() }, &|t, _| {
             let (a, b) = (t[0].clone(), t[1].clone());
             Ok(Box::new(move || Ok(vec![multiply(&a, &b)?])))
         })?;
@@ -149,7 +179,8 @@ pub(super) fn products(bench: &mut Bench<'_>, s: &Shapes) -> Result<()> {
     let head: &[usize] = &[s.vocabulary, s.hidden];
     let work = Work::Operations(6.0 * (s.tokens * s.hidden * s.vocabulary) as f64);
     // The logits are rounded to the storage type, and so is their gradient.
-    let case = Case { kernel: "cross_entropy", inputs: vec![rows, head], work, bound: 4.0 * bound };
+    let case =
+        Case { kernel: "cross_entropy", inputs: vec![rows, head], work, bound: 4.0 * bound, detail: String::new() };
     bench.check(&case, &|t, device| {
         let targets = Tensor::from_slice(&targets, targets.len(), device)?;
         // Logits of deviation 1.
@@ -168,11 +199,20 @@ pub(super) fn in_4_bits(bench: &mut Bench<'_>, s: &Shapes) -> Result<()> {
     let (n, bound) = (s.mlp * s.hidden, bench.rounding());
     let kept = Nf4::bytes_of(n as u64) as f64;
     let work = Work::Bytes(kept + (n * bench.dtype.size_in_bytes()) as f64);
-    bench.check(&Case { kernel: "nf4 dequantize", inputs: vec![weight], work, bound }, &|t, _| {
-        let kept = Nf4::quantize(&t[0])?;
-        Ok(Box::new(move || Ok(vec![kept.dequantize()?])))
-    })?;
-    let case = Case { kernel: "nf4 linear, 8 rows", inputs: vec![few, weight], work: Work::Bytes(kept), bound };
+    bench.check(
+        &Case { kernel: "nf4 dequantize", inputs: vec![weight], work, bound, detail: String::new() },
+        &|t, _| {
+            let kept = Nf4::quantize(&t[0])?;
+            Ok(Box::new(move || Ok(vec![kept.dequantize()?])))
+        },
+    )?;
+    let case = Case {
+        kernel: "nf4 linear, 8 rows",
+        inputs: vec![few, weight],
+        work: Work::Bytes(kept),
+        bound,
+        detail: String::new(),
+    };
     bench.check(&case, &|t, _| {
         let (x, kept) = (t[0].clone(), Nf4::quantize(&t[1])?);
         Ok(Box::new(move || Ok(vec![kept.linear(&x)?])))
@@ -186,8 +226,13 @@ fn in_8_bits(bench: &mut Bench<'_>, n: usize, settings: &AdamwStep) -> Result<()
     let bytes = 2 * n * (3 * bench.dtype.size_in_bytes() + if has_master { 12 } else { 4 });
     // A moment that lies between two codes may go to either: 0.7 % of a step of 0.01.
     let bound = bench.rounding() + 2e-4;
-    let case =
-        Case { kernel: "adamw, 8 bits, twice", inputs: vec![flat, flat], work: Work::Bytes(bytes as f64), bound };
+    let case = Case {
+        kernel: "adamw, 8 bits, twice",
+        inputs: vec![flat, flat],
+        work: Work::Bytes(bytes as f64),
+        bound,
+        detail: String::new(),
+    };
     bench.check(&case, &|t, device| {
         let (parameters, gradients) = (t[0].copy()?, t[1].clone());
         let (moments, maps) = (Moments::zeros(n, device)?, Maps::new(device)?);
@@ -219,7 +264,13 @@ pub(super) fn optimizer(bench: &mut Bench<'_>, s: &Shapes) -> Result<()> {
     let has_master = bench.dtype != DType::F32;
     // Parameters read and written and gradients read in the storage type; state read and written in f32.
     let bytes = n * (3 * bench.dtype.size_in_bytes() + if has_master { 24 } else { 16 });
-    let case = Case { kernel: "adamw", inputs: vec![flat, flat, flat], work: Work::Bytes(bytes as f64), bound };
+    let case = Case {
+        kernel: "adamw",
+        inputs: vec![flat, flat, flat],
+        work: Work::Bytes(bytes as f64),
+        bound,
+        detail: String::new(),
+    };
     bench.check(&case, &|t, _| {
         let (parameters, gradients) = (t[0].copy()?, t[1].clone());
         let wide = if parameters.dtype() == DType::F64 { DType::F64 } else { DType::F32 };
@@ -235,8 +286,11 @@ pub(super) fn optimizer(bench: &mut Bench<'_>, s: &Shapes) -> Result<()> {
         }))
     })?;
     in_8_bits(bench, n, &settings)?;
-    bench.check(&Case { kernel: "norm", inputs: vec![flat], work: bench.bytes(n), bound: 1e-6 }, &|t, _| {
-        let values = t[0].clone();
-        Ok(Box::new(move || Ok(vec![Tensor::new(&[adamw::norm(&values)?], &Device::Cpu)?])))
-    })
+    bench.check(
+        &Case { kernel: "norm", inputs: vec![flat], work: bench.bytes(n), bound: 1e-6, detail: String::new() },
+        &|t, _| {
+            let values = t[0].clone();
+            Ok(Box::new(move || Ok(vec![Tensor::new(&[adamw::norm(&values)?], &Device::Cpu)?])))
+        },
+    )
 }

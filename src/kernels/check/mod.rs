@@ -33,8 +33,8 @@ pub struct Check {
     /// What elements are stored as.
     pub dtype: DType,
     /// The largest difference from the CPU's result, relative to the largest element; infinite if an element is not a
-    /// number.
-    pub error: f64,
+    /// number; none where the kernel was only timed.
+    pub error: Option<f64>,
     /// What the error may be.
     pub bound: f64,
     /// The best time of a few, in seconds.
@@ -46,21 +46,40 @@ pub struct Check {
 impl Check {
     /// Whether the result is what it must be.
     pub fn passed(&self) -> bool {
-        self.error <= self.bound
+        self.error.is_none_or(|error| error <= self.bound)
     }
 }
 
-/// Checks all kernels; `each` is told of them as they are done.
+/// Checks all kernels at the first of the shapes, and times them at the others; `each` is told of them as they are done.
 ///
 /// # Errors  a kernel that does not run at all: names it
-pub fn all(device: &Device, dtype: DType, shapes: &Shapes, seed: u64, each: &mut dyn FnMut(Check)) -> Result<()> {
-    let mut bench = Bench { device, dtype, seed, each };
-    cases::elementwise(&mut bench, shapes)?;
-    cases::by_tokens(&mut bench, shapes)?;
-    cases::attention(&mut bench, shapes)?;
-    cases::products(&mut bench, shapes)?;
-    cases::in_4_bits(&mut bench, shapes)?;
-    cases::optimizer(&mut bench, shapes)
+pub fn all(device: &Device, dtype: DType, shapes: &[Shapes], seed: u64, each: &mut dyn FnMut(Check)) -> Result<()> {
+    let Some((checked, timed)) = shapes.split_first() else { return Ok(()) };
+    type Section = fn(&mut Bench<'_>, &Shapes) -> Result<()>;
+    // What follows from the number of tokens, and with attention from that of documents; then what does not.
+    let once = timed.get(..1).unwrap_or_default();
+    let by_tokens: [(Section, &[Shapes]); 4] =
+        [(cases::elementwise, once), (cases::by_tokens, once), (cases::attention, timed), (cases::products, once)];
+    for (section, timed) in by_tokens {
+        let mut bench = Bench { device, dtype, seed, timed: false, found: Vec::new() };
+        section(&mut bench, checked)?;
+        let mut checks = bench.found;
+        for shapes in timed {
+            let mut bench = Bench { device, dtype, seed, timed: true, found: Vec::new() };
+            section(&mut bench, shapes)?;
+            checks.extend(bench.found);
+        }
+        // The same kernel at several shapes stands together.
+        let names: Vec<&str> = checks.iter().map(|check| check.kernel).collect();
+        checks.sort_by_key(|check| names.iter().position(|name| *name == check.kernel));
+        checks.into_iter().for_each(&mut *each);
+    }
+    for section in [cases::in_4_bits, cases::optimizer] {
+        let mut bench = Bench { device, dtype, seed, timed: false, found: Vec::new() };
+        section(&mut bench, checked)?;
+        bench.found.into_iter().for_each(&mut *each);
+    }
+    Ok(())
 }
 
 /// Where the kernels are put to work.
@@ -68,7 +87,9 @@ struct Bench<'a> {
     device: &'a Device,
     dtype: DType,
     seed: u64,
-    each: &'a mut dyn FnMut(Check),
+    /// Whether they are timed alone, without a comparison.
+    timed: bool,
+    found: Vec<Check>,
 }
 
 /// What is done, and how exactly.
@@ -78,6 +99,8 @@ struct Case<'a> {
     inputs: Vec<&'a [usize]>,
     work: Work,
     bound: f64,
+    /// What the shape does not say, behind it.
+    detail: String,
 }
 
 /// A kernel with its inputs ready; each call does it once.
@@ -87,6 +110,12 @@ type Prepare<'a> = &'a dyn Fn(&[Tensor], &Device) -> Result<Ready>;
 
 /// How often a kernel is timed.
 const TIMES: usize = 4;
+/// Seconds of work between two times that a device is waited for, so that starting and waiting are no part of a time.
+const WORK: f64 = 0.01;
+/// The most calls in that time.
+const MOST_CALLS: usize = 100;
+/// Numbers that are drawn for a timing; they are repeated.
+const DRAWN: usize = 1 << 20;
 
 impl Bench<'_> {
     /// What a result may be off by that is computed in f32 and rounded to the storage type once.
@@ -108,6 +137,57 @@ impl Bench<'_> {
     }
 
     fn compare(&mut self, case: &Case<'_>, prepare: Prepare<'_>) -> Result<()> {
+        let shape = case.inputs.first().map(|shape| shape.iter().map(usize::to_string).collect::<Vec<_>>().join(" × "));
+        let (error, seconds) = match self.timed {
+            true => (None, self.time(&*prepare(&self.repeated(case)?, self.device)?)?),
+            false => {
+                let (error, kernel) = self.error(case, prepare)?;
+                (Some(error), self.time(&*kernel)?)
+            }
+        };
+        self.found.push(Check {
+            kernel: case.kernel,
+            shape: shape.unwrap_or_default() + &case.detail,
+            dtype: self.dtype,
+            error,
+            bound: case.bound,
+            seconds,
+            work: case.work,
+        });
+        Ok(())
+    }
+
+    /// Seconds of one call, the best of a few times.
+    fn time(&self, kernel: &dyn Fn() -> Result<Vec<Tensor>>) -> Result<f64> {
+        let rounds = |calls: usize| -> Result<f64> {
+            self.device.synchronize()?;
+            let started = Instant::now();
+            for _ in 0..calls {
+                drop(kernel()?);
+            }
+            self.device.synchronize()?;
+            Ok(started.elapsed().as_secs_f64() / calls as f64)
+        };
+        let first = rounds(1)?.min(rounds(1)?);
+        let calls = ((WORK / first.max(1e-9)) as usize).clamp(1, MOST_CALLS);
+        (0..TIMES).try_fold(first, |best, _| Ok(best.min(rounds(calls)?)))
+    }
+
+    /// Inputs of a case that is only timed, on the device.
+    fn repeated(&self, case: &Case<'_>) -> Result<Vec<Tensor>> {
+        let one = |(shape, number): (&&[usize], u64)| {
+            let count: usize = shape.iter().product();
+            let drawn = random(Stream::new(self.seed, case.kernel).child(number), &[count.min(DRAWN)])?;
+            let drawn = drawn.to_dtype(self.dtype)?.to_device(self.device)?;
+            let times = count.div_ceil(DRAWN).max(1);
+            let all = drawn.broadcast_left(times)?.flatten_all()?.narrow(0, 0, count)?;
+            Ok(all.contiguous()?.reshape(*shape)?)
+        };
+        case.inputs.iter().zip(0..).map(one).collect()
+    }
+
+    /// The error of a kernel, and the kernel.
+    fn error(&self, case: &Case<'_>, prepare: Prepare<'_>) -> Result<(f64, Ready)> {
         let exact = if self.device.is_cpu() { DType::F64 } else { DType::F32 };
         let (mut here, mut there) = (Vec::new(), Vec::new());
         for (shape, number) in case.inputs.iter().zip(0..) {
@@ -125,27 +205,7 @@ impl Bench<'_> {
         for (got, expected) in got.iter().zip(&expected) {
             error = error.max(difference(got, expected)?);
         }
-        drop(got);
-        let mut seconds = f64::INFINITY;
-        for _ in 0..TIMES {
-            self.device.synchronize()?;
-            let started = Instant::now();
-            let result = kernel()?;
-            self.device.synchronize()?;
-            seconds = seconds.min(started.elapsed().as_secs_f64());
-            drop(result);
-        }
-        let shape = case.inputs.first().map(|shape| shape.iter().map(usize::to_string).collect::<Vec<_>>().join(" × "));
-        (self.each)(Check {
-            kernel: case.kernel,
-            shape: shape.unwrap_or_default(),
-            dtype: self.dtype,
-            error,
-            bound: case.bound,
-            seconds,
-            work: case.work,
-        });
-        Ok(())
+        Ok((error, kernel))
     }
 }
 
@@ -178,19 +238,23 @@ mod tests {
 
     #[test]
     fn all_kernels_of_this_processor_pass_and_tell_what_they_did() -> Result<()> {
-        let shapes = Shapes { tokens: 64, hidden: 128, mlp: 160, heads: 2, dimension: 64, vocabulary: 320 };
+        let shapes =
+            Shapes { tokens: 64, document: 48, hidden: 128, mlp: 160, heads: 2, dimension: 64, vocabulary: 320 };
         let mut checks = Vec::new();
-        all(&Device::Cpu, DType::F32, &shapes, 3, &mut |check| checks.push(check))?;
-        for check in &checks {
+        let timed = Shapes { tokens: 96, document: 32, ..shapes };
+        all(&Device::Cpu, DType::F32, &[shapes, timed], 3, &mut |check| checks.push(check))?;
+        let (compared, timed): (Vec<_>, Vec<_>) = checks.iter().partition(|check| check.error.is_some());
+        assert!(timed.len() > 9 && timed.iter().all(|check| check.seconds > 0.0 && check.passed()), "{timed:?}");
+        for check in &compared {
             assert!(check.passed(), "{check:?}");
             let work = match check.work {
                 Work::Bytes(work) | Work::Operations(work) => work,
             };
-            assert!(check.error < 1e-5 && check.seconds > 0.0 && work > 0.0, "{check:?}");
+            assert!(check.error.is_some_and(|error| error < 1e-5) && check.seconds > 0.0 && work > 0.0, "{check:?}");
         }
         let mut names: Vec<_> = checks.iter().map(|check| check.kernel).collect();
         names.dedup();
-        assert_eq!(names.len(), checks.len());
+        assert_eq!(names.len(), compared.len(), "a kernel's shapes stand together");
         Ok(())
     }
 
