@@ -36,20 +36,25 @@ def ours(method, batch, length, *more):
     return ["bench", *shape, "--method", method, "--batch", batch, "--sequence-length", length, *more]
 
 
-SMALL = ["--optimizer", "adamw-8bit", "--rounding", "stochastic", "--offload", "--clip", 0, "--memory", "24GiB"]
+IN_8_BITS = ["--optimizer", "adamw-8bit", "--rounding", "stochastic"]
 
 # Name, the longest it may take in seconds, our arguments or theirs.
 STEPS = [
     ("doctor", 110, ["doctor"]),
     ("full-1024", 70, ours("full", 16, 1024)),
+    ("full-1024-micro", 70, ours("full", 16, 1024, "--micro-batch", 4)),
+    ("full-1024-8bit", 70, ours("full", 16, 1024, *IN_8_BITS)),
+    ("full-1024-24gib", 90, ours("full", 16, 1024, *IN_8_BITS, "--offload", "--clip", 0, "--memory", "24GiB")),
     ("full-1024-torch", 70, {"method": "full", "length": 1024, "micro": [(4, False), (16, True)], "batch": 16}),
     ("lora-1024", 60, ours("lora", 16, 1024)),
     ("lora-1024-torch", 60, {"method": "lora", "length": 1024, "micro": [(8, False), (16, True)], "batch": 16}),
-    ("qlora-1024", 60, ours("qlora", 4, 1024, "--memory", "7GiB")),
+    ("qlora-1024", 60, ours("qlora", 4, 1024)),
+    ("qlora-1024-7gib", 60, ours("qlora", 4, 1024, "--memory", "7GiB")),
     ("qlora-1024-torch", 60, {"method": "qlora", "length": 1024, "micro": [(4, False), (4, True)], "batch": 4}),
-    ("full-24", 90, ours("full", 16, 1024, *SMALL)),
     ("attention-torch", 40, {"method": "attention"}),
     ("full-4096", 70, ours("full", 4, 4096)),
+    ("full-4096-micro", 70, ours("full", 4, 4096, "--micro-batch", 1)),
+    ("full-4096-8bit", 70, ours("full", 4, 4096, *IN_8_BITS)),
     ("full-4096-torch", 70, {"method": "full", "length": 4096, "micro": [(1, False), (4, True)], "batch": 4}),
     ("lora-4096", 60, ours("lora", 4, 4096)),
     ("lora-4096-torch", 60, {"method": "lora", "length": 4096, "micro": [(2, False), (4, True)], "batch": 4}),
@@ -222,10 +227,14 @@ def main():
             continue
         results[name] = run(name, min(limit, left), work, options)
     for name, result in results.items():
-        peer = results.get(name + "-torch", {})
-        if "tokens_per_s" in result and "tokens_per_s" in peer:
-            ratio = result["tokens_per_s"] / peer["tokens_per_s"]
-            print(f"{name}: {result['tokens_per_s']:.0f} tokens/s, theirs {peer['tokens_per_s']:.0f}, ratio {ratio:.2f}")
+        peer = results.get("-".join(name.split("-")[:2]) + "-torch", {})
+        if "tokens_per_s" in result and not name.endswith("-torch"):
+            line = f"{name}: {result['tokens_per_s']:.0f} tokens/s, MFU {100 * result['mfu']:.1f} %"
+            line += f", {result['recomputed_layers']} layers again, {result['peak_mb'] / 1024:.1f} GiB"
+            for theirs in peer.get("all", []):
+                ratio = result["tokens_per_s"] / theirs["tokens_per_s"]
+                line += f"; theirs {theirs['tokens_per_s']:.0f} in {theirs['peak_mb'] / 1024:.1f} GiB, ratio {ratio:.2f}"
+            print(line)
 
 
 if __name__ == "__main__":
