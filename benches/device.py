@@ -231,9 +231,9 @@ def main():
         if "tokens_per_s" in result and not name.endswith("-torch"):
             line = f"{name}: {result['tokens_per_s']:.0f} tokens/s, MFU {100 * result['mfu']:.1f} %"
             line += f", {result['recomputed_layers']} layers again, {result['peak_mb'] / 1024:.1f} GiB"
-            for theirs in peer.get("all", []):
-                ratio = result["tokens_per_s"] / theirs["tokens_per_s"]
-                line += f"; theirs {theirs['tokens_per_s']:.0f} in {theirs['peak_mb'] / 1024:.1f} GiB, ratio {ratio:.2f}"
+            for other in peer.get("all", []):
+                ratio = result["tokens_per_s"] / other["tokens_per_s"]
+                line += f"; theirs {other['tokens_per_s']:.0f} in {other['peak_mb'] / 1024:.1f} GiB, ratio {ratio:.2f}"
             print(line)
 
 
