@@ -1,6 +1,7 @@
 //! What can be typed: subcommands and flags, and nothing else.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 
@@ -42,6 +43,8 @@ pub enum Command {
     Bench(BenchArgs),
     /// Examine the device: what it is, what it reaches, and every kernel against the CPU.
     Doctor(DoctorArgs),
+    /// List the tokenized sources that are kept for all studies, or remove old ones.
+    Cache(CacheArgs),
     /// List the recipes that come with the program, or copy one.
     Recipes(RecipesArgs),
     /// Print the JSON Schema of recipes, for editors.
@@ -59,6 +62,9 @@ pub struct RecipeArgs {
     /// The folder that holds run folders.
     #[arg(long, value_name = "DIR", default_value = "runs")]
     pub runs: PathBuf,
+    /// The folder that keeps tokenized sources for all studies; EMAKEEL_CACHE if not given, else the system's.
+    #[arg(long, value_name = "DIR")]
+    pub cache: Option<PathBuf>,
     /// Print one JSON object on standard output and nothing else there.
     #[arg(long)]
     pub json: bool,
@@ -92,6 +98,9 @@ pub struct CheckArgs {
 pub struct CompareArgs {
     /// A run folder, for example `runs/quickstart`.
     pub run: PathBuf,
+    /// The folder that keeps tokenized sources for all studies; EMAKEEL_CACHE if not given, else the system's.
+    #[arg(long, value_name = "DIR")]
+    pub cache: Option<PathBuf>,
     /// Print one JSON object on standard output and nothing else there.
     #[arg(long)]
     pub json: bool,
@@ -279,6 +288,41 @@ pub struct DoctorArgs {
     pub json: bool,
 }
 
+/// `emakeel cache`.
+#[derive(Debug, Args)]
+pub struct CacheArgs {
+    /// What to do; without it the entries are listed.
+    #[command(subcommand)]
+    pub action: Option<CacheAction>,
+    /// The folder; EMAKEEL_CACHE if not given, else the system's.
+    #[arg(long, global = true, value_name = "DIR")]
+    pub cache: Option<PathBuf>,
+    /// Print one JSON object on standard output and nothing else there.
+    #[arg(long, global = true)]
+    pub json: bool,
+}
+
+/// What `emakeel cache` does.
+#[derive(Debug, Subcommand)]
+pub enum CacheAction {
+    /// Remove entries that were not used lately; what a process uses stays.
+    Clean(CacheCleanArgs),
+}
+
+/// `emakeel cache clean`.
+#[derive(Debug, Args)]
+pub struct CacheCleanArgs {
+    /// Remove what was not used for so long, such as 12h, 30d or 8w.
+    #[arg(long, value_name = "TIME", default_value = "30d", value_parser = time)]
+    pub older_than: Duration,
+    /// Remove all that is not in use.
+    #[arg(long, conflicts_with = "older_than")]
+    pub all: bool,
+    /// Only say what would be removed.
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
 /// `emakeel recipes`.
 #[derive(Debug, Args)]
 pub struct RecipesArgs {
@@ -295,6 +339,14 @@ fn word<T: serde::de::DeserializeOwned>(text: &str) -> std::result::Result<T, St
     T::deserialize(deserializer).map_err(|error| error.to_string())
 }
 
+/// A time as people write it.
+fn time(text: &str) -> Result<Duration, String> {
+    const UNITS: [(char, u64); 4] = [('m', 60), ('h', 3600), ('d', 86_400), ('w', 7 * 86_400)];
+    let unit = UNITS.iter().find_map(|(unit, seconds)| Some((text.strip_suffix(*unit)?, seconds)));
+    let seconds = unit.and_then(|(count, seconds)| count.trim().parse::<u64>().ok()?.checked_mul(*seconds));
+    seconds.map(Duration::from_secs).ok_or_else(|| "expected a time such as 45m, 12h, 30d or 8w".to_owned())
+}
+
 /// Bytes as people write them.
 fn size(text: &str) -> Result<Count, String> {
     Count::parse(text).ok_or_else(|| "expected a size such as 400MiB or 2GiB".to_owned())
@@ -304,6 +356,15 @@ fn size(text: &str) -> Result<Count, String> {
 mod tests {
     use super::*;
     use clap::CommandFactory;
+
+    #[test]
+    fn times_are_read_as_people_write_them() {
+        assert_eq!(time("30d"), Ok(Duration::from_secs(30 * 86_400)));
+        assert_eq!((time("45m"), time("2w")), (Ok(Duration::from_secs(2700)), Ok(Duration::from_secs(1_209_600))));
+        for wrong in ["", "d", "30", "-1d", "1.5h", "30 days", "99999999999999999999d", "9999999999999999w"] {
+            assert!(time(wrong).is_err(), "{wrong}");
+        }
+    }
 
     #[test]
     fn the_flags_do_not_contradict_each_other() {

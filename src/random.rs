@@ -4,6 +4,10 @@
 //! by any thread, after any restart, and is always the same. Dropout masks, shuffles and sampled
 //! wordings all come from it.
 
+mod shuffle;
+
+pub use shuffle::Shuffle;
+
 use rand::SeedableRng;
 use rand::rngs::ChaCha8Rng;
 

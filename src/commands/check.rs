@@ -4,6 +4,7 @@ use std::path::Path;
 
 use crate::cli::CheckArgs;
 use crate::commands::{output, shape};
+use crate::data::stream::CacheFolder;
 use crate::error::{Error, Result};
 use crate::model::Config;
 use crate::progress::Progress;
@@ -20,7 +21,8 @@ pub fn run(args: &CheckArgs, progress: Progress) -> Result<()> {
         return if json { output::print_json(&foreseen) } else { output::print(foreseen.to_text()) };
     }
     let folder = args.recipe.runs.join(&recipe.study.name);
-    let plan = study::check(&recipe, &RunOptions { folder: &folder, progress, stop: &|| false })?;
+    let cache = CacheFolder::choose(args.recipe.cache.as_deref())?;
+    let plan = study::check(&recipe, &RunOptions { folder: &folder, cache: &cache, progress, stop: &|| false })?;
     if json { output::print_json(&plan) } else { output::print(plan.to_text()) }
 }
 

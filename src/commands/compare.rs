@@ -3,6 +3,7 @@
 use crate::cli::CompareArgs;
 use crate::commands::interrupt::Interrupt;
 use crate::commands::output;
+use crate::data::stream::CacheFolder;
 use crate::error::{Error, Result};
 use crate::progress::Progress;
 use crate::recipe::Recipe;
@@ -18,7 +19,8 @@ pub fn run(args: &CompareArgs, progress: Progress) -> Result<()> {
     }
     let recipe = Recipe::open(&recipe, &[])?;
     let interrupt = Interrupt::listen()?;
-    let options = RunOptions { folder: &args.run, progress, stop: &|| interrupt.asked() };
+    let cache = CacheFolder::choose(args.cache.as_deref())?;
+    let options = RunOptions { folder: &args.run, cache: &cache, progress, stop: &|| interrupt.asked() };
     let summary = study::compare_finished(&recipe, &options)?;
     if args.json {
         return output::print_json(&summary.to_json());

@@ -1,6 +1,7 @@
 //! One file for each subcommand; what they share with the terminal is in `output`.
 
 mod bench;
+mod cache;
 mod chat;
 mod check;
 mod compare;
@@ -46,6 +47,7 @@ pub fn run(cli: Cli) -> Result<()> {
         Command::Merge(args) => merge::run(&args, progress),
         Command::Bench(args) => bench::run(&args, progress),
         Command::Doctor(args) => doctor::run(&args),
+        Command::Cache(args) => cache::run(&args),
         Command::Recipes(args) => recipes::run(&args, progress),
         Command::Schema => schema::run(),
     })

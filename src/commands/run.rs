@@ -3,6 +3,7 @@
 use crate::cli::RunArgs;
 use crate::commands::interrupt::Interrupt;
 use crate::commands::output;
+use crate::data::stream::CacheFolder;
 use crate::error::Result;
 use crate::progress::Progress;
 use crate::recipe::Recipe;
@@ -14,7 +15,8 @@ pub fn run(args: &RunArgs, progress: Progress) -> Result<()> {
     let recipe = Recipe::open(&args.recipe, &args.sets)?;
     let interrupt = Interrupt::listen()?;
     let folder = args.runs.join(&recipe.study.name);
-    let options = RunOptions { folder: &folder, progress, stop: &|| interrupt.asked() };
+    let cache = CacheFolder::choose(args.cache.as_deref())?;
+    let options = RunOptions { folder: &folder, cache: &cache, progress, stop: &|| interrupt.asked() };
     let summary = study::run(&recipe, &options)?;
     if args.json {
         return output::print_json(&summary.to_json());

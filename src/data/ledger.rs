@@ -1,8 +1,9 @@
 //! Where every row and token of a run went.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::progress::short_count;
 use crate::recipe::MixtureUnit;
@@ -39,6 +40,14 @@ pub struct SourceLedger {
     pub rows: u64,
     /// Tokens in those rows, BOS and EOS included.
     pub tokens: u64,
+    /// Characters of their texts, before any template.
+    pub characters: u64,
+    /// The name of the source's file of tokens in the cache: a hash of all that the tokens follow from.
+    pub cache: String,
+    /// Rows that could not be read and are skipped; they are not among `rows`.
+    pub skipped: Skipped,
+    /// What cleaning took away, by the reason; rows left out are not among `rows`.
+    pub dropped: BTreeMap<String, Dropped>,
     /// Rows split off for the held-out loss, and their tokens.
     pub held_out: Count,
     /// Rows left out because they do not fit a sequence, and their tokens.
@@ -74,6 +83,24 @@ pub struct Count {
     pub tokens: u64,
 }
 
+/// Rows that could not be read.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Skipped {
+    /// How many.
+    pub count: u64,
+    /// Where the first one is, and what is wrong with it.
+    pub first: Option<String>,
+}
+
+/// What one reason took away.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Dropped {
+    /// Rows left out.
+    pub rows: u64,
+    /// Characters, those of rows left out and those cut from rows that stay.
+    pub characters: u64,
+}
+
 impl Ledger {
     /// The ledger as a table for people: counts in K, M and B, shares in percent.
     pub fn table(&self) -> String {
@@ -95,9 +122,10 @@ impl Ledger {
                 "too long",
                 "no target",
                 "held out",
+                "characters",
             ]
             .map(str::to_owned),
-            ["", unit, unit, "", "read", "read", "tokens", "tokens", "tokens", "rows", "rows", "rows"]
+            ["", unit, unit, "", "read", "read", "tokens", "tokens", "tokens", "rows", "rows", "rows", "a token"]
                 .map(str::to_owned),
         ];
         lines.extend(self.sources.iter().map(SourceLedger::cells));
@@ -114,12 +142,30 @@ impl Ledger {
             short_count(self.tokens),
             short_count(self.trained_tokens),
         );
+        for source in &self.sources {
+            table.push_str(&source.lost());
+        }
         table
     }
 }
 
 impl SourceLedger {
-    fn cells(&self) -> [String; 12] {
+    /// Lines about rows that never became tokens; nothing if all did.
+    fn lost(&self) -> String {
+        let mut lines = String::new();
+        // Writing to a string cannot fail.
+        if self.skipped.count > 0 {
+            let first = self.skipped.first.as_deref().unwrap_or("unknown");
+            let _ = writeln!(lines, "{}: {} rows skipped, the first: {first}", self.source, self.skipped.count);
+        }
+        for (reason, Dropped { rows, characters }) in &self.dropped {
+            let (rows, characters) = (short_count(*rows), short_count(*characters));
+            let _ = writeln!(lines, "{}: {reason}: {rows} rows, {characters} characters left out", self.source);
+        }
+        lines
+    }
+
+    fn cells(&self) -> [String; 13] {
         let percent = |share: f64| format!("{:.1} %", share * 100.0);
         [
             self.source.clone(),
@@ -134,14 +180,15 @@ impl SourceLedger {
             short_count(self.too_long.rows),
             short_count(self.no_target.rows),
             short_count(self.held_out.rows),
+            format!("{:.2}", self.characters as f64 / self.tokens.max(1) as f64),
         ]
     }
 }
 
 /// Lines of cells, the first column to the left, the others to the right.
-fn aligned(lines: &[[String; 12]]) -> String {
+fn aligned(lines: &[[String; 13]]) -> String {
     let width = |column: usize| lines.iter().filter_map(|line| line.get(column)).map(|c| c.chars().count()).max();
-    let widths: Vec<usize> = (0..12).map(|column| width(column).unwrap_or(0)).collect();
+    let widths: Vec<usize> = (0..13).map(|column| width(column).unwrap_or(0)).collect();
     let mut table = String::new();
     for line in lines {
         let cells = line.iter().zip(&widths).enumerate().map(|(column, (cell, width))| match column {
@@ -169,6 +216,10 @@ mod tests {
             tokens_read: 3_750_000_000,
             trained_tokens: 3_746_000_000,
             masked_tokens: 4_000_000,
+            tokens: 7_500_000_000,
+            characters: 30_000_000_000,
+            skipped: Skipped { count: 3, first: Some("et.jsonl:7  cannot read JSON".into()) },
+            dropped: [("too short".to_owned(), Dropped { rows: 1200, characters: 9000 })].into(),
             ..SourceLedger::default()
         };
         let ledger = Ledger {
@@ -183,10 +234,12 @@ mod tests {
             sources: vec![source],
         };
         let expected = "\
-source        asked      given  epochs  rows  tokens  trained  masked     cut  too long  no target  held out
-          of tokens  of tokens          read    read   tokens  tokens  tokens      rows       rows      rows
-estonian     75.0 %     75.0 %    0.50  1.2K   3.75B    3.75B   4.00M       0         0          0         0
+source        asked      given  epochs  rows  tokens  trained  masked     cut  too long  no target  held out  characters
+          of tokens  of tokens          read    read   tokens  tokens  tokens      rows       rows      rows     a token
+estonian     75.0 %     75.0 %    0.50  1.2K   3.75B    3.75B   4.00M       0         0          0         0        4.00
 19074 steps, 4.88M sequences of 1024 tokens, 100.0 % full: 5.00B tokens, 5.00B of them trained on
+estonian: 3 rows skipped, the first: et.jsonl:7  cannot read JSON
+estonian: too short: 1.2K rows, 9.0K characters left out
 ";
         assert_eq!(ledger.table(), expected);
         assert!(serde_json::to_value(&ledger).unwrap()["sources"][0]["held_out"]["rows"].is_u64());

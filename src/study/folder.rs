@@ -3,7 +3,7 @@
 //! ```text
 //! runs/<study>/
 //!   recipe.yaml                       as resolved        lock.json   hashes and versions
-//!   data/<source>.tokens              tokenized sources  data/<stage>.ledger.json
+//!   data/<stage>.ledger.json          where every row and token goes; tokens themselves are in the cache
 //!   log.jsonl                         one line a step     tb/<stage>/  TensorBoard events
 //!   training/<stage>/                 checkpoints, while the stage is not finished
 //!   base/                             the base's config and tokenizer, and its weights if they were made here
@@ -76,7 +76,7 @@ impl RunFolder {
         self.root.join(inside)
     }
 
-    /// Tokenized sources and ledgers.
+    /// Ledgers.
     pub fn data(&self) -> PathBuf {
         self.path("data")
     }

@@ -7,7 +7,7 @@ use candle_core::Device;
 use serde_json::{Value, json};
 
 use crate::data::Tokenizer;
-use crate::data::stream::source_fingerprint;
+use crate::data::stream::{CacheFolder, source_fingerprint};
 use crate::device;
 use crate::error::{Place, Result};
 use crate::files;
@@ -21,6 +21,8 @@ use crate::study::folder::RunFolder;
 pub struct RunOptions<'a> {
     /// The run folder.
     pub folder: &'a Path,
+    /// Where tokenized sources are kept.
+    pub cache: &'a CacheFolder,
     /// Bars and lines.
     pub progress: Progress,
     /// Whether a person asked to stop.
@@ -33,6 +35,8 @@ pub struct Ground<'a> {
     pub study: &'a Study,
     /// Its folder, locked.
     pub folder: RunFolder,
+    /// Where tokenized sources are kept.
+    pub cache: &'a CacheFolder,
     /// Where the work runs.
     pub device: Device,
     /// The tokenizer of all models of the study.
@@ -57,11 +61,12 @@ impl<'a> Ground<'a> {
         let device = device::open(study.device)?;
         device::allow_tf32(study.base.tf32);
         let opened = base::open(study, &folder, options.progress)?;
-        let sources = source_hashes(study)?;
+        let sources = source_hashes(study, options)?;
         let origins = json!({ "base": opened.hash, "tokenizer": opened.tokenizer.fingerprint(), "sources": sources });
         Ok(Self {
             study,
             folder,
+            cache: options.cache,
             device,
             tokenizer: opened.tokenizer,
             base: opened.folder,
@@ -129,10 +134,11 @@ fn lock(origins: &Value, device: &Device) -> Value {
     })
 }
 
-fn source_hashes(study: &Study) -> Result<Value> {
+fn source_hashes(study: &Study, options: &RunOptions<'_>) -> Result<Value> {
     let mut hashes = serde_json::Map::new();
     for source in &study.sources {
-        let hash = source_fingerprint(source, study.seed).at(format!("sources.{}", source.name))?;
+        let hash = source_fingerprint(source, study.seed, options.cache, &options.progress);
+        let hash = hash.at(format!("sources.{}", source.name))?;
         hashes.insert(source.name.clone(), json!(hash));
     }
     Ok(Value::Object(hashes))

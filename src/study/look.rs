@@ -14,7 +14,7 @@ pub struct Look {
     stages: Vec<Ledger>,
 }
 
-/// Tokenizes the sources (into the run folder, where `run` finds them) and counts.
+/// Tokenizes the sources (into the cache, where `run` finds them) and counts.
 pub fn look(recipe: &Recipe, options: &RunOptions<'_>) -> Result<Look> {
     check::files_exist(recipe)?;
     let ground = Ground::prepare(recipe, options)?;

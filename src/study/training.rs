@@ -15,11 +15,12 @@ use crate::study::check;
 use crate::study::ground::Ground;
 use crate::train::{self, Job, Outcome, Plan, Setup, Trained};
 
-/// Tokenizes the sources of a stage, plans its steps, and writes its ledger into the run folder.
+/// Tokenizes the sources of a stage (into the cache), plans its steps, and writes its ledger into the run folder.
 pub fn open_stream(ground: &Ground<'_>, training: &Training, stage: &str) -> Result<Stream> {
     let folder = ground.folder.data();
     files::make_folder(&folder)?;
-    let stream = Stream::open(ground.study, training, &ground.tokenizer, stage, &folder, &ground.progress).at(stage)?;
+    let stream =
+        Stream::open(ground.study, training, &ground.tokenizer, stage, ground.cache, &ground.progress).at(stage)?;
     files::write_json(&folder.join(format!("{stage}.ledger.json")), stream.ledger())?;
     Ok(stream)
 }

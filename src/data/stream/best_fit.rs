@@ -2,15 +2,21 @@
 //!
 //! Rows of a round are put, longest first, into the sequence that they fill best (best-fit decreasing; within a few
 //! hundredths of full in practice), and the sequences are shuffled. Packing decides which rows share a step, never what
-//! a row is: bounds keep them apart.
+//! a row is: bounds keep them apart. A round of very many rows is packed in pieces, each a fair sample of it, so that
+//! memory does not grow with the source.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::Mixed;
+use super::rotation::Round;
 use crate::data::Sequence;
+use crate::error::Result;
 use crate::random;
 use crate::recipe::Budget;
+
+/// Rows that are packed together, at most about.
+const PIECE: u64 = 1 << 20;
 
 /// A row of one of the sources.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -91,17 +97,28 @@ impl Packed {
     }
 }
 
+/// A part of a round that is packed on its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Piece {
+    round: u64,
+    number: u64,
+    /// Pieces of the round.
+    of: u64,
+}
+
 /// The plan of a run: which sequences each round has.
 #[derive(Debug)]
 pub(super) struct BestFit {
     capacity: u32,
     shuffle: random::Stream,
-    /// Sequences before each round, and the end of the last.
-    before_round: Vec<u64>,
+    /// The pieces of all rounds, each with the sequences before it.
+    pieces: Vec<(u64, Piece)>,
     sequences: u64,
     /// What each source gives to the run.
     read: Vec<Read>,
-    kept: Mutex<Vec<(u64, Arc<Packed>)>>,
+    /// The rounds used last, and the packed pieces used last.
+    rounds: Mutex<Vec<(u64, Arc<Vec<Round>>)>>,
+    kept: Mutex<Vec<(Piece, Arc<Packed>)>>,
 }
 
 /// What a source gives to a run.
@@ -120,13 +137,14 @@ impl BestFit {
         length: usize,
         batch: usize,
         shuffle: random::Stream,
-    ) -> (Self, Vec<u64>) {
+    ) -> Result<(Self, Vec<u64>)> {
         let mut plan = Self {
             capacity: length as u32,
             shuffle,
-            before_round: vec![0],
+            pieces: Vec::new(),
             sequences: 0,
             read: vec![Read::default(); mixed.len()],
+            rounds: Mutex::default(),
             kept: Mutex::default(),
         };
         let (most_rounds, most_tokens) = match budget {
@@ -136,24 +154,26 @@ impl BestFit {
         let mut step_tokens: Vec<u64> = Vec::new();
         let mut total = 0;
         'rounds: for round in 0..most_rounds {
-            let packed = plan.pack(mixed, round);
-            for sequence in 0..packed.len() {
-                if plan.sequences.is_multiple_of(batch as u64) {
-                    if total >= most_tokens {
-                        break 'rounds;
+            for piece in plan.pieces_of(mixed, round) {
+                let packed = plan.pack(mixed, piece);
+                plan.pieces.push((plan.sequences, piece));
+                for sequence in 0..packed.len() {
+                    if plan.sequences.is_multiple_of(batch as u64) {
+                        if total >= most_tokens {
+                            break 'rounds;
+                        }
+                        step_tokens.push(0);
                     }
-                    step_tokens.push(0);
+                    let tokens = plan.count(mixed, packed.sequence(sequence))?;
+                    total += tokens;
+                    if let Some(step) = step_tokens.last_mut() {
+                        *step += tokens;
+                    }
+                    plan.sequences += 1;
                 }
-                let tokens = plan.count(mixed, packed.sequence(sequence));
-                total += tokens;
-                if let Some(step) = step_tokens.last_mut() {
-                    *step += tokens;
-                }
-                plan.sequences += 1;
             }
-            plan.before_round.push(plan.before_round.last().copied().unwrap_or(0) + packed.len() as u64);
         }
-        (plan, step_tokens)
+        Ok((plan, step_tokens))
     }
 
     /// Number of sequences.
@@ -161,10 +181,11 @@ impl BestFit {
         self.sequences
     }
 
-    /// Sequences before each round.
+    /// Sequences before each round, and the end of the last.
     #[cfg(test)]
-    pub fn rounds(&self) -> &[u64] {
-        &self.before_round
+    pub fn rounds(&self) -> Vec<u64> {
+        let first = self.pieces.iter().filter(|(_, piece)| piece.number == 0).map(|(before, _)| *before);
+        first.chain([self.sequences]).collect()
     }
 
     /// What a source gives to the run.
@@ -172,7 +193,7 @@ impl BestFit {
         self.read.get(source).copied().unwrap_or_default()
     }
 
-    fn count(&mut self, mixed: &Mixed, items: &[Item]) -> u64 {
+    fn count(&mut self, mixed: &Mixed, items: &[Item]) -> Result<u64> {
         let mut tokens = 0;
         for item in items {
             let source = usize::from(item.source);
@@ -182,51 +203,76 @@ impl BestFit {
                 *read = Read {
                     rows: read.rows + 1,
                     tokens: read.tokens + length,
-                    trained: read.trained + part.targets(item.row),
+                    trained: read.trained + part.targets(item.row)?,
                 };
             }
         }
-        tokens
+        Ok(tokens)
     }
 
-    fn pack(&self, mixed: &Mixed, round: u64) -> Packed {
+    /// The pieces of a round.
+    fn pieces_of(&self, mixed: &Mixed, round: u64) -> impl Iterator<Item = Piece> + use<> {
+        let rows: u64 = self.round(mixed, round).iter().map(Round::len).sum();
+        let of = rows.div_ceil(PIECE).max(1);
+        (0..of).map(move |number| Piece { round, number, of })
+    }
+
+    /// Packs a piece: of each source as large a part of the round's rows.
+    fn pack(&self, mixed: &Mixed, piece: Piece) -> Packed {
         let mut rows = Vec::new();
-        for source in 0..mixed.len() {
+        for (source, round) in self.round(mixed, piece.round).iter().enumerate() {
             if let Some((part, rotation)) = mixed.get(source) {
-                let item = |row: &u32| (Item { source: source as u16, row: *row }, part.length(*row) as u32);
-                rows.extend(rotation.round(part, round).rows.iter().map(item));
+                let bound = |number: u64| (u128::from(round.len()) * u128::from(number) / u128::from(piece.of)) as u64;
+                rows.extend((bound(piece.number)..bound(piece.number + 1)).map(|index| {
+                    let row = rotation.row_of(part, round, index);
+                    (Item { source: source as u16, row }, part.length(row) as u32)
+                }));
             }
         }
         let packed = Packed::best_fit(&rows, self.capacity);
-        packed.reordered(&self.shuffle.child(round).permutation(packed.len()))
+        let shuffle = self.shuffle.child(piece.round).child(piece.number);
+        packed.reordered(&shuffle.permutation(packed.len()))
     }
 
     /// The sequences of a step.
-    pub fn step(&self, mixed: &Mixed, index: u64, batch: usize) -> Vec<Sequence> {
+    ///
+    /// # Errors
+    /// The tokens of a source are damaged or cannot be read.
+    pub fn step(&self, mixed: &Mixed, index: u64, batch: usize) -> Result<Vec<Sequence>> {
         let first = index * batch as u64;
         (first..(first + batch as u64).min(self.sequences)).map(|index| self.sequence(mixed, index)).collect()
     }
 
-    fn sequence(&self, mixed: &Mixed, index: u64) -> Sequence {
-        // A plan that ends inside a round has no entry for its end.
-        let round = self.before_round.partition_point(|before| *before <= index).saturating_sub(1);
-        let inside = index - self.before_round.get(round).copied().unwrap_or(0);
-        mixed.unpack(self.round(mixed, round as u64).sequence(inside as usize))
+    fn sequence(&self, mixed: &Mixed, index: u64) -> Result<Sequence> {
+        let after = self.pieces.partition_point(|(before, _)| *before <= index);
+        let Some((before, piece)) = self.pieces.get(after.saturating_sub(1)) else { return Ok(Sequence::default()) };
+        mixed.unpack(self.piece(mixed, *piece).sequence((index - before) as usize))
     }
 
-    fn round(&self, mixed: &Mixed, number: u64) -> Arc<Packed> {
-        // A thread that panicked here left a list that is whole: it is changed by single pushes and removals.
-        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((_, packed)) = kept.iter().find(|(known, _)| *known == number) {
-            return packed.clone();
-        }
-        let packed = Arc::new(self.pack(mixed, number));
-        if kept.len() == 2 {
-            kept.remove(0);
-        }
-        kept.push((number, packed.clone()));
-        packed
+    fn piece(&self, mixed: &Mixed, piece: Piece) -> Arc<Packed> {
+        kept(&self.kept, piece, || self.pack(mixed, piece))
     }
+
+    /// The rows of a round, source by source.
+    fn round(&self, mixed: &Mixed, number: u64) -> Arc<Vec<Round>> {
+        let of = |source| mixed.get(source).map(|(part, rotation)| rotation.round(part, number));
+        kept(&self.rounds, number, || (0..mixed.len()).filter_map(of).collect())
+    }
+}
+
+/// What was made for a key, or is made now; the two used last are kept.
+fn kept<K: PartialEq, V>(kept: &Mutex<Vec<(K, Arc<V>)>>, key: K, make: impl FnOnce() -> V) -> Arc<V> {
+    // A thread that panicked here left a list that is whole: it is changed by single pushes and removals.
+    let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some((_, value)) = kept.iter().find(|(known, _)| *known == key) {
+        return value.clone();
+    }
+    let value = Arc::new(make());
+    if kept.len() == 2 {
+        kept.remove(0);
+    }
+    kept.push((key, value.clone()));
+    value
 }
 
 #[cfg(test)]

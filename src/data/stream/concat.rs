@@ -119,18 +119,17 @@ impl Concat {
         while at < span.end {
             let number = rotation.round_at(part, at);
             let start = rotation.tokens_before(part, rotation.bound(part, number));
-            let round = self.round(mixed, source, number);
-            let (mut index, before) = round.find(part, at - start);
-            if index >= round.rows.len() {
+            let Some(round) = self.round(mixed, source, number) else { return Err(hole(at)) };
+            let (mut index, before) = rotation.find(part, &round, at - start);
+            if index >= round.len() {
                 // Bounds of rounds are made so that this cannot be; without the check it would be an endless loop.
                 return Err(hole(at).hint("this is a mistake in the program; please report the recipe"));
             }
             let mut skipped = at - start - before;
-            while at < span.end
-                && let Some(row) = round.rows.get(index)
-            {
-                let end = part.length(*row).min(skipped + span.end - at);
-                part.file.copy_ids(*row, skipped..end, &mut ids);
+            while at < span.end && index < round.len() {
+                let row = rotation.row_of(part, &round, index);
+                let end = part.length(row).min(skipped + span.end - at);
+                part.file.copy_ids(row, skipped..end, &mut ids)?;
                 at += end - skipped;
                 (index, skipped) = (index + 1, 0);
             }
@@ -138,20 +137,19 @@ impl Concat {
         Ok(cut(&ids))
     }
 
-    fn round(&self, mixed: &Mixed, source: usize, number: u64) -> Arc<Round> {
-        let make = || mixed.get(source).map(|(part, rotation)| Arc::new(rotation.round(part, number)));
-        let Some(kept) = self.rounds.get(source) else { return Arc::default() };
+    fn round(&self, mixed: &Mixed, source: usize, number: u64) -> Option<Arc<Round>> {
+        let (part, rotation) = mixed.get(source)?;
         // A thread that panicked here left a list that is whole: it is changed by single pushes and removals.
-        let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut kept = self.rounds.get(source)?.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((_, round)) = kept.iter().find(|(known, _)| *known == number) {
-            return round.clone();
+            return Some(round.clone());
         }
-        let round = make().unwrap_or_default();
+        let round = Arc::new(rotation.round(part, number));
         if kept.len() == KEPT {
             kept.remove(0);
         }
         kept.push((number, round.clone()));
-        round
+        Some(round)
     }
 
     /// Tokens, sequences and rows that the run reads from a source.
@@ -164,9 +162,9 @@ impl Concat {
         let number = rotation.round_at(part, last);
         let bound = rotation.bound(part, number);
         let start = rotation.tokens_before(part, bound);
-        let round = self.round(mixed, source, number);
-        let (index, before) = round.find(part, last - start);
-        let length = round.rows.get(index).map_or(1, |row| part.length(*row).max(1));
+        let Some(round) = self.round(mixed, source, number) else { return (0, 0, 0.0) };
+        let (index, before) = rotation.find(part, &round, last - start);
+        let length = part.length(rotation.row_of(part, &round, index)).max(1);
         let rows = bound as f64 + index as f64 + (end - start - before) as f64 / length as f64;
         (end, sequences, rows)
     }

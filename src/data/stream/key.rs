@@ -1,9 +1,9 @@
-//! What the tokens of a source depend on, as a hash, and the name of the file that keeps them.
-
-use std::path::{Path, PathBuf};
+//! What the tokens of a source depend on, as a hash: the name of the file that keeps them.
 
 use sha2::{Digest, Sha256};
 
+use super::cache::CacheFolder;
+use super::fingerprint;
 use crate::data::Tokenizer;
 use crate::data::world::{self, WorldRow};
 use crate::error::Result;
@@ -12,7 +12,7 @@ use crate::progress::Progress;
 use crate::recipe::{ChatTemplate, MixturePart, RowTemplate, Source, SourceOrigin, Study};
 
 /// A change of it makes all files written before be written anew.
-const VERSION: &str = "1";
+const VERSION: &str = "2";
 
 /// How the rows of a source become tokens.
 #[derive(Debug, Clone)]
@@ -28,25 +28,10 @@ impl<'s> Recipe<'s> {
         Self { source, template, forward_share: part.forward_share, seed: study.seed }
     }
 
-    /// The file's name. Sources that several runs of training read in several ways have several files.
-    pub fn path(&self, folder: &Path) -> PathBuf {
-        let template = match self.template {
-            ChatTemplate::LlammasChat => "llammas-chat",
-            ChatTemplate::Alpaca => "alpaca",
-            ChatTemplate::Plain => "plain",
-        };
-        let name = &self.source.name;
-        folder.join(match self.source.template {
-            RowTemplate::Plain => format!("{name}.tokens"),
-            RowTemplate::Alpaca | RowTemplate::Messages => format!("{name}.{template}.tokens"),
-            RowTemplate::Translation => format!("{name}.{template}.{:.3}.tokens", self.forward_share),
-        })
-    }
-
     /// The hash of everything the tokens depend on.
-    pub fn key(&self, tokenizer: &Tokenizer, progress: &Progress) -> Result<[u8; 32]> {
+    pub fn key(&self, tokenizer: &Tokenizer, cache: &CacheFolder, progress: &Progress) -> Result<[u8; 32]> {
         let source = self.source;
-        let content = content(source, self.seed, progress)?;
+        let content = source_fingerprint(source, self.seed, cache, progress)?;
         let mut written = vec![
             format!("version {VERSION}"),
             format!("tokenizer {}", tokenizer.fingerprint()),
@@ -69,27 +54,19 @@ impl<'s> Recipe<'s> {
     }
 }
 
-/// A hash of a source's content, for the lock file: of its files' bytes, or of the rows of the built-in world.
+/// A hash of a source's content, for the lock file: of its files' bytes, or of the rows of the built-in world. The hashes
+/// of files that did not change are remembered in the cache.
 ///
 /// # Errors
 /// A file cannot be read.
-pub fn source_fingerprint(source: &Source, seed: u64) -> Result<String> {
-    content(source, seed, &Progress::silent())
-}
-
-fn content(source: &Source, seed: u64, progress: &Progress) -> Result<String> {
-    let paths = match &source.origin {
-        SourceOrigin::World { generator, rows } => {
-            return world_content(generator, *rows, seed);
+pub fn source_fingerprint(source: &Source, seed: u64, cache: &CacheFolder, progress: &Progress) -> Result<String> {
+    match &source.origin {
+        SourceOrigin::World { generator, rows } => world_content(generator, *rows, seed),
+        SourceOrigin::Files(paths) => {
+            let paths = crate::data::read::expanded(paths)?;
+            Ok(files::sha256(fingerprint::hashes(&source.name, &paths, cache, progress)?.join("\n")))
         }
-        SourceOrigin::Files(paths) => crate::data::read::expanded(paths)?,
-    };
-    let large = paths.iter().filter_map(|path| path.metadata().ok()).map(|file| file.len()).sum::<u64>() > 4 << 30;
-    if large {
-        progress.say(format!("{:>16}  checking whether its files changed", source.name));
     }
-    let hashes = paths.iter().map(|path| files::sha256_of_file(path)).collect::<Result<Vec<_>>>()?;
-    Ok(files::sha256(hashes.join("\n")))
 }
 
 /// Of the rows themselves, so that a program whose world has changed does not go on with the rows of an older one.

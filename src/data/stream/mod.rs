@@ -1,14 +1,17 @@
 //! All steps of a run of training, addressable by index.
 //!
-//! Sources are tokenized once into files that are memory-mapped; rows are sorted into those trained on, held out and left
-//! out; each source's order is divided into rounds by the mixture's weights; a packing plans which rows make which
+//! Sources are tokenized once into files of a cache; rows are sorted into those trained on, held out and left out; each
+//! source's order is divided into rounds by the mixture's weights; a packing plans which rows make which
 //! sequence. Nothing of it depends on what was asked before or on the number of threads, so the index of a step is the
 //! whole position of a run.
 //!
 //! | module | concept |
 //! |---|---|
-//! | `cache`, `build`, `key` | the file of tokens: reading, writing, what it depends on |
-//! | `part` | which rows of a source are used |
+//! | `cache` | files of tokens, and the folder that keeps them for all studies |
+//! | `build`, `tokenize` | making such a file, once for all processes |
+//! | `key`, `fingerprint` | what the tokens depend on; telling whether files changed without reading them |
+//! | `stats` | what a source holds |
+//! | `part`, `row_set` | which rows of a source are used |
 //! | `rotation` | in which order they are read |
 //! | `interleave` | which source's turn it is |
 //! | `concat`, `best_fit` | the two packings |
@@ -19,16 +22,20 @@ mod build;
 mod cache;
 mod concat;
 mod count;
+mod fingerprint;
 mod interleave;
 mod key;
 mod part;
 mod rotation;
+mod row_set;
+mod stats;
 #[cfg(test)]
 mod tests;
+mod tokenize;
 
-use std::path::Path;
-
+pub use cache::{CacheEntry, CacheFolder, Cleaned, examine_cache_file};
 pub use key::source_fingerprint;
+pub use stats::{Lengths, Stats};
 
 use best_fit::BestFit;
 pub(crate) use best_fit::{Item, Packed};
@@ -91,22 +98,22 @@ impl Mixed {
     }
 
     /// Rows as a sequence of documents.
-    fn unpack(&self, items: &[Item]) -> Sequence {
+    fn unpack(&self, items: &[Item]) -> Result<Sequence> {
         let mut sequence = Sequence { ids: Vec::new(), trained: Vec::new(), bounds: vec![0] };
         for item in items {
             if let Some(part) = self.parts.get(usize::from(item.source)) {
                 let length = part.length(item.row);
-                part.file.copy_ids(item.row, 0..length, &mut sequence.ids);
-                part.file.copy_trained(item.row, 0..length, &mut sequence.trained);
+                part.file.copy_ids(item.row, 0..length, &mut sequence.ids)?;
+                part.file.copy_trained(item.row, 0..length, &mut sequence.trained)?;
                 sequence.bounds.push(sequence.ids.len() as u32);
             }
         }
-        sequence
+        Ok(sequence)
     }
 }
 
 impl Stream {
-    /// Tokenizes the sources of a mixture (once: the result is kept in the folder `cache`) and plans all steps.
+    /// Tokenizes the sources of a mixture (once: the result is kept in `cache`) and plans all steps.
     ///
     /// `stage` names the run's randomness: the same name, seed and sources give the same steps.
     ///
@@ -117,7 +124,7 @@ impl Stream {
         training: &Training,
         tokenizer: &Tokenizer,
         stage: &str,
-        cache: &Path,
+        cache: &CacheFolder,
         progress: &Progress,
     ) -> Result<Self> {
         check(training)?;
@@ -131,7 +138,7 @@ impl Stream {
                 (Plan::Concat(plan), tokens)
             }
             Packing::BestFit => {
-                let (plan, tokens) = BestFit::plan(&mixed, training.budget, length, batch, stream);
+                let (plan, tokens) = BestFit::plan(&mixed, training.budget, length, batch, stream)?;
                 (Plan::BestFit(plan), tokens)
             }
         };
@@ -144,7 +151,7 @@ impl Stream {
             *sum += step;
             Some(*sum)
         }));
-        let held_out = held_out(&mixed, training);
+        let held_out = held_out(&mixed, training)?;
         let ledger = count::ledger(stage, training, &mixed, &plan, &tokens, ledgers, held_out.len());
         Ok(Self { mixed, plan, batch, tokens, held_out, ledger })
     }
@@ -157,14 +164,14 @@ impl Stream {
     /// The sequences of a step: exactly `batch` of them, fewer only at the last step of a budget in epochs.
     ///
     /// # Errors
-    /// There is no step of that index.
+    /// There is no step of that index; or the tokens of a source are damaged or cannot be read.
     pub fn step(&self, index: u64) -> Result<Vec<Sequence>> {
         if index >= self.steps() {
             return Err(Error::new("the step").got(index).expected(format!("below {}", self.steps())));
         }
         match &self.plan {
             Plan::Concat(plan) => plan.step(&self.mixed, index as usize, self.batch),
-            Plan::BestFit(plan) => Ok(plan.step(&self.mixed, index, self.batch)),
+            Plan::BestFit(plan) => plan.step(&self.mixed, index, self.batch),
         }
     }
 
@@ -205,7 +212,7 @@ fn parts(
     study: &Study,
     training: &Training,
     tokenizer: &Tokenizer,
-    cache: &Path,
+    cache: &CacheFolder,
     progress: &Progress,
 ) -> Result<(Vec<Part>, Vec<SourceLedger>)> {
     let mut sorted = (Vec::new(), Vec::new());
@@ -213,12 +220,12 @@ fn parts(
         let source = study.sources.iter().find(|source| source.name == part.source);
         let source = source.ok_or_else(|| Error::new(format!("there is no source named {}", part.source)))?;
         let recipe = key::Recipe::new(study, source, part, training.template);
-        let file = build::open(&recipe, tokenizer, cache, progress)?;
+        let (file, cached) = build::open(&recipe, tokenizer, cache, progress)?;
         let files = match &source.origin {
             SourceOrigin::Files(paths) => crate::data::read::expanded(paths)?,
             SourceOrigin::World { generator, .. } => vec![format!("world {generator}").into()],
         };
-        let named = Named { name: &source.name, weight: part.weight, files: &files };
+        let named = Named { name: &source.name, weight: part.weight, files: &files, cache: &cached };
         let (part, ledger) = Part::sort(&named, file, training)?;
         sorted.0.push(part);
         sorted.1.push(ledger);
@@ -247,15 +254,15 @@ fn mix(parts: Vec<Part>, study: &Study, training: &Training, stage: &str) -> Mix
 }
 
 /// The held-out rows, source by source, packed as those trained on.
-fn held_out(mixed: &Mixed, training: &Training) -> Vec<Sequence> {
+fn held_out(mixed: &Mixed, training: &Training) -> Result<Vec<Sequence>> {
     let length = training.sequence_length;
     let mut sequences = Vec::new();
     for (source, part) in mixed.parts.iter().enumerate() {
         let mut left = MOST_HELD_OUT;
         let mut rows = Vec::new();
-        for row in &part.held_out {
-            rows.push((Item { source: source as u16, row: *row }, part.length(*row) as u32));
-            left = left.saturating_sub(part.length(*row));
+        for row in part.held_out.iter() {
+            rows.push((Item { source: source as u16, row }, part.length(row) as u32));
+            left = left.saturating_sub(part.length(row));
             if left == 0 {
                 break;
             }
@@ -263,14 +270,16 @@ fn held_out(mixed: &Mixed, training: &Training) -> Vec<Sequence> {
         match training.packing {
             Packing::BestFit => {
                 let packed = Packed::best_fit(&rows, length as u32);
-                sequences.extend((0..packed.len()).map(|index| mixed.unpack(packed.sequence(index))));
+                for index in 0..packed.len() {
+                    sequences.push(mixed.unpack(packed.sequence(index))?);
+                }
             }
             Packing::Concat => {
                 let items: Vec<Item> = rows.into_iter().map(|(item, _)| item).collect();
-                let ids = mixed.unpack(&items).ids;
+                let ids = mixed.unpack(&items)?.ids;
                 sequences.extend(ids.chunks(length).filter(|chunk| chunk.len() > 1).map(concat::cut));
             }
         }
     }
-    sequences
+    Ok(sequences)
 }

@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-use super::cache::TokenFile;
+use super::cache::{Row, TokenFile};
+use super::row_set::{Filling, RowSet};
 use crate::data::ledger::{Count, SourceLedger};
 use crate::error::{Error, Result};
 use crate::random;
@@ -17,10 +18,10 @@ pub(super) struct Part {
     pub weight: f64,
     /// All rows of the source as tokens.
     pub file: TokenFile,
-    /// Rows to train on, in the order of the source.
-    pub rows: Vec<u32>,
-    /// Rows never trained on, in the order of the source.
-    pub held_out: Vec<u32>,
+    /// Rows to train on.
+    pub rows: RowSet,
+    /// Rows never trained on.
+    pub held_out: RowSet,
     /// The most tokens that a row may have; longer ones are cut.
     pub longest: u64,
 }
@@ -30,6 +31,8 @@ pub(super) struct Named<'f> {
     pub name: &'f str,
     pub weight: f64,
     pub files: &'f [PathBuf],
+    /// The file of tokens in the cache.
+    pub cache: &'f str,
 }
 
 impl Part {
@@ -41,33 +44,44 @@ impl Part {
         // Documents that are cut to length anyway are never too long.
         let fits = training.packing == Packing::Concat;
         let longest = if fits { u64::MAX } else { training.sequence_length as u64 };
+        let stats = file.stats();
         let mut ledger = SourceLedger {
             source: named.name.to_owned(),
             rows: file.rows() as u64,
             tokens: file.tokens(),
+            characters: stats.characters,
+            cache: named.cache.to_owned(),
+            skipped: stats.skipped.clone(),
+            dropped: stats.dropped.clone(),
             asked_share: named.weight,
             ..SourceLedger::default()
         };
+        let (mut rows, mut held_out) = (Filling::new(file.rows()), Filling::new(file.rows()));
         let mut part = Self {
             name: named.name.to_owned(),
             weight: named.weight,
-            rows: Vec::with_capacity(file.rows()),
+            rows: RowSet::default(),
+            held_out: RowSet::default(),
             file,
-            held_out: Vec::new(),
             longest,
         };
-        for row in 0..part.file.rows() as u32 {
-            match part.classify(row, training) {
+        part.file.for_each_row(|number, row| {
+            let class = part.classify(number, row, training)?;
+            match class {
                 Class::TooLong if training.too_long == TooLong::Error => {
-                    return Err(part.too_long(row, named));
+                    return Err(part.too_long(number, named)?);
                 }
                 Class::NoTarget if training.no_target == NoTarget::Error => {
-                    return Err(part.no_target(row, named));
+                    return Err(part.no_target(number, named, row.targets > 0)?);
                 }
-                class => part.count(row, class, &mut ledger),
+                Class::HeldOut => held_out.add(number),
+                Class::Trained => rows.add(number),
+                Class::TooLong | Class::NoTarget => {}
             }
-        }
-        part.rows.shrink_to_fit();
+            count(&mut ledger, class, u64::from(row.length), longest);
+            Ok(())
+        })?;
+        (part.rows, part.held_out) = (rows.done(), held_out.done());
         if part.rows.is_empty() && part.weight > 0.0 {
             return Err(nothing_left(&ledger));
         }
@@ -80,66 +94,49 @@ impl Part {
     }
 
     /// Targets of a row that are used.
-    pub fn targets(&self, row: u32) -> u64 {
+    ///
+    /// # Errors
+    /// The file of tokens is damaged or cannot be read.
+    pub fn targets(&self, row: u32) -> Result<u64> {
         self.file.targets(row, self.length(row))
     }
 
-    fn classify(&self, row: u32, training: &Training) -> Class {
-        let too_long = self.file.length(row) > self.longest;
-        if self.file.targets(row, u64::MAX) == 0 {
+    fn classify(&self, number: u32, row: Row, training: &Training) -> Result<Class> {
+        let too_long = u64::from(row.length) > self.longest;
+        Ok(if row.targets == 0 {
             Class::NoTarget
         } else if too_long && training.too_long != TooLong::Truncate {
             Class::TooLong
-        } else if too_long && self.targets(row) == 0 {
+        } else if too_long && self.targets(number)? == 0 {
             // What there was to train on is in the part that is cut off.
             Class::NoTarget
-        } else if random::Stream::new(0, "held-out").unit_at(self.file.hash(row)) < training.held_out {
+        } else if random::Stream::new(0, "held-out").unit_at(row.hash) < training.held_out {
             Class::HeldOut
         } else {
             Class::Trained
-        }
+        })
     }
 
-    fn count(&mut self, row: u32, class: Class, ledger: &mut SourceLedger) {
-        let (all, used) = (self.file.length(row), self.length(row));
-        let (place, tokens) = match class {
-            Class::TooLong => (&mut ledger.too_long, all),
-            Class::NoTarget => (&mut ledger.no_target, all),
-            Class::HeldOut => (&mut ledger.held_out, used),
-            Class::Trained => (&mut ledger.usable, used),
-        };
-        add(place, tokens);
-        match class {
-            Class::HeldOut => self.held_out.push(row),
-            Class::Trained => self.rows.push(row),
-            Class::TooLong | Class::NoTarget => return,
-        }
-        if used < all {
-            add(&mut ledger.truncated, all - used);
-        }
-    }
-
-    fn place(&self, row: u32, named: &Named<'_>) -> String {
-        let place = self.file.place(row);
+    fn place(&self, row: u32, named: &Named<'_>) -> Result<String> {
+        let place = self.file.place(row)?;
         let file = named.files.get(place.file as usize).map(|file| file.display().to_string()).unwrap_or_default();
-        format!("source {}: {file}:{}", named.name, place.line)
+        Ok(format!("source {}: {file}:{}", named.name, place.line))
     }
 
-    fn too_long(&self, row: u32, named: &Named<'_>) -> Error {
-        Error::new("the row's length")
+    fn too_long(&self, row: u32, named: &Named<'_>) -> Result<Error> {
+        Ok(Error::new("the row's length")
             .got(format!("{} tokens", self.file.length(row)))
             .expected(format!("at most the sequence length of {}", self.longest))
-            .at(self.place(row, named))
-            .hint("set too_long to drop or truncate, or train on longer sequences")
+            .at(self.place(row, named)?)
+            .hint("set too_long to drop or truncate, or train on longer sequences"))
     }
 
-    fn no_target(&self, row: u32, named: &Named<'_>) -> Error {
-        let cut = self.file.length(row) > self.longest && self.file.targets(row, u64::MAX) > 0;
+    fn no_target(&self, row: u32, named: &Named<'_>, cut: bool) -> Result<Error> {
         let what = match cut {
             true => "the row has nothing to train on once it is cut to the sequence length",
             false => "the row has nothing to train on: the answer or text is empty",
         };
-        Error::new(what).at(self.place(row, named)).hint("set no_target to drop to leave such rows out")
+        Ok(Error::new(what).at(self.place(row, named)?).hint("set no_target to drop to leave such rows out"))
     }
 }
 
@@ -150,6 +147,21 @@ enum Class {
     NoTarget,
     HeldOut,
     Trained,
+}
+
+/// Counts a row of `all` tokens, of which `longest` can be used.
+fn count(ledger: &mut SourceLedger, class: Class, all: u64, longest: u64) {
+    let used = all.min(longest);
+    let (place, tokens) = match class {
+        Class::TooLong => (&mut ledger.too_long, all),
+        Class::NoTarget => (&mut ledger.no_target, all),
+        Class::HeldOut => (&mut ledger.held_out, used),
+        Class::Trained => (&mut ledger.usable, used),
+    };
+    add(place, tokens);
+    if used < all && matches!(class, Class::HeldOut | Class::Trained) {
+        add(&mut ledger.truncated, all - used);
+    }
 }
 
 fn add(count: &mut Count, tokens: u64) {

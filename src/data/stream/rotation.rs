@@ -8,11 +8,13 @@
 //! Stretches are bounded by the nearest row, and each bound is a function of the round's number alone, so rounding never
 //! adds up and any round can be found at once.
 
+use rayon::prelude::*;
+
 use super::part::Part;
-use crate::random;
+use crate::random::{self, Shuffle};
 
 /// One sum of tokens is kept for this many rows.
-const SPAN: usize = 64;
+const SPAN: u64 = 64;
 
 /// Running sums of row lengths, from a sample of them.
 #[derive(Debug, Default)]
@@ -22,28 +24,27 @@ pub(super) struct Sums {
 }
 
 impl Sums {
-    fn new(lengths: impl Iterator<Item = u64>) -> Self {
-        let mut sums = Self::default();
-        for (index, length) in lengths.enumerate() {
-            if index % SPAN == 0 {
-                sums.sampled.push(sums.total);
-            }
-            sums.total += length;
+    /// The sums of `count` lengths.
+    fn new(count: u64, length: impl Fn(u64) -> u64 + Sync) -> Self {
+        let sum = |span: u64| (span * SPAN..((span + 1) * SPAN).min(count)).map(&length).sum::<u64>();
+        let mut sums = Self { sampled: (0..count.div_ceil(SPAN)).into_par_iter().map(sum).collect(), total: 0 };
+        for sampled in &mut sums.sampled {
+            sums.total += std::mem::replace(sampled, sums.total);
         }
         sums
     }
 
     /// The sum of the first `count` lengths.
-    fn before(&self, count: usize, length: impl Fn(usize) -> u64) -> u64 {
-        let span = (count / SPAN).min(self.sampled.len().saturating_sub(1));
-        let start = self.sampled.get(span).copied().unwrap_or(0);
+    fn before(&self, count: u64, length: impl Fn(u64) -> u64) -> u64 {
+        let span = (count / SPAN).min((self.sampled.len() as u64).saturating_sub(1));
+        let start = self.sampled.get(span as usize).copied().unwrap_or(0);
         start + (span * SPAN..count).map(length).sum::<u64>()
     }
 
     /// The row in which token `at` lies, and the sum before it.
-    fn find(&self, at: u64, length: impl Fn(usize) -> u64) -> (usize, u64) {
+    fn find(&self, at: u64, length: impl Fn(u64) -> u64) -> (u64, u64) {
         let span = self.sampled.partition_point(|sum| *sum <= at).saturating_sub(1);
-        let (mut row, mut sum) = (span * SPAN, self.sampled.get(span).copied().unwrap_or(0));
+        let (mut row, mut sum) = (span as u64 * SPAN, self.sampled.get(span).copied().unwrap_or(0));
         while sum < self.total {
             let next = sum + length(row);
             if next > at {
@@ -55,10 +56,10 @@ impl Sums {
     }
 }
 
-/// A source's fixed order and its division into rounds.
+/// A source's fixed order and its division into rounds. Neither the order nor a round is stored: both are functions.
 #[derive(Debug)]
 pub(super) struct Rotation {
-    order: Vec<u32>,
+    order: Shuffle,
     sums: Sums,
     by_rows: bool,
     /// Tokens, or rows, that a round takes.
@@ -69,36 +70,32 @@ pub(super) struct Rotation {
 }
 
 /// A round of a source: its rows in the order they are read.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Round {
-    /// Row numbers of the source.
-    pub rows: Vec<u32>,
+    /// Rows of the whole run before it, repeats included.
+    start: u64,
+    order: Shuffle,
     sums: Sums,
 }
 
 impl Round {
-    /// The row in which token `at` of the round lies: its index in `rows` and the tokens before it.
-    pub fn find(&self, part: &Part, at: u64) -> (usize, u64) {
-        self.sums.find(at, |index| self.rows.get(index).map_or(0, |row| part.length(*row)))
+    /// Number of rows.
+    pub fn len(&self) -> u64 {
+        self.order.len()
     }
 }
 
 impl Rotation {
     /// The rotation of a source under a stream of its own. `per_round` is set by [`divide`].
     pub fn new(part: &Part, by_rows: bool, rounds: f64, stream: random::Stream) -> Self {
-        let order: Vec<u32> = stream
-            .child(0)
-            .permutation(part.rows.len())
-            .into_iter()
-            .filter_map(|index| part.rows.get(index as usize).copied())
-            .collect();
-        let sums = Sums::new(order.iter().map(|row| part.length(*row)));
+        let order = Shuffle::new(stream.child(0), part.rows.len());
+        let sums = Sums::new(order.len(), |index| part.length(part.rows.get(order.at(index))));
         Self { order, sums, by_rows, per_round: 0.0, rounds, shuffle: stream.child(1) }
     }
 
     /// What a round is measured in: tokens or rows of all rows together.
     fn measure(&self) -> f64 {
-        if self.by_rows { self.order.len() as f64 } else { self.sums.total as f64 }
+        if self.by_rows { self.rows() as f64 } else { self.sums.total as f64 }
     }
 
     /// Tokens that a round takes, on average.
@@ -108,33 +105,32 @@ impl Rotation {
 
     /// The rows that are read before round `round`, counted through all repeats.
     pub fn bound(&self, part: &Part, round: u64) -> u64 {
-        let rows = self.order.len() as u64;
+        let rows = self.rows();
         let target = (round as f64).min(self.rounds) * self.per_round;
         let times = (target / self.measure()).floor();
         let rest = target - times * self.measure();
         let index = match self.by_rows {
-            true => rest.round() as usize,
+            true => rest.round() as u64,
             false => {
                 let (index, before) = self.sums.find(rest as u64, |index| self.length(part, index));
                 let after = before + self.length(part, index);
-                index + usize::from(after as f64 - rest < rest - before as f64)
+                index + u64::from(after as f64 - rest < rest - before as f64)
             }
         };
-        times as u64 * rows + index as u64
+        times as u64 * rows + index
     }
 
     /// The tokens of the first `rows` rows, counted through all repeats.
     pub fn tokens_before(&self, part: &Part, rows: u64) -> u64 {
-        let count = self.order.len().max(1) as u64;
-        let rest = (rows % count) as usize;
-        rows / count * self.sums.total + self.sums.before(rest, |index| self.length(part, index))
+        let count = self.rows().max(1);
+        rows / count * self.sums.total + self.sums.before(rows % count, |index| self.length(part, index))
     }
 
     /// The round in which token `at` of the whole run lies.
     pub fn round_at(&self, part: &Part, at: u64) -> u64 {
         let total = self.sums.total.max(1);
         let (index, _) = self.sums.find(at % total, |index| self.length(part, index));
-        let row = at / total * self.order.len() as u64 + index as u64;
+        let row = at / total * self.rows() + index;
         let measured = if self.by_rows { row as f64 } else { at as f64 };
         let mut round = (measured / self.per_round) as u64;
         while self.bound(part, round) > row {
@@ -150,18 +146,32 @@ impl Rotation {
     /// The rows of a round.
     pub fn round(&self, part: &Part, round: u64) -> Round {
         let (start, end) = (self.bound(part, round), self.bound(part, round + 1));
-        let count = self.order.len().max(1) as u64;
-        let shuffled = self.shuffle.child(round).permutation(end.saturating_sub(start) as usize);
-        let rows: Vec<u32> = shuffled
-            .into_iter()
-            .filter_map(|index| self.order.get(((start + u64::from(index)) % count) as usize).copied())
-            .collect();
-        let sums = Sums::new(rows.iter().map(|row| part.length(*row)));
-        Round { rows, sums }
+        let order = Shuffle::new(self.shuffle.child(round), end.saturating_sub(start));
+        let mut round = Round { start, order, sums: Sums::default() };
+        round.sums = Sums::new(order.len(), |index| part.length(self.row_of(part, &round, index)));
+        round
     }
 
-    fn length(&self, part: &Part, index: usize) -> u64 {
-        self.order.get(index).map_or(0, |row| part.length(*row))
+    /// A row of a round; `index` is below its length.
+    pub fn row_of(&self, part: &Part, round: &Round, index: u64) -> u32 {
+        self.row(part, (round.start + round.order.at(index)) % self.rows().max(1))
+    }
+
+    /// The row in which token `at` of a round lies: its index in the round and the tokens before it.
+    pub fn find(&self, part: &Part, round: &Round, at: u64) -> (u64, u64) {
+        round.sums.find(at, |index| part.length(self.row_of(part, round, index)))
+    }
+
+    fn rows(&self) -> u64 {
+        self.order.len()
+    }
+
+    fn row(&self, part: &Part, index: u64) -> u32 {
+        part.rows.get(self.order.at(index))
+    }
+
+    fn length(&self, part: &Part, index: u64) -> u64 {
+        part.length(self.row(part, index))
     }
 }
 

@@ -4,7 +4,7 @@ mod cached;
 mod plans;
 mod rows;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::*;
 use crate::recipe::{
@@ -86,13 +86,29 @@ impl Fixture {
         }
     }
 
-    fn cache(&self) -> PathBuf {
-        self.folder.path().join("data")
+    fn cache(&self) -> CacheFolder {
+        CacheFolder::new(self.folder.path().join("cache"))
+    }
+
+    /// The files of tokens in the cache, by name.
+    fn cached(&self) -> Vec<PathBuf> {
+        files_of(&self.cache().root().join("tokens"))
+            .into_iter()
+            .filter(|p| p.extension().unwrap() == "tokens")
+            .collect()
     }
 
     fn open(&self, training: &Training) -> Result<Stream> {
         Stream::open(&self.study(), training, &self.tokenizer, "stage", &self.cache(), &Progress::silent())
     }
+}
+
+/// The files of a folder, by name; none where there is no folder.
+fn files_of(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten();
+    let mut files: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    files
 }
 
 fn training(weights: &[(&str, f64)], packing: Packing, budget: Budget) -> Training {

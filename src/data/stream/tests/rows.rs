@@ -126,7 +126,7 @@ fn ratios_are_those_of_the_directions_and_have_files_of_their_own() {
         }
         assert_eq!(into_estonian, forward, "{share}");
     }
-    assert_eq!(std::fs::read_dir(fixture.cache()).unwrap().count(), 3);
+    assert_eq!(fixture.cached().len(), 3);
 }
 
 #[test]
