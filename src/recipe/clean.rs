@@ -21,7 +21,7 @@ pub struct Clean {
     pub longest_word: Option<u64>,
     /// The least share of letters among characters that are not white space, in `[0, 1]`.
     pub letters: Option<f64>,
-    /// The largest share of lines that stood in the row before, in `[0, 1]`.
+    /// The largest share of a document's lines that stood in it before, in `[0, 1]`.
     pub repeated_lines: Option<f64>,
     /// Whether pairs whose two sentences are the same go.
     pub untranslated: bool,

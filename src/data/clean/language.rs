@@ -9,7 +9,7 @@ use whatlang::{Info, Lang, detect};
 use crate::recipe::{LanguageCheck, language_name};
 
 /// Characters of a text that are looked at.
-const LOOKED_AT: usize = 400;
+const LOOKED_AT: usize = 200;
 
 /// The English name of the language of a text, and how sure that is, in `[0, 1]`.
 ///

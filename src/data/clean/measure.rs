@@ -10,64 +10,92 @@ use crate::recipe::{Clean, Sizes};
 ///
 /// `pair` says that the parts are two sentences, each measured by itself; else they are one text.
 pub(super) fn reason(settings: &Clean, parts: &[&str], pair: bool) -> Option<Reason> {
-    let groups: Vec<&[&str]> = if pair { parts.chunks(1).collect() } else { vec![parts] };
-    let outside = |sizes: Sizes, measure: fn(&[&str]) -> u64, few: Reason, many: Reason| {
-        if sizes == Sizes::default() {
-            return None;
-        }
-        let counts: Vec<u64> = groups.iter().map(|group| measure(group)).collect();
-        if counts.iter().any(|count| sizes.least.is_some_and(|least| *count < least)) {
-            return Some(few);
-        }
-        counts.iter().any(|count| sizes.most.is_some_and(|most| *count > most)).then_some(many)
-    };
-    outside(settings.characters, characters, Reason::TooFewCharacters, Reason::TooManyCharacters)
-        .or_else(|| outside(settings.words, words, Reason::TooFewWords, Reason::TooManyWords))
-        .or_else(|| settings.ratio.filter(|most| pair && ratio(parts) > *most).map(|_| Reason::Ratio))
-        .or_else(|| settings.longest_word.filter(|most| longest_word(parts) > *most).map(|_| Reason::LongWord))
-        .or_else(|| {
-            let least = settings.letters?;
-            groups.iter().any(|group| letters(group) < least).then_some(Reason::FewLetters)
-        })
-        .or_else(|| {
-            let most = settings.repeated_lines?;
-            (!pair && repeated_lines(parts) > most).then_some(Reason::RepeatedLines)
-        })
-        .or_else(|| (settings.untranslated && pair && same(parts)).then_some(Reason::Untranslated))
+    let measured = measured(settings, parts, pair);
+    let any = |test: &dyn Fn(&Measured) -> bool| measured.iter().any(test);
+    let few = |sizes: Sizes, of: Count| any(&|one| sizes.least.is_some_and(|least| of(one) < least));
+    let many = |sizes: Sizes, of: Count| any(&|one| sizes.most.is_some_and(|most| of(one) > most));
+    let (characters, words): (Count, Count) = (|one| one.characters, |one| one.words);
+    let checks: [(Reason, &dyn Fn() -> bool); 9] = [
+        (Reason::TooFewCharacters, &|| few(settings.characters, characters)),
+        (Reason::TooManyCharacters, &|| many(settings.characters, characters)),
+        (Reason::TooFewWords, &|| few(settings.words, words)),
+        (Reason::TooManyWords, &|| many(settings.words, words)),
+        (Reason::Ratio, &|| settings.ratio.is_some_and(|most| pair && ratio(&measured) > most)),
+        (Reason::LongWord, &|| any(&|one| settings.longest_word.is_some_and(|most| one.longest_word > most))),
+        (Reason::FewLetters, &|| any(&|one| settings.letters.is_some_and(|least| one.share_of_letters() < least))),
+        (Reason::RepeatedLines, &|| settings.repeated_lines.is_some_and(|most| !pair && repeated_lines(parts) > most)),
+        (Reason::Untranslated, &|| settings.untranslated && pair && same(parts)),
+    ];
+    checks.into_iter().find(|(_, holds)| holds()).map(|(reason, _)| reason)
 }
 
-/// White space at the ends left out.
-fn characters(parts: &[&str]) -> u64 {
-    parts.iter().map(|part| part.trim().chars().count() as u64).sum()
+/// One of the counts of a text.
+type Count = fn(&Measured) -> u64;
+
+/// What one pass over a text counts.
+#[derive(Debug, Clone, Copy, Default)]
+struct Measured {
+    /// White space at the ends left out.
+    characters: u64,
+    words: u64,
+    /// Characters of the longest word.
+    longest_word: u64,
+    letters: u64,
+    /// Characters that are not white space.
+    visible: u64,
 }
 
-fn words(parts: &[&str]) -> u64 {
-    parts.iter().map(|part| part.split_whitespace().count() as u64).sum()
+/// A measure for each sentence of a pair, else one for all parts; none where no setting asks for one.
+fn measured(settings: &Clean, parts: &[&str], pair: bool) -> Vec<Measured> {
+    let sizes = settings.characters != Sizes::default() || settings.words != Sizes::default();
+    let others = settings.longest_word.is_some() || settings.letters.is_some();
+    if !sizes && !others && settings.ratio.is_none() {
+        return Vec::new();
+    }
+    let each = parts.iter().map(|part| Measured::of(part));
+    if pair { each.collect() } else { vec![each.fold(Measured::default(), Measured::and)] }
+}
+
+impl Measured {
+    fn of(text: &str) -> Self {
+        let mut measured = Self::default();
+        let mut word = 0;
+        for character in text.trim().chars() {
+            measured.characters += 1;
+            if character.is_whitespace() {
+                word = 0;
+                continue;
+            }
+            measured.visible += 1;
+            measured.words += u64::from(word == 0);
+            word += 1;
+            measured.longest_word = measured.longest_word.max(word);
+            measured.letters += u64::from(character.is_alphabetic());
+        }
+        measured
+    }
+
+    fn and(self, other: Self) -> Self {
+        Self {
+            characters: self.characters + other.characters,
+            words: self.words + other.words,
+            longest_word: self.longest_word.max(other.longest_word),
+            letters: self.letters + other.letters,
+            visible: self.visible + other.visible,
+        }
+    }
+
+    /// 1 of a text without characters.
+    fn share_of_letters(&self) -> f64 {
+        if self.visible == 0 { 1.0 } else { self.letters as f64 / self.visible as f64 }
+    }
 }
 
 /// The longer length over the shorter one; infinite if one is empty, 1 if both are.
-fn ratio(parts: &[&str]) -> f64 {
-    let lengths = parts.iter().map(|part| characters(&[part]));
+fn ratio(sentences: &[Measured]) -> f64 {
+    let lengths = sentences.iter().map(|sentence| sentence.characters);
     let (least, most) = lengths.fold((u64::MAX, 0), |(least, most), length| (least.min(length), most.max(length)));
     if most == 0 { 1.0 } else { most as f64 / least as f64 }
-}
-
-fn longest_word(parts: &[&str]) -> u64 {
-    let words = parts.iter().flat_map(|part| part.split_whitespace());
-    words.map(|word| word.chars().count() as u64).max().unwrap_or(0)
-}
-
-/// The share of letters among characters that are not white space; 1 of none.
-fn letters(parts: &[&str]) -> f64 {
-    let (mut letters, mut others) = (0u64, 0u64);
-    for character in parts.iter().flat_map(|part| part.chars()) {
-        if character.is_alphabetic() {
-            letters += 1;
-        } else if !character.is_whitespace() {
-            others += 1;
-        }
-    }
-    if letters + others == 0 { 1.0 } else { letters as f64 / (letters + others) as f64 }
 }
 
 /// The share of lines that stood before, white space at their ends left out; empty lines do not count.

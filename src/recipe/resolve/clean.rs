@@ -14,9 +14,10 @@ pub(super) fn clean(source: &Source, written: Option<&written::Clean>, findings:
     let written = written.cloned().unwrap_or_default();
     let path = format!("sources.{}.clean", source.name);
     let key = |key: &str| format!("{path}.{key}");
-    if source.template == RowTemplate::Translation {
-        findings.no_effect(&key("repeated_lines"), "each sentence of a pair is one line");
-    } else {
+    if source.template != RowTemplate::Plain {
+        findings.no_effect(&key("repeated_lines"), "only documents, with template: plain, are looked at line by line");
+    }
+    if source.template != RowTemplate::Translation {
         for pairs_only in ["ratio", "untranslated"] {
             findings.no_effect(&key(pairs_only), "only a source with template: translation has pairs of sentences");
         }

@@ -30,7 +30,7 @@ pub(crate) struct Clean {
     pub(crate) longest_word: Option<Count>,
     /// Share of letters among the characters that are not white space, from 0 to 1. 0.6 is usual.
     pub(crate) letters: Option<Least>,
-    /// Share of the lines of a row that stood in it before, from 0 to 1. 0.3 is usual.
+    /// Share of the lines of a document that stood in it before, from 0 to 1. 0.3 is usual.
     pub(crate) repeated_lines: Option<Most>,
     /// Leave out pairs whose two sentences are the same but for case, punctuation and white space. Default: false.
     pub(crate) untranslated: Option<bool>,

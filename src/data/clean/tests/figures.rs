@@ -142,7 +142,8 @@ fn what_goes_from_real_texts_and_why() {
             Row::Conversation(Conversation::question(instruction, input).answered(output))
         };
         let rows: Vec<Row> = values.iter().map(talk).collect();
-        show(name, &Clean { language: check(Some(language)), ..everything() }, None, &protected, &rows);
+        let settings = Clean { language: check(Some(language)), repeated_lines: None, ..everything() };
+        show(name, &settings, None, &protected, &rows);
         let near = Clean { duplicates: Duplicates::Near(Near::default()), ..Clean::default() };
         show(&format!("{name}, near"), &near, None, &protected, &rows);
     }

@@ -34,7 +34,11 @@ fn dropped(protected: &Protected, rows: Vec<Row>, planted: Vec<Row>) -> (usize, 
 
 #[test]
 fn fifty_sentences_of_the_worlds_tasks_are_found_and_ten_thousand_other_rows_stay() {
-    let tests = world::translation_tests(200, 42);
+    let tests: Vec<world::TranslationTest> = world::translation_tests(200, 42)
+        .into_iter()
+        // Two words are too few to be looked for.
+        .filter(|test| [&test.english, &test.estonian].iter().all(|text| text.split(' ').count() > 2))
+        .collect();
     let mut protected = Protected::default();
     protected.add("translation", tests.iter().map(|test| [test.english.as_str(), test.estonian.as_str()]));
     let rows: Vec<Row> = (0..10_000)
@@ -58,7 +62,7 @@ fn the_worlds_own_training_rows_share_no_text_with_its_tasks() {
         other => panic!("{other:?}"),
     });
     let (_, others, cleaned) = dropped(&protected, texts.collect(), Vec::new());
-    eprintln!("{others} of 2000 {cleaned:?}");
+    assert_eq!((others, cleaned.kept, cleaned.tasks[0].hit), (0, 2000, 0));
 }
 
 #[test]
