@@ -5,11 +5,13 @@
 //! | [`tokenizer`], [`train_tokenizer`] | text to ids and back; a tokenizer of one's own |
 //! | [`conversation`] | who said what |
 //! | [`read`] | rows of files, with the line each comes from |
+//! | [`clean`] | which rows are left out, and why |
 //! | [`template`] | a conversation as ids, with the spans that are trained on |
 //! | [`stream`] | all steps of a run of training, addressable by index |
 //! | [`ledger`] | rows and tokens read, trained on, masked, truncated, dropped |
 //! | [`world`] | the built-in bilingual world |
 
+pub mod clean;
 pub mod conversation;
 pub mod ledger;
 pub mod read;

@@ -61,6 +61,7 @@ mod tests {
             languages: None,
             text_field: "text".into(),
             limit: None,
+            clean: crate::recipe::Clean::default(),
         };
         let study = Study {
             name: "test".into(),

@@ -29,9 +29,11 @@
 //! # Ok::<(), emakeel::error::Error>(())
 //! ```
 
+mod clean;
 mod count;
 mod deserializer;
 mod inputs;
+mod language;
 mod method;
 mod mismatch;
 mod names;
@@ -54,8 +56,11 @@ mod tests;
 
 use std::path::Path;
 
+pub use clean::{Clean, Duplicates, LanguageCheck, Near, Sizes};
 pub use count::Count;
 pub use inputs::Stage;
+pub use language::told_languages;
+pub(crate) use language::{language_name, language_named};
 pub use places::Places;
 pub use schema::schema;
 pub use study::*;

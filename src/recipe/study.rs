@@ -8,6 +8,7 @@ use candle_core::DType;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::clean::Clean;
 pub use super::method::*;
 pub use super::training::*;
 use crate::device::DeviceChoice;
@@ -109,6 +110,8 @@ pub struct Source {
     pub text_field: String,
     /// At most this many rows, from the start.
     pub limit: Option<u64>,
+    /// Which rows are left out.
+    pub clean: Clean,
 }
 
 /// A source's origin.

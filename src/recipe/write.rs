@@ -110,7 +110,8 @@ fn new_model(model: &NewModel) -> written::NewModel {
 }
 
 pub(super) fn source(source: &Source) -> written::Source {
-    let mut written = written::Source { limit: source.limit.map(Count), ..written::Source::default() };
+    let clean = Some(source.clean.written());
+    let mut written = written::Source { limit: source.limit.map(Count), clean, ..written::Source::default() };
     match &source.origin {
         SourceOrigin::World { generator, rows } => {
             written.builtin = Some(generator.clone());

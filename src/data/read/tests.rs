@@ -13,6 +13,7 @@ fn source(template: RowTemplate, paths: Vec<PathBuf>) -> Source {
         languages: None,
         text_field: "text".into(),
         limit: None,
+        clean: crate::recipe::Clean::default(),
     }
 }
 

@@ -6,6 +6,7 @@
 mod adapters;
 mod base;
 mod checks;
+mod clean;
 mod compare;
 mod mixture;
 mod source;

@@ -2,13 +2,14 @@
 
 use std::path::PathBuf;
 
+use super::super::clean::Clean;
 use super::super::count::Count;
 use super::super::nearest;
 use super::super::places::Findings;
 use super::super::shapes::Named;
 use super::super::study::{RowTemplate, Source, SourceOrigin};
 use super::super::written;
-use super::checks;
+use super::{checks, clean};
 use crate::error::Error;
 
 /// The generators of the built-in world, and what their rows are.
@@ -103,14 +104,17 @@ fn source(
         findings.no_effect(&format!("{path}.{key}"), "it is a part of a data set on the Hub");
     }
     let limit = written.limit.map(|limit| findings.count(&format!("{path}.limit"), limit, 1..=u64::MAX, "") as u64);
-    Source {
+    let mut source = Source {
         name: name.to_owned(),
         origin,
         template,
         languages,
         text_field: written.text.clone().unwrap_or_else(|| "text".to_owned()),
         limit,
-    }
+        clean: Clean::default(),
+    };
+    source.clean = clean::clean(&source, written.clean.as_ref(), findings);
+    source
 }
 
 fn template(path: &str, written: &written::Source, origin: &SourceOrigin, findings: &mut Findings<'_>) -> RowTemplate {

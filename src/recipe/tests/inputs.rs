@@ -34,7 +34,7 @@ fn changed(sets: &[&str]) -> [bool; 4] {
 
 #[test]
 fn a_change_makes_other_stages_of_those_that_follow_from_it_and_of_no_others() {
-    let cases: [(&[&str], [bool; 4]); 15] = [
+    let cases: [(&[&str], [bool; 4]); 17] = [
         (&[], [false, false, false, false]),
         (&["name=y", "device=cpu"], [false, false, false, false]),
         (&["pretrain.micro_batch=2", "pretrain.recompute=true"], [false, false, false, false]),
@@ -45,6 +45,8 @@ fn a_change_makes_other_stages_of_those_that_follow_from_it_and_of_no_others() {
         (&["base.dtype=bf16"], [true, true, true, true]),
         (&["sources.words.path=v.txt"], [true, true, true, false]),
         (&["sources.chat.limit=10"], [false, true, true, true]),
+        (&["sources.words.clean={ duplicates: exact }"], [true, true, true, false]),
+        (&["sources.unused.clean={ decontaminate: false }"], [false, false, false, false]),
         (&["pretrain.optimizer.learning_rate=1e-5"], [true, true, true, false]),
         (&["pretrain.snapshots=[1B, 1500M]"], [true, false, false, false]),
         (&["adapters.first.epochs=1"], [false, true, true, false]),

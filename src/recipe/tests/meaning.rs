@@ -219,6 +219,53 @@ fn holding_rows_out_and_evaluating_ask_for_each_other() {
 }
 
 #[test]
+fn nothing_is_taken_out_of_a_source_but_what_the_tasks_ask_about() {
+    let text = "
+name: x
+base: { model: m }
+sources:
+  file: { path: s.txt }
+  world: { builtin: english-text, rows: 5 }
+  all:
+    path: s.txt
+    clean: { duplicates: near, near: { hashes: 64 }, characters: { least: 1K }, words: { most: 9 }, longest_word: 40,
+             letters: { least: 0.5 }, repeated_lines: { most: 0.25 }, language: { is: Estonian }, decontaminate: false }
+  pairs: { path: [a, b], template: translation, languages: [English, Estonian],
+           clean: { duplicates: exact, ratio: { most: 3 }, untranslated: true, language: 0.75 } }
+pretrain: { tokens: 1B, mixture: { file: 1 } }
+";
+    let study = round_trip(text).study;
+    let cleans: Vec<Clean> = study.sources.iter().map(|source| source.clean.clone()).collect();
+    let [file, world, all, pairs] = <[Clean; 4]>::try_from(cleans).expect("four sources");
+    assert_eq!(file, Clean { decontaminate: true, ..Clean::default() });
+    assert!(world.keeps_everything() && !file.keeps_everything());
+    let language = |is: Option<&str>, confidence| {
+        Some(LanguageCheck { is: is.map(str::to_owned), confidence, least: LanguageCheck::LEAST })
+    };
+    let expected = Clean {
+        duplicates: Duplicates::Near(Near { hashes: 64, ..Near::default() }),
+        characters: Sizes { least: Some(1000), most: None },
+        words: Sizes { least: None, most: Some(9) },
+        longest_word: Some(40),
+        letters: Some(0.5),
+        repeated_lines: Some(0.25),
+        language: language(Some("Estonian"), 0.5),
+        ..Clean::default()
+    };
+    assert_eq!(all, expected);
+    let expected = Clean {
+        duplicates: Duplicates::Exact,
+        ratio: Some(3.0),
+        untranslated: true,
+        language: language(None, 0.75),
+        decontaminate: true,
+        ..Clean::default()
+    };
+    assert_eq!(pairs, expected);
+    assert_ne!(pairs.fingerprint(), all.fingerprint());
+}
+
+#[test]
 fn what_is_computed_again_is_said_by_hand_or_by_the_memory() {
     for (keys, expected) in [
         ("", Recompute::ToFit(None)),
@@ -309,7 +356,7 @@ base: {{ model: {a}, tokenizer: {b} }}
 sources:
   s: {{ path: {c}, text: {a} }}
   t: {{ path: [{a}, {b}], template: messages }}
-  u: {{ path: [{a}, {c}], template: translation, languages: [A, B], limit: 5 }}
+  u: {{ path: [{a}, {c}], template: translation, languages: [A, B], limit: 5, clean: {{ ratio: {{ most: {:?} }} }} }}
 adapters:
   a:
     on: base
@@ -319,7 +366,7 @@ adapters:
     optimizer: {{ learning_rate: {rate:?}, beta1: {:?}, beta2: {:?}, clip: {clip:?} }}
     schedule: {{ final_learning_rate: {:?} }}
 compare: {{ tasks: [{{ task: choice, data: [{c}] }}] }}
-", ratio.0, ratio.1, betas.0, betas.1, rate * falls_to);
+", 1.0 + ratio.0, ratio.0, ratio.1, betas.0, betas.1, rate * falls_to);
         round_trip(&text);
     }
 

@@ -4,6 +4,7 @@
 //! field is what an editor shows for the key. Everything may be left out as far as these types go; what must be
 //! there is said by `resolve`, which can then report it together with every other mistake.
 
+mod clean;
 mod compare;
 mod source;
 mod stage;
@@ -15,6 +16,7 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde::{Deserialize, Serialize};
 
+pub(crate) use clean::{Clean, LanguageCheck, LanguageWord, Least, Most, Near, Sizes};
 pub(crate) use compare::{Compare, Publish, Task, TaskWord};
 pub(crate) use source::Source;
 pub(crate) use stage::{Adapter, BitextPart, MethodWord, Optimizer, Part, Pretrain, Schedule, Training};

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::super::count::Count;
 use super::super::shapes::Words;
 use super::super::study::RowTemplate;
+use super::clean::Clean;
 
 /// Where rows come from and what they are: one of `path`, `builtin` and `hub`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -34,4 +35,6 @@ pub(crate) struct Source {
     pub(crate) languages: Option<Vec<String>>,
     /// At most this many rows, from the start. Default: all.
     pub(crate) limit: Option<Count>,
+    /// Which rows are left out before training: duplicates, texts of another language, and so on.
+    pub(crate) clean: Option<Clean>,
 }

@@ -51,6 +51,7 @@ impl Fixture {
             languages: None,
             text_field: "text".into(),
             limit: None,
+            clean: crate::recipe::Clean::default(),
         });
     }
 

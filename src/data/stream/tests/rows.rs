@@ -141,6 +141,7 @@ fn the_built_in_world_is_a_source_like_any_other() {
             languages: Some(["Estonian".into(), "English".into()]),
             text_field: "text".into(),
             limit: None,
+            clean: crate::recipe::Clean::default(),
         });
     }
     if crate::data::world::rows("english-text", 10, 1).unwrap().is_empty() {

@@ -3,6 +3,7 @@
 //! The recipes go on from line 7: the first six lines are `HEAD`.
 
 mod adapters;
+mod clean;
 mod compare;
 mod form;
 mod start;
