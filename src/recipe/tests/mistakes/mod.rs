@@ -7,3 +7,4 @@ mod compare;
 mod form;
 mod start;
 mod training;
+mod vocabulary;
