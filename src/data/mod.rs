@@ -2,7 +2,7 @@
 //!
 //! | module | concept |
 //! |---|---|
-//! | [`tokenizer`], [`train_tokenizer`] | text to ids and back; a tokenizer of one's own |
+//! | [`tokenizer`], [`train_tokenizer`], [`extend_tokenizer`] | text to ids and back; a vocabulary of one's own |
 //! | [`conversation`] | who said what |
 //! | [`read`] | rows of files, with the line each comes from |
 //! | [`clean`] | which rows are left out, and why |
@@ -27,4 +27,4 @@ pub use ledger::Ledger;
 pub use sequence::Sequence;
 pub use stream::Stream;
 pub use tokenizer::Tokenizer;
-pub use vocabulary::train_tokenizer;
+pub use vocabulary::{Spread, extend_tokenizer, train_tokenizer};

@@ -1,8 +1,12 @@
-//! A tokenizer of its own for a study: trained on some of its sources before anything else.
+//! A vocabulary of a study's own, from some of its sources before anything else: a new one, or more pieces for an old one.
+
+use std::collections::HashSet;
+
+use serde::Serialize;
 
 use crate::data::Tokenizer;
 use crate::data::read::{Row, Rows};
-use crate::data::tokenizer::MOST_BYTES;
+use crate::data::tokenizer::{Extended, MOST_BYTES};
 use crate::error::{Error, Result};
 use crate::progress::Progress;
 use crate::recipe::{Source, Study};
@@ -14,6 +18,28 @@ use crate::recipe::{Source, Study};
 /// # Errors
 /// A source does not exist or cannot be read; the vocabulary does not suit the texts.
 pub fn train_tokenizer(study: &Study, names: &[String], vocabulary: usize, progress: &Progress) -> Result<Tokenizer> {
+    let tokenizer = Tokenizer::train(texts(study, names)?, vocabulary)?;
+    progress.say(format!("{:>16}  {vocabulary} pieces from {}", "tokenizer", names.join(", ")));
+    Ok(tokenizer)
+}
+
+/// Gives a tokenizer `tokens` more pieces from the words of sources, read as [`train_tokenizer`] does.
+///
+/// # Errors
+/// A source does not exist or cannot be read; the texts are too small, or the tokenizer cannot be extended.
+pub fn extend_tokenizer(
+    study: &Study,
+    names: &[String],
+    tokens: usize,
+    old: &Tokenizer,
+    progress: &Progress,
+) -> Result<Extended> {
+    let extended = old.extend(texts(study, names)?, tokens)?;
+    progress.say(format!("{:>16}  {tokens} new pieces from {}", "tokenizer", names.join(", ")));
+    Ok(extended)
+}
+
+fn texts(study: &Study, names: &[String]) -> Result<Vec<String>> {
     let mut texts: Vec<String> = Vec::new();
     let share = MOST_BYTES / names.len().max(1);
     for name in names {
@@ -21,9 +47,52 @@ pub fn train_tokenizer(study: &Study, names: &[String], vocabulary: usize, progr
         let source = source.ok_or_else(|| Error::new(format!("there is no source named {name}")))?;
         read(source, study.seed, share, &mut texts).map_err(|error| error.at(format!("source {name}")))?;
     }
-    let tokenizer = Tokenizer::train(&texts, vocabulary)?;
-    progress.say(format!("{:>16}  {vocabulary} pieces from {}", "tokenizer", names.join(", ")));
-    Ok(tokenizer)
+    Ok(texts)
+}
+
+/// What a source is in tokens of two vocabularies.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Spread {
+    /// The source's name.
+    pub source: String,
+    /// Characters of a token of the old vocabulary, on average.
+    pub characters_per_token_before: f64,
+    /// Characters of a token of the new one.
+    pub characters_per_token_after: f64,
+    /// New pieces that occur.
+    pub new_pieces_used: usize,
+}
+
+/// Text of a source that is looked at for its [`Spread`].
+const LOOKED_AT: usize = 16 << 20;
+
+impl Spread {
+    /// Tokenizes the first 16 MiB of a source by both.
+    ///
+    /// # Errors
+    /// The source cannot be read.
+    pub fn of(source: &Source, seed: u64, before: &Tokenizer, after: &Tokenizer) -> Result<Self> {
+        let mut texts = Vec::new();
+        read(source, seed, LOOKED_AT, &mut texts).map_err(|error| error.at(format!("source {}", source.name)))?;
+        let first = before.vocabulary() as u32;
+        let (mut before, mut after) = (before.encoder(), after.encoder());
+        let (mut characters, mut old, mut new) = (0, 0, 0);
+        let mut used = HashSet::new();
+        for text in &texts {
+            characters += text.chars().count();
+            old += before.encode(text)?.len();
+            let ids = after.encode(text)?;
+            new += ids.len();
+            used.extend(ids.into_iter().filter(|id| *id >= first));
+        }
+        let per = |tokens: usize| characters as f64 / tokens.max(1) as f64;
+        Ok(Self {
+            source: source.name.clone(),
+            characters_per_token_before: per(old),
+            characters_per_token_after: per(new),
+            new_pieces_used: used.len(),
+        })
+    }
 }
 
 fn read(source: &Source, seed: u64, share: usize, texts: &mut Vec<String>) -> Result<()> {

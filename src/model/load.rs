@@ -15,8 +15,8 @@ use crate::recipe::Quantization;
 /// At most this many wrong tensors are named in one error.
 const NAMED: usize = 8;
 
-const HEAD: &str = "lm_head.weight";
-const EMBEDDING: &str = "model.embed_tokens.weight";
+pub(super) const HEAD: &str = "lm_head.weight";
+pub(super) const EMBEDDING: &str = "model.embed_tokens.weight";
 
 impl Llama {
     /// Loads a Hugging Face model folder: `config.json` and one or more safetensors files of f32, f16, bf16 or f64.
@@ -89,15 +89,20 @@ impl Llama {
 /// As [`Llama::load`]; what `each` says.
 pub fn read_weights(folder: &Path, dtype: DType, each: &mut dyn FnMut(&str, Tensor) -> Result<()>) -> Result<Config> {
     let (config, weights) = (Config::read(folder)?, Weights::open(folder)?);
-    check_tensors(&config, &weights)?;
-    check_tied_head(&config, &weights)?;
+    check(&config, &weights)?;
     for (name, _) in config.tensor_shapes() {
         each(&name, weights.read(&name, dtype, &Device::Cpu)?)?;
     }
     Ok(config)
 }
 
-/// Compares names and shapes with the config before anything is read.
+/// Checks that the weights are those of the config, before anything is read.
+pub(super) fn check(config: &Config, weights: &Weights) -> Result<()> {
+    check_tensors(config, weights)?;
+    check_tied_head(config, weights)
+}
+
+/// Compares names and shapes with the config.
 fn check_tensors(config: &Config, weights: &Weights) -> Result<()> {
     let mut errors = Vec::new();
     let expected = config.tensor_shapes();

@@ -79,7 +79,7 @@ impl Study {
     /// The seed, the base, and the sources that a mixture or the tokenizer takes from.
     fn common(&self, mixture: &Mixture) -> Map<String, Value> {
         let trained_on: &[String] = match &self.base.tokenizer {
-            Some(TokenizerOrigin::Trained { sources, .. }) => sources,
+            Some(TokenizerOrigin::Trained { sources, .. } | TokenizerOrigin::Extended { sources, .. }) => sources,
             _ => &[],
         };
         let used = |name: &String| mixture.parts.iter().any(|part| part.source == *name) || trained_on.contains(name);

@@ -39,12 +39,22 @@ pub struct Study {
 pub struct Base {
     /// The weights.
     pub origin: BaseOrigin,
-    /// The tokenizer, where it is not in the model's folder.
+    /// The tokenizer, where it is not in the model's folder as it is.
     pub tokenizer: Option<TokenizerOrigin>,
     /// The dtype of weights and activations.
     pub dtype: DType,
     /// Whether CUDA devices multiply f32 matrices as TF32.
     pub tf32: bool,
+}
+
+impl Base {
+    /// How many pieces the recipe adds to the model's tokenizer.
+    pub fn new_pieces(&self) -> usize {
+        match self.tokenizer {
+            Some(TokenizerOrigin::Extended { tokens, .. }) => tokens,
+            _ => 0,
+        }
+    }
 }
 
 /// A model's origin.
@@ -61,7 +71,7 @@ pub enum BaseOrigin {
 /// A tokenizer's origin.
 #[derive(Debug, Clone, PartialEq)]
 pub enum TokenizerOrigin {
-    /// A `tokenizer.json`, a SentencePiece `tokenizer.model`, or a folder with one of them.
+    /// A `tokenizer.json`, a `tokenizer.model`, or a folder with one of them.
     Path(PathBuf),
     /// Byte-level-fallback BPE, trained on these sources before anything else.
     Trained {
@@ -69,6 +79,13 @@ pub enum TokenizerOrigin {
         sources: Vec<String>,
         /// Pieces in all, the 256 bytes and the three special ones included.
         vocabulary: usize,
+    },
+    /// The model's own, with more pieces from these sources.
+    Extended {
+        /// Names of sources.
+        sources: Vec<String>,
+        /// How many pieces are added.
+        tokens: usize,
     },
 }
 

@@ -90,6 +90,14 @@ pub(super) fn base(base: &Base) -> written::Base {
                 sources: Some(sources.clone()),
                 vocabulary: Some(count(*vocabulary)),
             }),
+            extend: None,
+        }),
+        TokenizerOrigin::Extended { sources, tokens } => Tokenizer::Made(written::MadeTokenizer {
+            train: None,
+            extend: Some(written::ExtendTokenizer {
+                source: Some(Words::from_list(sources.clone())),
+                tokens: Some(count(*tokens)),
+            }),
         }),
     });
     written

@@ -69,8 +69,18 @@ pub fn open(name: &str, dtype: DType, device: &Device) -> Result<OpenedModel> {
     Ok(OpenedModel {
         model: Llama::from_safetensors_bytes(config, name, model.weights.to_vec(), dtype, device)?,
         tokenizer: Tokenizer::from_bytes(model.tokenizer)?,
-        weights_hash: files::sha256(files::sha256(model.weights)),
+        weights_hash: weights_hash(model),
     })
+}
+
+/// The tokenizer of a built-in model, and the hash of its weights as a folder of it has.
+pub fn tokenizer_and_hash(name: &str) -> Result<(Tokenizer, String)> {
+    let model = find(name)?;
+    Ok((Tokenizer::from_bytes(model.tokenizer)?, weights_hash(model)))
+}
+
+fn weights_hash(model: &BuiltIn) -> String {
+    files::sha256(files::sha256(model.weights))
 }
 
 fn find(name: &str) -> Result<&'static BuiltIn> {

@@ -1,4 +1,5 @@
-//! The base of a study: found in a folder, taken out of the program, or made from random weights.
+//! The base of a study: found in a folder, taken out of the program, or made from random weights; with more pieces,
+//! where the recipe wants them (see [`extended`]).
 
 use std::path::{Path, PathBuf};
 
@@ -11,8 +12,8 @@ use crate::files;
 use crate::model::{Config, Llama};
 use crate::progress::Progress;
 use crate::recipe::{BaseOrigin, NewModel, Study, TokenizerOrigin};
-use crate::study::assets;
 use crate::study::folder::RunFolder;
+use crate::study::{assets, extended};
 
 /// A base that is ready to be loaded.
 pub struct OpenedBase {
@@ -24,17 +25,30 @@ pub struct OpenedBase {
     pub tokenizer: Tokenizer,
     /// The hash of its weights, or of the recipe that makes them.
     pub hash: String,
+    /// The tokenizer that it had before the study added pieces.
+    pub before: Option<Tokenizer>,
 }
+
+/// Says what a base in the run folder was made from.
+pub(super) const MADE: &str = "made.json";
 
 /// Finds or makes the base of a study.
 ///
 /// # Errors
 /// The folder is missing something, or the tokenizer has more pieces than the model has embeddings.
 pub fn open(study: &Study, run: &RunFolder, progress: Progress) -> Result<OpenedBase> {
-    let opened = match &study.base.origin {
-        BaseOrigin::Folder(folder) => open_folder(study, folder)?,
-        BaseOrigin::BuiltIn(name) => open_built_in(name, run)?,
-        BaseOrigin::New(shape) => make_new(study, shape, run, progress)?,
+    let opened = match (&study.base.origin, &study.base.tokenizer) {
+        (BaseOrigin::Folder(folder), Some(TokenizerOrigin::Extended { sources, tokens })) => {
+            let wanted = extended::Wanted { sources, tokens: *tokens };
+            extended::open(study, wanted, extended::Original::folder(open_folder(study, folder)?), run, progress)?
+        }
+        (BaseOrigin::BuiltIn(name), Some(TokenizerOrigin::Extended { sources, tokens })) => {
+            let wanted = extended::Wanted { sources, tokens: *tokens };
+            extended::open(study, wanted, extended::Original::built_in(name)?, run, progress)?
+        }
+        (BaseOrigin::Folder(folder), _) => open_folder(study, folder)?,
+        (BaseOrigin::BuiltIn(name), _) => open_built_in(name, run)?,
+        (BaseOrigin::New(shape), _) => make_new(study, shape, run, progress)?,
     };
     let config = Config::read(&opened.folder)?;
     opened.tokenizer.check_vocabulary(config.vocabulary)?;
@@ -57,20 +71,26 @@ fn open_folder(study: &Study, folder: &Path) -> Result<OpenedBase> {
         name: folder.display().to_string(),
         tokenizer: Tokenizer::open(place)?,
         hash: weights_hash(folder)?,
+        before: None,
     })
 }
 
 fn open_built_in(name: &str, run: &RunFolder) -> Result<OpenedBase> {
     let folder = run.base();
+    if folder.join(MADE).exists() {
+        // Another recipe's base, with files that this one does not have.
+        run.set_aside(&folder)?;
+    }
     assets::unpack(name, &folder)?;
-    Ok(OpenedBase { tokenizer: Tokenizer::open(&folder)?, hash: weights_hash(&folder)?, name: name.to_owned(), folder })
+    let (tokenizer, hash) = (Tokenizer::open(&folder)?, weights_hash(&folder)?);
+    Ok(OpenedBase { tokenizer, hash, name: name.to_owned(), folder, before: None })
 }
 
 /// Random weights, made once and kept in the run folder.
 fn make_new(study: &Study, shape: &NewModel, run: &RunFolder, progress: Progress) -> Result<OpenedBase> {
     let folder = run.base();
     let wanted = files::sha256(format!("{:?} {:?} {}", study.base.origin, study.base.tokenizer, study.seed));
-    let record = folder.join("made.json");
+    let record = folder.join(MADE);
     let made = record.exists() && files::read_json::<serde_json::Value>(&record)?.get("from") == Some(&json!(wanted));
     if !made {
         progress.say("making a base with random weights");
@@ -79,7 +99,7 @@ fn make_new(study: &Study, shape: &NewModel, run: &RunFolder, progress: Progress
                 train_tokenizer(study, sources, *vocabulary, &progress)?
             }
             Some(TokenizerOrigin::Path(path)) => Tokenizer::open(path)?,
-            None => {
+            Some(TokenizerOrigin::Extended { .. }) | None => {
                 return Err(Error::new("base.tokenizer is missing")
                     .hint("a new model needs `tokenizer: PATH` or `tokenizer: { train: … }`"));
             }
@@ -89,10 +109,11 @@ fn make_new(study: &Study, shape: &NewModel, run: &RunFolder, progress: Progress
         files::remove_folder(&partial)?;
         Llama::random(config, study.seed, DType::F32, &Device::Cpu)?.save(&partial, DType::F32)?;
         tokenizer.save(&partial)?;
-        files::write_json(&partial.join("made.json"), &json!({ "from": wanted }))?;
+        files::write_json(&partial.join(MADE), &json!({ "from": wanted }))?;
         files::rename_folder(&partial, &folder)?;
     }
-    Ok(OpenedBase { tokenizer: Tokenizer::open(&folder)?, hash: wanted, name: "random weights".to_owned(), folder })
+    let tokenizer = Tokenizer::open(&folder)?;
+    Ok(OpenedBase { tokenizer, hash: wanted, name: "random weights".to_owned(), folder, before: None })
 }
 
 /// The hash over all weight files of a model folder, in the order of their names.

@@ -15,7 +15,8 @@ use crate::kernels::matmul;
 use crate::model::Config;
 use crate::progress::{short_bytes, short_count, short_time};
 use crate::recipe::{
-    AdapterPlan, BaseOrigin, LoraSettings, Method, Recipe, SourceOrigin, TaskData, TokenizerOrigin, Training,
+    AdapterPlan, BaseOrigin, Foundation, LoraSettings, Method, Recipe, SourceOrigin, TaskData, TokenizerOrigin,
+    Training,
 };
 use crate::study::ground::{Ground, RunOptions};
 use crate::study::{pretrain, training};
@@ -135,6 +136,13 @@ pub fn check(recipe: &Recipe, options: &RunOptions<'_>) -> Result<Plan> {
         plan.disk_bytes += needs.trained * 4;
         checkpoints = checkpoints.max(needs.disk);
         plan.add(&adapter.name, adapter.on.label(), &needs, rate);
+        if ground.before.is_some() && adapter.on == Foundation::Base && adapter.method != Method::Full {
+            let pieces = study.base.new_pieces();
+            plan.warnings.push(format!(
+                "{}: on the base, the rows of the {pieces} new pieces are means that nothing was trained on yet",
+                adapter.name
+            ));
+        }
     }
     // Results stay; checkpoints go when their stage is finished, so only the largest counts.
     plan.disk_bytes += checkpoints;

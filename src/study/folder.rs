@@ -6,7 +6,7 @@
 //!   data/<stage>.ledger.json          where every row and token goes; tokens themselves are in the cache
 //!   log.jsonl                         one line a step     tb/<stage>/  TensorBoard events
 //!   training/<stage>/                 checkpoints, while the stage is not finished
-//!   base/                             the base's config and tokenizer, and its weights if they were made here
+//!   base/                             a base that was taken out of the program, made here, or given new pieces
 //!   pretrain/snapshots/<tokens>/      Hugging Face model folders
 //!   adapters/<name>/                  PEFT folder (or a model folder for a full tune) and its card
 //!   compare/<candidate>/<task>.jsonl  every prediction
@@ -101,7 +101,7 @@ impl RunFolder {
         self.path("pretrain/snapshots").join(tokens.to_string())
     }
 
-    /// The base's config and tokenizer, and its weights if they were made here.
+    /// A base that was taken out of the program, made here, or given new pieces.
     pub fn base(&self) -> PathBuf {
         self.path("base")
     }

@@ -48,6 +48,8 @@ pub struct ForeseenStage {
 /// A stage does not fit: says what would; a target matches no module.
 pub fn foresee(recipe: &Recipe, config: &Config, gpu_memory: u64) -> Result<Foreseen> {
     let study = &recipe.study;
+    let vocabulary = config.vocabulary + study.base.new_pieces();
+    let config = &Config { vocabulary, ..config.clone() };
     let mut foreseen = Foreseen {
         study: study.name.clone(),
         parameters: config.parameter_count() as u64,

@@ -41,6 +41,8 @@ pub struct Ground<'a> {
     pub device: Device,
     /// The tokenizer of all models of the study.
     pub tokenizer: Tokenizer,
+    /// The tokenizer that the base had before the study added pieces to it.
+    pub before: Option<Tokenizer>,
     /// The folder of the base model, in Hugging Face format.
     pub base: PathBuf,
     /// How people know the base: its path, or its name in the program.
@@ -69,6 +71,7 @@ impl<'a> Ground<'a> {
             cache: options.cache,
             device,
             tokenizer: opened.tokenizer,
+            before: opened.before,
             base: opened.folder,
             base_name: opened.name,
             origins,
@@ -91,10 +94,11 @@ impl<'a> Ground<'a> {
         }
     }
 
-    /// How people know that model: the base's own name, or the snapshot's place in this study. No path of this
-    /// machine: the name goes into files that are shared.
+    /// How people know that model: the base's own name, or its place in this study if it is a snapshot or has new
+    /// pieces. No path of this machine: the name goes into files that are shared.
     pub fn foundation_name(&self, foundation: Foundation) -> String {
         match foundation {
+            Foundation::Base if self.before.is_some() => format!("{}/base", self.study.name),
             Foundation::Base => self.base_name.clone(),
             Foundation::Snapshot(tokens) => format!("{}/pretrain/snapshots/{tokens}", self.study.name),
         }

@@ -7,3 +7,4 @@ mod golden;
 mod peft;
 mod stories;
 mod values;
+mod vocabulary;

@@ -20,14 +20,15 @@ const TOLERANCE: f64 = 1e-4;
 /// The release of PEFT whose config keys are written.
 const VERSION: &str = "0.21.2";
 
-fn python() -> Option<PathBuf> {
+/// The Python that can do the imports.
+pub fn python(imports: &str) -> Option<PathBuf> {
     let usual = || Some(PathBuf::from(std::env::var_os("HOME")?).join(".cache/emakeel/peers/bin/python"));
     let python = std::env::var_os("EMAKEEL_PYTHON").map(PathBuf::from).or_else(usual)?;
-    let tried = Command::new(&python).args(["-c", "import torch, transformers, peft"]).output();
+    let tried = Command::new(&python).args(["-c", imports]).output();
     if tried.is_ok_and(|output| output.status.success()) {
         return Some(python);
     }
-    eprintln!("SKIPPED: {} has no torch, transformers and peft (set EMAKEEL_PYTHON)", python.display());
+    eprintln!("SKIPPED: {} cannot {imports} (set EMAKEEL_PYTHON)", python.display());
     None
 }
 
@@ -87,7 +88,7 @@ fn prepare(root: &Path, name: &str, mut model: Llama, batch: &Batch) -> Vec<Case
 
 #[test]
 fn transformers_and_peft_load_what_is_written_here_and_agree() {
-    let Some(python) = python() else { return };
+    let Some(python) = python("import torch, transformers, peft") else { return };
     let root = tempfile::tempdir().unwrap();
     let sequences: Vec<golden::Sequence> = json("batch.json");
     let batch = golden::batch(&sequences);

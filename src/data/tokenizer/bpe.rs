@@ -55,6 +55,15 @@ pub(super) struct Bpe {
     pub by_word: bool,
 }
 
+/// What a text is cut into before anything is merged.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Part<'t> {
+    /// A piece that was found as it stands.
+    Literal(u32),
+    /// A word with the spaces before it; the whole text where pieces reach into the next word.
+    Word(&'t str),
+}
+
 #[derive(Debug, Clone, Copy)]
 struct Symbol {
     id: u32,
@@ -74,13 +83,22 @@ pub(super) struct Work {
 impl Bpe {
     /// Appends the ids of a text whose spaces are `▁`.
     pub fn encode(&self, text: &str, work: &mut Work, ids: &mut Vec<u32>) {
+        self.each_part(text, &mut |part| match part {
+            Part::Literal(id) => ids.push(id),
+            Part::Word(word) if self.by_word => self.remember_word(word, work, ids),
+            Part::Word(text) => self.encode_word(text, work, ids),
+        });
+    }
+
+    /// Cuts a text whose spaces are `▁` at its literals and, where words stand on their own, into words.
+    pub fn each_part<'t>(&self, text: &'t str, found: &mut dyn FnMut(Part<'t>)) {
         let mut rest = text;
         while let Some((before, id, after)) = self.first_literal(rest) {
-            self.encode_words(before, work, ids);
-            ids.push(id);
+            self.each_word(before, found);
+            found(Part::Literal(id));
             rest = after;
         }
-        self.encode_words(rest, work, ids);
+        self.each_word(rest, found);
     }
 
     fn first_literal<'t>(&self, text: &'t str) -> Option<(&'t str, u32, &'t str)> {
@@ -94,24 +112,24 @@ impl Bpe {
         })
     }
 
-    fn encode_words(&self, text: &str, work: &mut Work, ids: &mut Vec<u32>) {
+    fn each_word<'t>(&self, text: &'t str, found: &mut dyn FnMut(Part<'t>)) {
         if !self.by_word {
-            self.encode_word(text, work, ids);
-            return;
+            return found(Part::Word(text));
         }
         let mut start = 0;
         let mut previous = SPACE;
         for (at, character) in text.char_indices() {
             if character == SPACE && previous != SPACE {
-                self.remember_word(text.get(start..at).unwrap_or_default(), work, ids);
+                found(Part::Word(text.get(start..at).unwrap_or_default()));
                 start = at;
             }
             previous = character;
         }
-        self.remember_word(text.get(start..).unwrap_or_default(), work, ids);
+        found(Part::Word(text.get(start..).unwrap_or_default()));
     }
 
-    fn remember_word(&self, word: &str, work: &mut Work, ids: &mut Vec<u32>) {
+    /// Appends the ids of a word, which is remembered.
+    pub fn remember_word(&self, word: &str, work: &mut Work, ids: &mut Vec<u32>) {
         if let Some(known) = work.known.get(word) {
             ids.extend_from_slice(known);
             return;
@@ -123,7 +141,8 @@ impl Bpe {
         }
     }
 
-    fn encode_word(&self, word: &str, work: &mut Work, ids: &mut Vec<u32>) {
+    /// Appends the ids of a word.
+    pub fn encode_word(&self, word: &str, work: &mut Work, ids: &mut Vec<u32>) {
         let Work { symbols, queue, .. } = work;
         symbols.clear();
         queue.clear();

@@ -1,9 +1,10 @@
 //! Reads a `tokenizer.json`.
 //!
-//! Two kinds are known. Where the file says what SentencePiece's BPE does (spaces as `▁`, no words split off: Llama 1
-//! and 2, TinyLlama, Mistral), the engine of [`bpe`](super::bpe) works from its vocabulary and merges. Everything else
-//! with a BPE model (Llama 3) is given to the `tokenizers` crate. In both, a special token is never found in a text: the
-//! words `</s>` in a row are three or four ordinary pieces.
+//! Three kinds are known. Where the file says what SentencePiece's BPE does (spaces as `▁`, no words split off: Llama 1
+//! and 2, TinyLlama, Mistral), the engine of [`bpe`](super::bpe) works from its vocabulary and merges; where it merges
+//! the bytes of words that a pattern finds (Llama 3), that of [`byte_level`](super::byte_level). Everything else with a
+//! BPE model is given to the `tokenizers` crate. In all, a special token is never found in a text: the words `</s>` in a
+//! row are three or four ordinary pieces.
 
 use std::collections::{HashMap, HashSet};
 
@@ -11,17 +12,19 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::bpe::{Bpe, Merge, SPACE, pair};
+use super::byte_level::ByteLevel;
 use super::pieces::{Pieces, Spelling};
 use super::spaces::{Prefix, Spaces};
 use super::{Engine, Vocabulary};
 use crate::error::{Error, Result};
 
+/// A piece beside the model's.
 #[derive(Deserialize)]
-struct Added {
-    id: u32,
-    content: String,
+pub(super) struct Added {
+    pub id: u32,
+    pub content: String,
     #[serde(default)]
-    special: bool,
+    pub special: bool,
 }
 
 /// Reads the content of a `tokenizer.json`.
@@ -34,10 +37,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<Vocabulary> {
     if kind != "BPE" {
         return Err(Error::new("the tokenizer's model").got(kind).expected("BPE").hint("Llama's tokenizers are BPE"));
     }
-    let added: Vec<Added> = match file.get("added_tokens") {
-        None | Some(Value::Null) => Vec::new(),
-        Some(list) => Added::deserialize_list(list)?,
-    };
+    let added = Added::of(&file)?;
     let special: HashMap<String, u32> =
         added.iter().filter(|token| token.special).map(|token| (token.content.clone(), token.id)).collect();
     let ids = model_ids(model)?;
@@ -47,20 +47,29 @@ pub(super) fn read(bytes: &[u8]) -> Result<Vocabulary> {
     let special_ids: HashSet<u32> = special.values().copied().collect();
     let visible = |id: u32| if special_ids.contains(&id) { None } else { names.get(id as usize)?.as_deref() };
     let pieces = Pieces::new(names.len(), spelling, strips_first_space(&file), visible);
-    let engine = match (sentencepiece_spaces(&file), added.iter().all(|token| token.special)) {
-        (Some(spaces), true) => Engine::Pieces { bpe: bpe(&file, &ids, &special_ids)?, spaces },
+    let ordinary = added.iter().all(|token| token.special);
+    let byte_level = if ordinary { ByteLevel::read(&file, &ids, &special_ids)? } else { None };
+    let engine = match (sentencepiece_spaces(&file), byte_level) {
+        (Some(spaces), _) if ordinary => Engine::Pieces { bpe: bpe(&file, &ids, &special_ids)?, spaces },
+        (_, Some(byte_level)) => Engine::Bytes(Box::new(byte_level)),
         _ => general(file, special_ids)?,
     };
     Ok(Vocabulary { engine, pieces, size: names.len(), special })
 }
 
 impl Added {
-    fn deserialize_list(list: &Value) -> Result<Vec<Self>> {
-        Vec::deserialize(list).map_err(|e| Error::new(format!("cannot read the tokenizer's `added_tokens`: {e}")))
+    /// Those of a `tokenizer.json`.
+    pub fn of(file: &Value) -> Result<Vec<Self>> {
+        match file.get("added_tokens") {
+            None | Some(Value::Null) => Ok(Vec::new()),
+            Some(list) => Vec::deserialize(list)
+                .map_err(|e| Error::new(format!("cannot read the tokenizer's `added_tokens`: {e}"))),
+        }
     }
 }
 
-fn model_ids(model: &Value) -> Result<HashMap<String, u32>> {
+/// The ids of the model's pieces.
+pub(super) fn model_ids(model: &Value) -> Result<HashMap<String, u32>> {
     let vocabulary = model.get("vocab").and_then(Value::as_object);
     let vocabulary = vocabulary.ok_or_else(|| Error::new("the tokenizer's model has no `vocab`"))?;
     let mut ids = HashMap::with_capacity(vocabulary.len());
@@ -79,7 +88,8 @@ fn model_ids(model: &Value) -> Result<HashMap<String, u32>> {
 /// More pieces than any vocabulary has; ids beyond would only waste memory.
 const MOST_PIECES: u32 = 1 << 24;
 
-fn names_by_id(ids: &HashMap<String, u32>, added: &[Added]) -> Vec<Option<String>> {
+/// The text of every id; `None` where there is none.
+pub(super) fn names_by_id(ids: &HashMap<String, u32>, added: &[Added]) -> Vec<Option<String>> {
     let all = || {
         let added = added.iter().filter(|token| token.id < MOST_PIECES).map(|token| (&token.content, token.id));
         ids.iter().map(|(piece, id)| (piece, *id)).chain(added)
@@ -124,17 +134,10 @@ fn bpe(file: &Value, ids: &HashMap<String, u32>, special: &HashSet<u32>) -> Resu
             bpe.characters.insert(only, *id);
         }
     }
-    for (rank, merge) in model.get("merges").and_then(Value::as_array).into_iter().flatten().enumerate() {
-        let known = parts(merge).and_then(|(left, right)| {
-            let piece = format!("{left}{right}");
-            bpe.by_word &= !reaches_next_word(&piece);
-            Some((*ids.get(left)?, *ids.get(right)?, *ids.get(&piece)?))
-        });
-        let (left, right, piece) = known.ok_or_else(|| {
-            Error::new(format!("merge {rank} of the tokenizer, {merge}, has a part or a result that is no piece"))
-        })?;
-        bpe.merges.insert(pair(left, right), Merge { rank: rank as u32, piece });
-    }
+    read_merges(model, ids, &mut |left, right, merge, piece| {
+        bpe.by_word &= !reaches_next_word(piece);
+        bpe.merges.insert(pair(left, right), merge);
+    })?;
     if set("byte_fallback") {
         bpe.bytes = (0..=255u8).map(|byte| ids.get(&format!("<0x{byte:02X}>")).copied()).collect();
     }
@@ -143,6 +146,28 @@ fn bpe(file: &Value, ids: &HashMap<String, u32>, special: &HashSet<u32>) -> Resu
         return Err(Error::new("the tokenizer has neither byte pieces nor an unknown piece for unseen characters"));
     }
     Ok(bpe)
+}
+
+/// Reads the merges of a model: the ids of both parts, what they become, and the text of that.
+///
+/// # Errors
+/// A part or a result is no piece.
+pub(super) fn read_merges(
+    model: &Value,
+    ids: &HashMap<String, u32>,
+    each: &mut dyn FnMut(u32, u32, Merge, &str),
+) -> Result<()> {
+    for (rank, merge) in model.get("merges").and_then(Value::as_array).into_iter().flatten().enumerate() {
+        let known = parts(merge).and_then(|(left, right)| {
+            let piece = format!("{left}{right}");
+            Some((*ids.get(left)?, *ids.get(right)?, *ids.get(&piece)?, piece))
+        });
+        let (left, right, id, piece) = known.ok_or_else(|| {
+            Error::new(format!("merge {rank} of the tokenizer, {merge}, has a part or a result that is no piece"))
+        })?;
+        each(left, right, Merge { rank: rank as u32, piece: id }, &piece);
+    }
+    Ok(())
 }
 
 /// Whether a piece has a space after another character.
@@ -184,7 +209,7 @@ fn sentencepiece_spaces(file: &Value) -> Option<Spaces> {
 }
 
 /// A step of the file's pipeline, or the steps of a `Sequence`.
-fn steps<'v>(step: Option<&'v Value>, list: &str) -> Vec<&'v Value> {
+pub(super) fn steps<'v>(step: Option<&'v Value>, list: &str) -> Vec<&'v Value> {
     match step {
         None | Some(Value::Null) => Vec::new(),
         Some(sequence) if kind(sequence) == "Sequence" => {
@@ -195,7 +220,8 @@ fn steps<'v>(step: Option<&'v Value>, list: &str) -> Vec<&'v Value> {
     }
 }
 
-fn kind(step: &Value) -> &str {
+/// What a step is.
+pub(super) fn kind(step: &Value) -> &str {
     text(step, "type")
 }
 

@@ -1,20 +1,25 @@
 //! Text to ids and back.
 //!
-//! A tokenizer comes from a `tokenizer.json`, from a SentencePiece `tokenizer.model` alone, or is trained here. Its ids
-//! are those that transformers gives for the first and SentencePiece for the second, with one difference that is meant:
-//! text never becomes a special token. A row that contains the characters `</s>` would otherwise end the model's turn.
+//! A tokenizer comes from a `tokenizer.json`, from a `tokenizer.model` alone (SentencePiece's, or Llama 3's), or is
+//! trained here; any may be extended by pieces of other texts. Its ids are those that transformers gives for the first
+//! and SentencePiece or tiktoken for the second, with one difference that is meant: text never becomes a special token. A
+//! row that contains the characters `</s>` would otherwise end the model's turn.
 //!
 //! | module | concept |
 //! |---|---|
 //! | `bpe` | byte-pair encoding |
 //! | `spaces` | spaces as `▁` |
+//! | `byte_level`, `words` | bytes of words that a pattern finds |
 //! | `pieces` | ids to text |
-//! | `json`, `sentencepiece` | the two file formats |
+//! | `json`, `sentencepiece`, `tiktoken` | the three file formats |
+//! | `extend` | new pieces after the old ones |
 //! | `special` | which ids begin and end a document |
 //! | `train` | a new vocabulary from texts |
 //! | `write` | files for transformers |
 
 mod bpe;
+mod byte_level;
+mod extend;
 mod json;
 mod pieces;
 mod sentencepiece;
@@ -22,13 +27,17 @@ mod spaces;
 mod special;
 #[cfg(test)]
 mod tests;
+mod tiktoken;
 mod train;
+mod words;
 mod write;
 
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
 use bpe::{Bpe, Work};
+use byte_level::ByteLevel;
+pub use extend::Extended;
 use pieces::Pieces;
 pub use pieces::TextStream;
 use spaces::Spaces;
@@ -64,13 +73,15 @@ struct Vocabulary {
 enum Engine {
     /// SentencePiece's byte-pair encoding.
     Pieces { bpe: Bpe, spaces: Spaces },
+    /// The bytes of words: Llama 3.
+    Bytes(Box<ByteLevel>),
     /// Any other: the `tokenizers` crate, with and without what it puts before a text.
     General { first: Box<tokenizers::Tokenizer>, later: Box<tokenizers::Tokenizer>, special: HashSet<u32> },
 }
 
 impl Tokenizer {
-    /// Opens a `tokenizer.json`, a SentencePiece `tokenizer.model`, or a folder with one of them (the first is
-    /// preferred, as transformers does).
+    /// Opens a `tokenizer.json`, a `tokenizer.model` (SentencePiece's, or Llama 3's), or a folder with one of them (the
+    /// first is preferred, as transformers does).
     ///
     /// # Errors
     /// There is none, it is damaged, of an unsupported kind, or names no token that begins or ends a document.
@@ -90,32 +101,65 @@ impl Tokenizer {
         companions.and_then(|companions| Self::read(&bytes, companions)).at(file.display().to_string())
     }
 
-    /// Reads the content of a `tokenizer.json` or of a SentencePiece `tokenizer.model`.
+    /// Reads the content of a `tokenizer.json` or of a `tokenizer.model`.
+    ///
+    /// # Errors
+    /// As [`Tokenizer::open`].
     pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
         Self::read(bytes, Companions::default())
     }
 
+    /// Reads a SentencePiece model from any bytes, whatever they begin with; for tests that damage one.
+    ///
+    /// # Errors
+    /// They are no such model. They never make it panic.
+    #[doc(hidden)]
+    pub fn from_sentencepiece(bytes: &[u8]) -> Result<Self> {
+        Self::read_sentencepiece(bytes, Companions::default())
+    }
+
+    /// Reads a `tokenizer.json` from any bytes, whatever they begin with; for tests that damage one.
+    ///
+    /// # Errors
+    /// They are no such file. They never make it panic.
+    #[doc(hidden)]
+    pub fn from_json(bytes: &[u8]) -> Result<Self> {
+        Self::read_json(bytes, Companions::default(), (None, None))
+    }
+
     fn read(bytes: &[u8], mut companions: Companions) -> Result<Self> {
         let first = bytes.iter().find(|byte| !byte.is_ascii_whitespace());
-        let (vocabulary, ends) = if first == Some(&b'{') {
-            companions.add("tokenizer.json", bytes.to_vec());
-            let vocabulary = json::read(bytes)?;
-            let ends = Ends::find(&companions, (None, None), &vocabulary.special)?;
-            (vocabulary, ends)
-        } else if is_tiktoken(bytes) {
-            return Err(Error::new("this is a tiktoken file (Llama 3's tokenizer.model), which is not supported")
-                .hint("use the tokenizer.json of the same model in Hugging Face's format"));
-        } else {
-            let read = sentencepiece::read(bytes)?;
-            let ends = Ends::find(&companions, (read.bos, read.eos), &read.vocabulary.special)?;
+        if first == Some(&b'{') {
+            return Self::read_json(bytes, companions, (None, None));
+        }
+        if tiktoken::is_one(bytes) {
+            let json = tiktoken::tokenizer_json(bytes, &companions.names()?)?;
             companions.add("tokenizer.model", bytes.to_vec());
-            companions.add("tokenizer.json", write::tokenizer_json(&read.parts, &ends.bos.0)?);
-            (read.vocabulary, ends)
-        };
+            return Self::read_json(&json, companions, (None, None));
+        }
+        Self::read_sentencepiece(bytes, companions)
+    }
+
+    fn read_json(bytes: &[u8], mut companions: Companions, own: (Option<String>, Option<String>)) -> Result<Self> {
+        let vocabulary = json::read(bytes)?;
+        let ends = Ends::find(&companions, own, &vocabulary.special)?;
+        companions.add("tokenizer.json", bytes.to_vec());
+        Ok(Self::new(vocabulary, ends, bytes, companions))
+    }
+
+    fn read_sentencepiece(bytes: &[u8], mut companions: Companions) -> Result<Self> {
+        let read = sentencepiece::read(bytes)?;
+        let ends = Ends::find(&companions, (read.bos, read.eos), &read.vocabulary.special)?;
+        companions.add("tokenizer.model", bytes.to_vec());
+        companions.add("tokenizer.json", write::tokenizer_json(&read.parts, &ends.bos.0)?);
+        Ok(Self::new(read.vocabulary, ends, bytes, companions))
+    }
+
+    fn new(vocabulary: Vocabulary, ends: Ends, bytes: &[u8], companions: Companions) -> Self {
         let Vocabulary { engine, pieces, size, special } = vocabulary;
         let fingerprint = files::sha256([bytes, ends.bos.0.as_bytes(), b"\0", ends.eos.0.as_bytes()].concat());
         let unknown = special.get("<unk>").copied();
-        Ok(Self { engine, pieces, size, ends, unknown, fingerprint, companions })
+        Self { engine, pieces, size, ends, unknown, fingerprint, companions }
     }
 
     /// The ids of a text, without BOS and EOS. Text that looks like a special token stays text.
@@ -173,6 +217,15 @@ impl Tokenizer {
         &self.fingerprint
     }
 
+    /// The ids by which a character without a piece is written.
+    fn ids_of_missing(&self, character: char) -> Vec<u32> {
+        let mut ids = Vec::new();
+        if let Engine::Pieces { bpe, .. } = &self.engine {
+            bpe.encode_word(character.encode_utf8(&mut [0; 4]), &mut Work::default(), &mut ids);
+        }
+        ids
+    }
+
     /// Checks that every id has a row in an embedding of `limit` rows.
     ///
     /// # Errors
@@ -207,16 +260,6 @@ impl Tokenizer {
     }
 }
 
-/// Lines of a base64 piece, a space and a rank.
-fn is_tiktoken(bytes: &[u8]) -> bool {
-    let line = bytes.split(|byte| *byte == b'\n').next().unwrap_or_default();
-    let Some((piece, rank)) = std::str::from_utf8(line).ok().and_then(|line| line.trim_end().split_once(' ')) else {
-        return false;
-    };
-    let base64 = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=');
-    !piece.is_empty() && piece.bytes().all(base64) && rank.parse::<u32>().is_ok()
-}
-
 /// A [`Tokenizer`] with a memory of words; one for each thread.
 #[derive(Debug)]
 pub struct Encoder<'t> {
@@ -245,6 +288,11 @@ impl Encoder<'_> {
             Engine::Pieces { bpe, spaces } => {
                 let mut ids = Vec::with_capacity(text.len() / 3 + 4);
                 bpe.encode(&spaces.write(text, start), &mut self.work, &mut ids);
+                Ok(ids)
+            }
+            Engine::Bytes(byte_level) => {
+                let mut ids = Vec::with_capacity(text.len() / 3 + 4);
+                byte_level.encode(text, &mut self.work, &mut ids)?;
                 Ok(ids)
             }
             Engine::General { first, later, special } => {

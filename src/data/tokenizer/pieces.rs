@@ -76,7 +76,7 @@ pub(super) fn byte_piece(text: &str) -> Option<u8> {
 
 /// The characters by which byte-level vocabularies write bytes: printable ones are themselves, the others follow
 /// U+0100 in order.
-fn byte_characters() -> HashMap<char, u8> {
+pub(super) fn byte_characters() -> HashMap<char, u8> {
     let printable = |byte: u8| matches!(byte, b'!'..=b'~' | 0xa1..=0xac | 0xae..=0xff);
     let mut others = 0x100..;
     (0..=255u8)

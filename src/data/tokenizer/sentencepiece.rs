@@ -42,6 +42,8 @@ struct Piece {
 struct Trainer {
     #[prost(int32, optional, tag = "3")]
     model_type: Option<i32>,
+    #[prost(int32, optional, tag = "4")]
+    vocabulary: Option<i32>,
     #[prost(bool, optional, tag = "24")]
     space_as_suffix: Option<bool>,
     #[prost(bool, optional, tag = "35")]
@@ -109,6 +111,33 @@ pub(super) fn read(bytes: &[u8]) -> Result<Read> {
     let vocabulary =
         Vocabulary { engine: Engine::Pieces { bpe, spaces }, pieces: spelled, size: parts.pieces.len(), special };
     Ok(Read { vocabulary, parts, bos: trainer.bos_piece, eos: trainer.eos_piece })
+}
+
+/// The model with new pieces after its own, whose names by id are `old`; `None` if they are not, or if no score is lower
+/// than all of its own.
+///
+/// Two messages one after the other are one in which lists are joined and single values are those of the second: nothing
+/// of the model's is written anew, whatever else it holds.
+pub(super) fn extended(model: &[u8], old: &[Option<String>], new: &[&str]) -> Option<Vec<u8>> {
+    let read = Model::decode(model).ok()?;
+    let same = read.pieces.len() == old.len() && read.pieces.iter().zip(old).all(|(piece, name)| piece.text == *name);
+    let lowest = read.pieces.iter().map(|piece| piece.score.unwrap_or(0.0)).fold(0.0, f32::min);
+    // Whole numbers beyond that are not all f32.
+    if !same || lowest < -8e6 {
+        return None;
+    }
+    let pieces = new.iter().zip(1u32..).map(|(name, number)| Piece {
+        text: Some((*name).to_owned()),
+        score: Some(lowest.floor() - number as f32),
+        kind: None,
+    });
+    let vocabulary = i32::try_from(old.len() + new.len()).ok();
+    let more = Model {
+        pieces: pieces.collect(),
+        trainer: Some(Trainer { vocabulary, ..Trainer::default() }),
+        normalizer: None,
+    };
+    Some([model, more.encode_to_vec().as_slice()].concat())
 }
 
 fn spaces(trainer: &Trainer, normalizer: &Normalizer) -> Result<Spaces> {

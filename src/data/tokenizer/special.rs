@@ -14,7 +14,7 @@ const USUAL_BOS: [&str; 3] = ["<s>", "<|begin_of_text|>", "<bos>"];
 const USUAL_EOS: [&str; 4] = ["</s>", "<|end_of_text|>", "<|endoftext|>", "<eos>"];
 
 /// The files beside a tokenizer, as they are.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Companions {
     files: Vec<(String, Vec<u8>)>,
 }
@@ -46,6 +46,24 @@ impl Companions {
     /// The file of that name.
     pub fn get(&self, name: &str) -> Option<&[u8]> {
         self.files.iter().find(|(known, _)| known == name).map(|(_, content)| content.as_slice())
+    }
+
+    /// Leaves a file out.
+    pub fn remove(&mut self, name: &str) {
+        self.files.retain(|(known, _)| known != name);
+    }
+
+    /// The names of tokens by id, where `tokenizer_config.json` lists them.
+    pub fn names(&self) -> Result<HashMap<u32, String>> {
+        let name = "tokenizer_config.json";
+        let Some(content) = self.get(name) else { return Ok(HashMap::new()) };
+        let value: Value =
+            serde_json::from_slice(content).map_err(|e| Error::new(format!("cannot read JSON: {e}"))).at(name)?;
+        let listed = value.get("added_tokens_decoder").and_then(Value::as_object);
+        let each = listed.into_iter().flatten();
+        Ok(each
+            .filter_map(|(id, token)| Some((id.parse().ok()?, token.get("content")?.as_str()?.to_owned())))
+            .collect())
     }
 
     /// What the files say a special token is, for a key like `bos_token`.

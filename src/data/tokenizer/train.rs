@@ -22,7 +22,7 @@ const COVERAGE: f64 = 0.9999;
 /// Texts are read up to this size; more of them would change a vocabulary of some ten thousand pieces little.
 pub(crate) const MOST_BYTES: usize = 256 << 20;
 /// No piece is longer.
-const LONGEST_PIECE: usize = 16;
+pub(super) const LONGEST_PIECE: usize = 16;
 
 impl Tokenizer {
     /// Trains a Llama-like byte-fallback BPE with `vocabulary` pieces in all; the same texts give the same tokenizer.

@@ -6,8 +6,7 @@ use super::super::count::Count;
 use super::super::nearest;
 use super::super::places::Findings;
 use super::super::study::{Base, BaseOrigin, NewModel, Source, TokenizerOrigin};
-use super::super::written::{self, Dtype, Tokenizer, TrainTokenizer};
-use super::checks::Scope;
+use super::super::written::{self, Dtype, ExtendTokenizer, MadeTokenizer, Tokenizer, TrainTokenizer};
 use crate::error::Error;
 
 /// The models inside the program.
@@ -118,20 +117,39 @@ fn heads_fit(model: &NewModel, findings: &mut Findings<'_>) {
 
 fn tokenizer(written: &written::Base, sources: &[Source], findings: &mut Findings<'_>) -> Option<TokenizerOrigin> {
     match &written.tokenizer {
+        Some(Tokenizer::Made(MadeTokenizer { train: Some(_), extend: Some(_) })) => {
+            let error = Error::new("base.tokenizer has both train and extend").hint("keep the one that is meant");
+            findings.report_key("base.tokenizer", error);
+            None
+        }
+        Some(Tokenizer::Made(MadeTokenizer { extend: Some(extend), .. })) => {
+            if written.new.is_some() {
+                let error = Error::new("base.tokenizer.extend adds to a model's tokenizer, and a new model has none");
+                let hint = "say train: { sources: [NAME], vocabulary: 1024 }";
+                findings.report_key("base.tokenizer.extend", error.hint(hint));
+            }
+            extended(extend, sources, findings)
+        }
         Some(_) if written.builtin.is_some() => {
             findings.no_effect("base.tokenizer", "a model inside the program brings its own");
             None
         }
         Some(Tokenizer::Path(path)) => Some(TokenizerOrigin::Path(path.into())),
         Some(Tokenizer::Made(made)) => {
-            if written.model.is_some() {
+            if written.model.is_some() && made.train.is_some() {
                 let error = Error::new("base.tokenizer.train makes other pieces than base.model was trained with");
-                findings.report_key("base.tokenizer", error.hint("take it out, or give the path of its tokenizer"));
+                let hint =
+                    "take it out, give the path of its tokenizer, or extend that: extend: { source: NAME, tokens: 8K }";
+                findings.report_key("base.tokenizer", error.hint(hint));
             }
             match &made.train {
                 Some(train) => trained(train, sources, findings),
                 None => {
-                    findings.missing("base.tokenizer.train", "say train: { sources: [NAME], vocabulary: 1024 }");
+                    let (key, hint) = match written.model {
+                        Some(_) => ("base.tokenizer.extend", "say extend: { source: NAME, tokens: 8K }"),
+                        None => ("base.tokenizer.train", "say train: { sources: [NAME], vocabulary: 1024 }"),
+                    };
+                    findings.missing(key, hint);
                     None
                 }
             }
@@ -146,25 +164,45 @@ fn tokenizer(written: &written::Base, sources: &[Source], findings: &mut Finding
 }
 
 fn trained(train: &TrainTokenizer, sources: &[Source], findings: &mut Findings<'_>) -> Option<TokenizerOrigin> {
-    let scope = Scope { path: "base.tokenizer.train", inherits: None };
-    let key = |key: &str, findings: &Findings<'_>| scope.key(findings.places, key);
+    let key = |key: &str| format!("base.tokenizer.train.{key}");
     let names = train.sources.clone().unwrap_or_default();
     if names.is_empty() {
-        findings.missing(&key("sources", findings), "name the sources whose text it learns from");
+        findings.missing(&key("sources"), "name the sources whose text it learns from");
     }
-    let known: Vec<&str> = sources.iter().map(|source| source.name.as_str()).collect();
-    for (index, name) in names.iter().enumerate() {
-        if !known.contains(&name.as_str()) && !findings.is_broken(&format!("sources.{name}")) {
-            let key = key(&format!("sources.{index}"), findings);
-            findings.unknown_name(&key, name, "a source", &known);
-        }
-    }
+    let written = names.iter().enumerate().map(|(index, name)| (key(&format!("sources.{index}")), name.as_str()));
+    known_sources(written, sources, findings);
     let Some(vocabulary) = train.vocabulary else {
-        findings.missing(&key("vocabulary", findings), "1024 suits a small model; Llama 2 has 32000");
+        findings.missing(&key("vocabulary"), "1024 suits a small model; Llama 2 has 32000");
         return None;
     };
     let hint = "the 256 bytes and three special pieces are always there; 1024 suits a small model";
-    let key = key("vocabulary", findings);
-    let vocabulary = findings.count(&key, vocabulary, SMALLEST_VOCABULARY..=1 << 24, hint);
+    let vocabulary = findings.count(&key("vocabulary"), vocabulary, SMALLEST_VOCABULARY..=1 << 24, hint);
     Some(TokenizerOrigin::Trained { sources: names, vocabulary })
+}
+
+fn extended(extend: &ExtendTokenizer, sources: &[Source], findings: &mut Findings<'_>) -> Option<TokenizerOrigin> {
+    let key = |key: &str| format!("base.tokenizer.extend.{key}");
+    let path = key("source");
+    let written: Vec<(String, &str)> = extend.source.iter().flat_map(|names| names.at(&path)).collect();
+    if written.is_empty() {
+        findings.missing(&path, "name the source whose text the new pieces are learned from, or several");
+    }
+    let names = written.iter().map(|(_, name)| (*name).to_owned()).collect();
+    known_sources(written.into_iter(), sources, findings);
+    let Some(tokens) = extend.tokens else {
+        findings.missing(&key("tokens"), "say how many pieces are added; 8000 suits Llama 2 and one language");
+        return None;
+    };
+    let tokens = findings.count(&key("tokens"), tokens, 1..=1 << 20, "8000 suits Llama 2 and one language");
+    Some(TokenizerOrigin::Extended { sources: names, tokens })
+}
+
+/// Notes each name that no source has.
+fn known_sources<'n>(names: impl Iterator<Item = (String, &'n str)>, sources: &[Source], findings: &mut Findings<'_>) {
+    let known: Vec<&str> = sources.iter().map(|source| source.name.as_str()).collect();
+    for (key, name) in names {
+        if !known.contains(&name) && !findings.is_broken(&format!("sources.{name}")) {
+            findings.unknown_name(&key, name, "a source", &known);
+        }
+    }
 }

@@ -45,6 +45,7 @@ pub(crate) fn resolve(written: &written::Recipe, findings: &mut Findings<'_>) ->
     };
     longest_sequences(&study, findings);
     rounding_by_chance(&study, findings);
+    new_pieces_are_trained(&study, findings);
     something_to_do(written, findings);
     (study, publish)
 }
@@ -86,6 +87,16 @@ fn trainings(study: &Study) -> Vec<(String, Option<&'static str>, &Training, boo
         (path, Some("adapters.defaults"), &adapter.training, adapter.method == Method::Full)
     });
     pretrain.chain(adapters).collect()
+}
+
+/// The rows of new pieces are means of others: a start, which only training of all parameters makes anything of.
+fn new_pieces_are_trained(study: &Study, findings: &mut Findings<'_>) {
+    let trainings = trainings(study);
+    if study.base.new_pieces() > 0 && !trainings.is_empty() && trainings.iter().all(|(.., whole)| !whole) {
+        let error = Error::new("base.tokenizer.extend adds pieces whose rows in the embedding nothing trains");
+        let hint = "LoRA leaves the embedding as it is: add a pretrain stage, train with method: full, or take it out";
+        findings.report_key("base.tokenizer.extend", error.hint(hint));
+    }
 }
 
 /// f16 parameters cannot be rounded by chance.

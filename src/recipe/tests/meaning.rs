@@ -300,6 +300,24 @@ pretrain: { tokens: 1B, mixture: { s: 1 } }
 }
 
 #[test]
+fn a_tokenizer_is_extended_from_one_source_or_several() {
+    for (source, sources) in [("s", vec!["s"]), ("[s, t]", vec!["s", "t"])] {
+        let text = format!(
+            "name: x\nbase: {{ model: m, tokenizer: {{ extend: {{ source: {source}, tokens: 8K }} }} }}\n\
+             sources: {{ s: {{ path: s.txt }}, t: {{ path: t.txt }}, u: {{ path: u.txt }} }}\n\
+             pretrain: {{ tokens: 1B, mixture: {{ u: 1 }} }}\n"
+        );
+        let study = round_trip(&text).study;
+        let sources: Vec<String> = sources.into_iter().map(str::to_owned).collect();
+        // What pretraining makes follows from the texts that the pieces were learned from.
+        let inputs = study.stage_inputs(Stage::Pretrain);
+        assert!(sources.iter().all(|name| inputs["sources"][name].is_object()), "{inputs}");
+        assert_eq!(study.base.tokenizer, Some(TokenizerOrigin::Extended { sources, tokens: 8000 }));
+        assert_eq!(study.base.new_pieces(), 8000);
+    }
+}
+
+#[test]
 fn set_changes_the_meaning() {
     let sets = ["adapters.general=null", "adapters.defaults.rank=8", "compare.tasks.0.max_new_tokens=5", "name=y"];
     let sets = sets.map(str::to_owned);

@@ -38,6 +38,7 @@ fn the_schema_has_exactly_the_keys_that_the_reader_knows() {
         ("NewModel", known_keys::<NewModel>()),
         ("MadeTokenizer", known_keys::<MadeTokenizer>()),
         ("TrainTokenizer", known_keys::<TrainTokenizer>()),
+        ("ExtendTokenizer", known_keys::<ExtendTokenizer>()),
         ("Source", known_keys::<Source>()),
         ("Clean", known_keys::<Clean>()),
         ("Near", known_keys::<Near>()),

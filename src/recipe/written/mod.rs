@@ -22,7 +22,7 @@ pub(crate) use source::Source;
 pub(crate) use stage::{Adapter, BitextPart, MethodWord, Optimizer, Part, Pretrain, Schedule, Training};
 
 use super::count::Count;
-use super::shapes::Named;
+use super::shapes::{Named, Words};
 
 /// A study in one file: what to teach to which model, with what, and how to compare the results.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -66,8 +66,9 @@ pub(crate) struct Base {
     /// Let CUDA devices multiply f32 matrices as TF32: as fast as tensor cores are, with 10 bits after the point
     /// instead of 23. Default: false.
     pub(crate) tf32: Option<bool>,
-    /// The tokenizer, where it is not in the model's folder: the path of a `tokenizer.json`, a SentencePiece
-    /// `tokenizer.model` or a folder with one of them; or, for a `new` model, `train` one.
+    /// The tokenizer, where it is not in the model's folder: the path of a `tokenizer.json`, a `tokenizer.model`
+    /// (SentencePiece's, or Llama 3's) or a folder with one of them. For a `new` model, `train` one; for one that has a
+    /// tokenizer, `extend` it.
     pub(crate) tokenizer: Option<Tokenizer>,
 }
 
@@ -115,23 +116,37 @@ pub(crate) struct NewModel {
     pub(crate) initializer_range: Option<f64>,
 }
 
-/// A tokenizer's origin: a path, or training.
+/// A tokenizer's origin: a path, training, or new pieces for the model's own.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 #[serde(untagged)]
 pub(crate) enum Tokenizer {
-    /// A `tokenizer.json`, a SentencePiece `tokenizer.model`, or a folder with one of them.
+    /// A `tokenizer.json`, a `tokenizer.model`, or a folder with one of them.
     Path(String),
     /// A tokenizer that is made before anything else.
     Made(MadeTokenizer),
 }
 
-/// A tokenizer that is made from the study's own sources.
+/// A tokenizer that is made from the study's own sources: one of `train` and `extend`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct MadeTokenizer {
-    /// How it is trained. Required.
-    #[schemars(with = "TrainTokenizer")]
+    /// A new one, for a `new` model.
     pub(crate) train: Option<TrainTokenizer>,
+    /// The model's own with more pieces. Its ids and merges stay; the model gets a row for each new piece in the
+    /// embedding and the head, the mean of the rows of the old pieces that spell it.
+    pub(crate) extend: Option<ExtendTokenizer>,
+}
+
+/// New pieces after the old ones, learned from the text of some sources.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ExtendTokenizer {
+    /// The name of a source, or of several. Required.
+    #[schemars(with = "Words")]
+    pub(crate) source: Option<Words>,
+    /// How many pieces are added. Required.
+    #[schemars(with = "Count")]
+    pub(crate) tokens: Option<Count>,
 }
 
 /// Byte-pair encoding, trained on the text of some sources.
@@ -154,7 +169,7 @@ impl<'de> Deserialize<'de> for Tokenizer {
             type Value = Tokenizer;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a path, or a map with the key train")
+                f.write_str("a path, or a map with the key train or extend")
             }
 
             fn visit_str<E>(self, path: &str) -> Result<Tokenizer, E> {

@@ -8,3 +8,4 @@ mod compare;
 mod form;
 mod start;
 mod training;
+mod vocabulary;

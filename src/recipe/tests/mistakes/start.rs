@@ -130,7 +130,7 @@ fn a_tokenizer_goes_with_its_model() {
     ");
     assert_snapshot!(mistakes_in_base("model: m, tokenizer: { train: { sources: [], vocabulary: 100 } }"), @"
     recipe r.yaml:2:19  base.tokenizer.train makes other pieces than base.model was trained with
-      hint: take it out, or give the path of its tokenizer
+      hint: take it out, give the path of its tokenizer, or extend that: extend: { source: NAME, tokens: 8K }
     recipe r.yaml:2:41  base.tokenizer.train.sources is missing
       hint: name the sources whose text it learns from
     recipe r.yaml:2:66  base.tokenizer.train.vocabulary is 100, must be from 260 to 16777216
