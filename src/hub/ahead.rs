@@ -1,9 +1,9 @@
 //! The files of a data set in order: each is fetched when it is wanted, the next one while it is read.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
-use std::sync::Arc;
 use std::time::Duration;
 
 use super::download::{self, Transfer};

@@ -164,7 +164,9 @@ pub(super) fn is_commit(revision: &str) -> bool {
 
 /// Whether a path from the Hub stays inside the folder that it is meant for.
 pub(super) fn is_inside(path: &str) -> bool {
-    !path.is_empty() && !path.contains(['\\', '\0', ':']) && path.split('/').all(|part| !matches!(part, "" | "." | ".."))
+    !path.is_empty()
+        && !path.contains(['\\', '\0', ':'])
+        && path.split('/').all(|part| !matches!(part, "" | "." | ".."))
 }
 
 /// Whether the name of a content can be the name of a file.

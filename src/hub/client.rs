@@ -75,8 +75,9 @@ fn connect(environment: &Environment) -> Result<Web> {
     let silence = environment.patience.silence;
     let within = Duration::from_secs(10).min(silence);
     let failed = |e: &dyn fmt::Display| {
-        Error::new(format!("cannot prepare a connection to {}: {e}", environment.endpoint))
-            .hint("HF_ENDPOINT must be an address such as https://huggingface.co; https needs the system's certificates")
+        Error::new(format!("cannot prepare a connection to {}: {e}", environment.endpoint)).hint(
+            "HF_ENDPOINT must be an address such as https://huggingface.co; https needs the system's certificates",
+        )
     };
     let asynchronous = reqwest::Client::builder().user_agent(agent).connect_timeout(within).read_timeout(silence);
     let mut api = HFClient::builder()

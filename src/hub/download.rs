@@ -5,7 +5,9 @@ use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use reqwest::header::{ACCEPT_ENCODING, AUTHORIZATION, CONTENT_LENGTH, CONTENT_RANGE, ETAG, HeaderMap, LOCATION, RANGE};
+use reqwest::header::{
+    ACCEPT_ENCODING, AUTHORIZATION, CONTENT_LENGTH, CONTENT_RANGE, ETAG, HeaderMap, LOCATION, RANGE,
+};
 use reqwest::{StatusCode, Url};
 
 use super::cache::is_etag;
@@ -118,8 +120,9 @@ fn read_look(headers: &HeaderMap) -> Result<Look, Failure> {
     match size.and_then(|size| size.parse().ok()) {
         Some(size) if is_etag(etag) => Ok(Look { etag: etag.to_owned(), size }),
         _ => Err(Failure::Final(
-            Error::new("the Hub's answer does not say the name and size of the file's content")
-                .hint("is HF_ENDPOINT the address of a Hub, or of a mirror that passes X-Linked-Etag and X-Linked-Size on?"),
+            Error::new("the Hub's answer does not say the name and size of the file's content").hint(
+                "is HF_ENDPOINT the address of a Hub, or of a mirror that passes X-Linked-Etag and X-Linked-Size on?",
+            ),
         )),
     }
 }

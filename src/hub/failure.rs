@@ -93,7 +93,9 @@ impl From<HFError> for Failure {
             HFError::Http { context: c } => {
                 refusal(c.status.as_u16(), c.error_code.as_ref(), c.server_message.as_ref(), None)
             }
-            HFError::AuthRequired { context: c } => refusal(401, c.error_code.as_ref(), c.server_message.as_ref(), None),
+            HFError::AuthRequired { context: c } => {
+                refusal(401, c.error_code.as_ref(), c.server_message.as_ref(), None)
+            }
             HFError::Forbidden { context: c } => refusal(403, c.error_code.as_ref(), c.server_message.as_ref(), None),
             HFError::RateLimited { retry_after, context: c } => {
                 refusal(429, c.error_code.as_ref(), c.server_message.as_ref(), *retry_after)

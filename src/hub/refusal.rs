@@ -63,7 +63,10 @@ fn refused(client: &Client, asked: Asked<'_>, refusal: &Refusal, tries: u32) -> 
             "wait some minutes and run the same command again; with a token the limit is higher".to_owned(),
         ),
         (status, _) => (
-            format!("the Hub answers {status}, {}", if tries > 1 { format!("{tries} times in a row") } else { "once".into() }),
+            format!(
+                "the Hub answers {status}, {}",
+                if tries > 1 { format!("{tries} times in a row") } else { "once".into() }
+            ),
             "what has arrived is kept: run the same command again later".to_owned(),
         ),
     };

@@ -122,7 +122,9 @@ impl Repository {
             return Err(offline(client, kind, name, &format!("commit {}", refusal::short(commit))));
         }
         if let Some(bad) = files.iter().find(|file| !cache::is_inside(&file.path)) {
-            return Err(Error::new("a path that leaves its folder").got(format!("{:?}", bad.path)).at(name.to_string()));
+            return Err(Error::new("a path that leaves its folder")
+                .got(format!("{:?}", bad.path))
+                .at(name.to_string()));
         }
         let (client, name, commit) = (client.clone(), name.clone(), commit.to_owned());
         Ok(Self { client, cache, kind, name, commit, files, listed })

@@ -85,8 +85,7 @@ mod tests {
 
     #[test]
     fn passing_failures_are_tried_again_and_others_are_not() {
-        let patience =
-            Patience { tries: 4, first_wait: Duration::from_millis(1), silence: Duration::from_secs(1) };
+        let patience = Patience { tries: 4, first_wait: Duration::from_millis(1), silence: Duration::from_secs(1) };
         let mut count = 0;
         let (_, tries) = retry(patience, || {
             count += 1;

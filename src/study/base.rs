@@ -8,6 +8,7 @@ use serde_json::json;
 use crate::data::{Tokenizer, train_tokenizer};
 use crate::error::{Error, Result};
 use crate::files;
+use crate::hub::{self, Client, Kind, Name};
 use crate::model::{Config, Llama};
 use crate::progress::Progress;
 use crate::recipe::{BaseOrigin, NewModel, Study, TokenizerOrigin};
@@ -33,6 +34,10 @@ pub struct OpenedBase {
 pub fn open(study: &Study, run: &RunFolder, progress: Progress) -> Result<OpenedBase> {
     let opened = match &study.base.origin {
         BaseOrigin::Folder(folder) => open_folder(study, folder)?,
+        BaseOrigin::Hub { name, revision, commit } => {
+            let folder = fetch(name, revision, commit.as_deref(), progress)?;
+            OpenedBase { name: name.clone(), ..open_folder(study, &folder)? }
+        }
         BaseOrigin::BuiltIn(name) => open_built_in(name, run)?,
         BaseOrigin::New(shape) => make_new(study, shape, run, progress)?,
     };
@@ -41,12 +46,22 @@ pub fn open(study: &Study, run: &RunFolder, progress: Progress) -> Result<Opened
     Ok(opened)
 }
 
+/// The folder of a model on the Hub, in the Hub's cache.
+fn fetch(name: &str, revision: &str, commit: Option<&str>, progress: Progress) -> Result<PathBuf> {
+    let (client, name) = (Client::from_environment(), Name::new(name)?);
+    let commit = match commit {
+        Some(commit) => commit.to_owned(),
+        None => hub::commit_of(&client, Kind::Model, &name, revision)?,
+    };
+    hub::fetch_model(&client, &name, &commit, progress)
+}
+
 fn open_folder(study: &Study, folder: &Path) -> Result<OpenedBase> {
     if !folder.is_dir() {
         return Err(Error::new("base.model")
             .got(format!("{:?}, which is no folder here", folder.display().to_string()))
             .expected("a folder with config.json, model.safetensors and a tokenizer")
-            .hint("download a Hub model first, for example: hf download meta-llama/Llama-2-7b-hf --local-dir DIR"));
+            .hint("give its path, or the owner/name of a model on the Hub, such as meta-llama/Llama-2-7b-hf"));
     }
     let place = match &study.base.tokenizer {
         Some(TokenizerOrigin::Path(path)) => path,

@@ -6,7 +6,7 @@ use crate::data::Ledger;
 use crate::error::Result;
 use crate::recipe::{Recipe, Training};
 use crate::study::ground::{Ground, RunOptions};
-use crate::study::{check, pretrain, training};
+use crate::study::{check, pins, pretrain, training};
 
 /// The ledgers of all stages.
 pub struct Look {
@@ -16,6 +16,7 @@ pub struct Look {
 
 /// Tokenizes the sources (into the run folder, where `run` finds them) and counts.
 pub fn look(recipe: &Recipe, options: &RunOptions<'_>) -> Result<Look> {
+    let recipe = &*pins::pinned(recipe, options)?;
     check::files_exist(recipe)?;
     let ground = Ground::prepare(recipe, options)?;
     let mut stages = Vec::new();

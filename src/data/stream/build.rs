@@ -48,7 +48,8 @@ pub(super) fn open(
 
 fn build(recipe: &Recipe<'_>, tokenizer: &Tokenizer, path: &Path, key: &[u8; 32], progress: &Progress) -> Result<()> {
     let name = &recipe.source.name;
-    let mut rows = Rows::open(recipe.source, recipe.seed).map_err(|error| error.at(format!("source {name}")))?;
+    let mut rows =
+        Rows::open_with(recipe.source, recipe.seed, *progress).map_err(|error| error.at(format!("source {name}")))?;
     let unit = if matches!(recipe.source.origin, SourceOrigin::World { .. }) { "rows" } else { "bytes" };
     let mut bar = progress.bar(name, unit, 0, rows.bytes());
     let wording = wording(recipe)?;

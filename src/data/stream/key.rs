@@ -82,6 +82,7 @@ fn content(source: &Source, seed: u64, progress: &Progress) -> Result<String> {
         SourceOrigin::World { generator, rows } => {
             return world_content(generator, *rows, seed);
         }
+        SourceOrigin::Hub(dataset) => return Ok(crate::data::read::hub::open(dataset)?.fingerprint()),
         SourceOrigin::Files(paths) => crate::data::read::expanded(paths)?,
     };
     let large = paths.iter().filter_map(|path| path.metadata().ok()).map(|file| file.len()).sum::<u64>() > 4 << 30;

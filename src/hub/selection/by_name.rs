@@ -80,7 +80,10 @@ fn sharded(entries: &[Entry], folder: &str) -> Result<Splits> {
         let end = file.rfind("-of-").and_then(|of| of.checked_sub(6));
         let split = end.and_then(|end| file.get(..end)).unwrap_or_default();
         if !is_split_name(split) {
-            return Err(Error::new("the name of a split").got(format!("{split:?}")).expected("a word").at(file.to_owned()));
+            return Err(Error::new("the name of a split")
+                .got(format!("{split:?}"))
+                .expected("a word")
+                .at(file.to_owned()));
         }
         if !names.iter().any(|name| name == split) {
             names.push(split.to_owned());

@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::super::repository::Entry;
-use super::{Splits, by_name, unknown};
+use super::{Splits, by_name, listed, unknown};
 use crate::error::{Error, Result};
 
 /// The header of a README, as far as it is about files.
@@ -132,11 +132,7 @@ fn splits(name: &str, files: WrittenFiles) -> Result<Splits> {
 
 impl Card {
     /// The splits of a subset, the default one if none is named, and the folder that their patterns start at.
-    pub(super) fn splits(
-        &self,
-        entries: &[Entry],
-        wanted: Option<&str>,
-    ) -> Result<(Option<String>, String, Splits)> {
+    pub(super) fn splits(&self, entries: &[Entry], wanted: Option<&str>) -> Result<(Option<String>, String, Splits)> {
         let known: Vec<&str> = self.subsets.iter().map(|subset| subset.name.as_str()).collect();
         let chosen = match (wanted, self.subsets.as_slice()) {
             (Some(wanted), all) => {
@@ -144,9 +140,8 @@ impl Card {
             }
             (None, [only]) => only,
             (None, all) => all.iter().find(|subset| subset.default).ok_or_else(|| {
-                let error = unknown("default subset", "", &known);
                 Error::new("the data set has several subsets and none of them is the default; subset is missing")
-                    .hint(error.to_string().split("hint: ").nth(1).unwrap_or_default().to_owned())
+                    .hint(listed(&known))
             })?,
         };
         let name = Some(chosen.name.clone());

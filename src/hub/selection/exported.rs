@@ -1,7 +1,7 @@
 //! The branch that the Hub makes of a data set as Parquet: `SUBSET/SPLIT/0000.parquet`.
 
 use super::super::repository::Entry;
-use super::{Splits, unknown};
+use super::{Splits, listed, unknown};
 use crate::error::{Error, Result};
 
 /// The splits of a subset; the only one, or `default`, if none is named.
@@ -22,8 +22,7 @@ pub(super) fn splits(entries: &[Entry], wanted: Option<&str>) -> Result<(Option<
         (None, [only]) => only,
         (None, known) if known.contains(&"default") => "default",
         (None, known) => {
-            return Err(Error::new("the data set has several subsets; subset is missing")
-                .hint(format!("it has {}", known.join(", "))));
+            return Err(Error::new("the data set has several subsets; subset is missing").hint(listed(known)));
         }
     };
     let mut splits: Splits = Vec::new();

@@ -89,11 +89,16 @@ fn refuse_script(entries: &[Entry], name: &str) -> Result<()> {
 
 /// The error of a name that is not among those known.
 fn unknown(what: &str, wanted: &str, known: &[&str]) -> Error {
+    let error = Error::new(format!("the data set has no {what} {wanted:?}"));
+    if known.is_empty() { error } else { error.hint(listed(known)) }
+}
+
+/// What there is, for a hint.
+fn listed(known: &[&str]) -> String {
     const MOST: usize = 40;
-    let mut list = known.iter().take(MOST).copied().collect::<Vec<_>>().join(", ");
+    let mut list = format!("it has {}", known.iter().take(MOST).copied().collect::<Vec<_>>().join(", "));
     if known.len() > MOST {
         list.push_str(&format!(" and {} more", known.len() - MOST));
     }
-    let error = Error::new(format!("the data set has no {what} {wanted:?}"));
-    if known.is_empty() { error } else { error.hint(format!("it has {list}")) }
+    list
 }

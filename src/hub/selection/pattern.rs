@@ -23,9 +23,8 @@ pub(super) fn matching<'e>(entries: &'e [Entry], folder: &str, pattern: &str) ->
 pub(super) fn matching_any<'e>(entries: &'e [Entry], folder: &str, pattern: &str) -> Result<Vec<&'e Entry>> {
     let pattern = pattern.trim_start_matches("./").trim_start_matches('/');
     let whole = if folder.is_empty() { pattern.to_owned() } else { format!("{}/{pattern}", Pattern::escape(folder)) };
-    let compiled = Pattern::new(&whole).map_err(|e| {
-        Error::new(format!("the pattern {pattern:?} of its `data_files` cannot be read: {}", e.msg))
-    })?;
+    let compiled = Pattern::new(&whole)
+        .map_err(|e| Error::new(format!("the pattern {pattern:?} of its `data_files` cannot be read: {}", e.msg)))?;
     let options =
         MatchOptions { case_sensitive: true, require_literal_separator: true, require_literal_leading_dot: false };
     let last = |path: &str| path.rsplit('/').next().unwrap_or_default().to_owned();

@@ -7,6 +7,7 @@ mod adapters;
 mod base;
 mod checks;
 mod compare;
+mod hub;
 mod mixture;
 mod source;
 mod start;
