@@ -7,7 +7,7 @@
 //! | layer | modules |
 //! |---|---|
 //! | 0 | [`error`], [`device`], [`progress`], [`files`], [`random`] |
-//! | 1 | [`recipe`], [`kernels`] |
+//! | 1 | [`recipe`], [`kernels`], [`hub`] |
 //! | 2 | [`data`], [`model`] |
 //! | 3 | [`adapter`] |
 //! | 4 | [`train`], [`eval`] |
@@ -24,6 +24,7 @@ pub mod device;
 pub mod error;
 pub mod eval;
 pub mod files;
+pub mod hub;
 pub mod kernels;
 pub mod model;
 pub mod progress;

@@ -1,4 +1,6 @@
 //! Imports point down only, and modules of one layer do not import each other.
+//!
+//! `hub` stands in layer 1: `data` reads the files that it fetches, and it needs nothing of recipes or rows itself.
 
 use std::path::{Path, PathBuf};
 
@@ -6,8 +8,8 @@ use std::path::{Path, PathBuf};
 const LAYERS: [&[&str]; 8] = [
     &["error"],
     &["device", "progress", "files", "random"],
-    &["recipe", "kernels"],
-    &["data", "model", "hub"],
+    &["recipe", "kernels", "hub"],
+    &["data", "model"],
     &["adapter"],
     &["train", "eval"],
     &["study", "report", "serve"],

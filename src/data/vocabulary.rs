@@ -45,7 +45,7 @@ fn texts(study: &Study, names: &[String]) -> Result<Vec<String>> {
     for name in names {
         let source = study.sources.iter().find(|source| source.name == *name);
         let source = source.ok_or_else(|| Error::new(format!("there is no source named {name}")))?;
-        read(source, study.seed, share, &mut texts).map_err(|error| error.at(format!("source {name}")))?;
+        read(source, study.seed, share, progress, &mut texts).map_err(|error| error.at(format!("source {name}")))?;
     }
     Ok(texts)
 }
@@ -95,9 +95,9 @@ impl Spread {
     }
 }
 
-fn read(source: &Source, seed: u64, share: usize, texts: &mut Vec<String>) -> Result<()> {
+fn read(source: &Source, seed: u64, share: usize, progress: &Progress, texts: &mut Vec<String>) -> Result<()> {
     let mut left = share;
-    for read in Rows::open(source, seed)? {
+    for read in Rows::open_with(source, seed, *progress)? {
         let words = match read?.row {
             Row::Document(text) => vec![text],
             Row::Pair(first, second) => vec![first, second],

@@ -62,6 +62,15 @@ impl Base {
 pub enum BaseOrigin {
     /// A Hugging Face model folder.
     Folder(PathBuf),
+    /// A model on the Hugging Face Hub.
+    Hub {
+        /// `owner/name`.
+        name: String,
+        /// A branch, a tag or a commit.
+        revision: String,
+        /// The commit that the revision stands for in this run, once it is known. No recipe says it.
+        commit: Option<String>,
+    },
     /// A model inside the program, by name (`tiny-english`).
     BuiltIn(String),
     /// Random weights of this shape: pretraining from nothing.
@@ -117,7 +126,7 @@ pub struct NewModel {
 pub struct Source {
     /// The key in the recipe.
     pub name: String,
-    /// Files or a built-in generator.
+    /// Files, a data set on the Hub, or a built-in generator.
     pub origin: SourceOrigin,
     /// How a row becomes a conversation or a text.
     pub template: RowTemplate,
@@ -143,6 +152,23 @@ pub enum SourceOrigin {
         /// Number of rows.
         rows: u64,
     },
+    /// A subset and a split of a data set on the Hugging Face Hub.
+    Hub(HubDataset),
+}
+
+/// A data set on the Hugging Face Hub.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HubDataset {
+    /// `owner/name`.
+    pub name: String,
+    /// A part of it; `None` for the only or default one.
+    pub subset: Option<String>,
+    /// `train`, or another that it has.
+    pub split: String,
+    /// A branch, a tag or a commit.
+    pub revision: String,
+    /// The commit that the revision stands for in this run, once it is known. No recipe says it.
+    pub commit: Option<String>,
 }
 
 /// How a row of a source is read.

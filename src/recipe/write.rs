@@ -73,6 +73,10 @@ pub(super) fn base(base: &Base) -> written::Base {
     let mut written = written::Base::default();
     match &base.origin {
         BaseOrigin::Folder(path) => written.model = Some(text(path)),
+        BaseOrigin::Hub { name, revision, commit: _ } => {
+            written.model = Some(name.clone());
+            written.revision = Some(revision.clone());
+        }
         BaseOrigin::BuiltIn(name) => written.builtin = Some(name.clone()),
         BaseOrigin::New(model) => written.new = Some(new_model(model)),
     }
@@ -125,12 +129,18 @@ pub(super) fn source(source: &Source) -> written::Source {
             written.builtin = Some(generator.clone());
             written.rows = Some(Count(*rows));
         }
-        SourceOrigin::Files(files) => {
-            written.path = Some(words(files));
-            written.template = Some(source.template);
-            written.text = (source.template == RowTemplate::Plain).then(|| source.text_field.clone());
-            written.languages = source.languages.clone().map(Vec::from);
+        SourceOrigin::Files(files) => written.path = Some(words(files)),
+        SourceOrigin::Hub(dataset) => {
+            written.hub = Some(dataset.name.clone());
+            written.subset = dataset.subset.clone();
+            written.split = Some(dataset.split.clone());
+            written.revision = Some(dataset.revision.clone());
         }
+    }
+    if written.builtin.is_none() {
+        written.template = Some(source.template);
+        written.text = (source.template == RowTemplate::Plain).then(|| source.text_field.clone());
+        written.languages = source.languages.clone().map(Vec::from);
     }
     written
 }

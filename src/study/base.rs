@@ -9,6 +9,7 @@ use serde_json::json;
 use crate::data::{Tokenizer, train_tokenizer};
 use crate::error::{Error, Result};
 use crate::files;
+use crate::hub::{self, Client, Kind, Name};
 use crate::model::{Config, Llama};
 use crate::progress::Progress;
 use crate::recipe::{BaseOrigin, NewModel, Study, TokenizerOrigin};
@@ -37,22 +38,48 @@ pub(super) const MADE: &str = "made.json";
 /// # Errors
 /// The folder is missing something, or the tokenizer has more pieces than the model has embeddings.
 pub fn open(study: &Study, run: &RunFolder, progress: Progress) -> Result<OpenedBase> {
-    let opened = match (&study.base.origin, &study.base.tokenizer) {
-        (BaseOrigin::Folder(folder), Some(TokenizerOrigin::Extended { sources, tokens })) => {
-            let wanted = extended::Wanted { sources, tokens: *tokens };
-            extended::open(study, wanted, extended::Original::folder(open_folder(study, folder)?), run, progress)?
-        }
-        (BaseOrigin::BuiltIn(name), Some(TokenizerOrigin::Extended { sources, tokens })) => {
-            let wanted = extended::Wanted { sources, tokens: *tokens };
+    let extended = match &study.base.tokenizer {
+        Some(TokenizerOrigin::Extended { sources, tokens }) => Some(extended::Wanted { sources, tokens: *tokens }),
+        _ => None,
+    };
+    let opened = match (&study.base.origin, extended) {
+        (BaseOrigin::New(shape), _) => make_new(study, shape, run, progress)?,
+        (BaseOrigin::BuiltIn(name), None) => open_built_in(name, run)?,
+        (BaseOrigin::BuiltIn(name), Some(wanted)) => {
             extended::open(study, wanted, extended::Original::built_in(name)?, run, progress)?
         }
-        (BaseOrigin::Folder(folder), _) => open_folder(study, folder)?,
-        (BaseOrigin::BuiltIn(name), _) => open_built_in(name, run)?,
-        (BaseOrigin::New(shape), _) => make_new(study, shape, run, progress)?,
+        (origin, None) => open_given(study, origin, progress)?,
+        (origin, Some(wanted)) => {
+            let original = extended::Original::folder(open_given(study, origin, progress)?);
+            extended::open(study, wanted, original, run, progress)?
+        }
     };
     let config = Config::read(&opened.folder)?;
     opened.tokenizer.check_vocabulary(config.vocabulary)?;
     Ok(opened)
+}
+
+/// A base that someone else made: a folder here, or on the Hub.
+fn open_given(study: &Study, origin: &BaseOrigin, progress: Progress) -> Result<OpenedBase> {
+    match origin {
+        BaseOrigin::Hub { name, revision, commit } => {
+            let folder = fetch(name, revision, commit.as_deref(), progress)?;
+            Ok(OpenedBase { name: name.clone(), ..open_folder(study, &folder)? })
+        }
+        BaseOrigin::Folder(folder) => open_folder(study, folder),
+        BaseOrigin::BuiltIn(name) => Err(Error::new(format!("{name} is inside the program, and no folder"))),
+        BaseOrigin::New(_) => Err(Error::new("a new model is made, and not read")),
+    }
+}
+
+/// The folder of a model on the Hub, in the Hub's cache.
+fn fetch(name: &str, revision: &str, commit: Option<&str>, progress: Progress) -> Result<PathBuf> {
+    let (client, name) = (Client::from_environment(), Name::new(name)?);
+    let commit = match commit {
+        Some(commit) => commit.to_owned(),
+        None => hub::commit_of(&client, Kind::Model, &name, revision)?,
+    };
+    hub::fetch_model(&client, &name, &commit, progress)
 }
 
 fn open_folder(study: &Study, folder: &Path) -> Result<OpenedBase> {
@@ -60,7 +87,7 @@ fn open_folder(study: &Study, folder: &Path) -> Result<OpenedBase> {
         return Err(Error::new("base.model")
             .got(format!("{:?}, which is no folder here", folder.display().to_string()))
             .expected("a folder with config.json, model.safetensors and a tokenizer")
-            .hint("download a Hub model first, for example: hf download meta-llama/Llama-2-7b-hf --local-dir DIR"));
+            .hint("give its path, or the owner/name of a model on the Hub, such as meta-llama/Llama-2-7b-hf"));
     }
     let place = match &study.base.tokenizer {
         Some(TokenizerOrigin::Path(path)) => path,

@@ -19,7 +19,7 @@ use crate::recipe::{
     Training,
 };
 use crate::study::ground::{Ground, RunOptions};
-use crate::study::{pretrain, training};
+use crate::study::{pins, pretrain, training};
 use crate::train::{Memory, Plan as StageNeeds, Setup, Trained, smaller};
 
 /// The share of the measured matmul rate that a training step reaches; see `docs/benchmarks.md`.
@@ -103,6 +103,7 @@ impl MemoryParts {
 /// Anything that would stop the study: a file that is missing or wrong, a row that cannot be used, a
 /// target that matches nothing, a disk or memory that is too small.
 pub fn check(recipe: &Recipe, options: &RunOptions<'_>) -> Result<Plan> {
+    let recipe = &*pins::pinned(recipe, options)?;
     files_exist(recipe)?;
     let ground = Ground::prepare(recipe, options)?;
     let study = ground.study;

@@ -14,8 +14,8 @@ use crate::files;
 use crate::model::{Llama, Parameters};
 use crate::progress::Progress;
 use crate::recipe::{Foundation, Quantization, Recipe, Study};
-use crate::study::base;
 use crate::study::folder::RunFolder;
+use crate::study::{base, pins};
 
 /// How a study is run: where, and how it speaks and listens.
 pub struct RunOptions<'a> {
@@ -83,7 +83,7 @@ impl<'a> Ground<'a> {
     /// Writes `recipe.yaml` and `lock.json`: what this run is about to do, and with what.
     pub fn write_down(&self, recipe: &Recipe) -> Result<()> {
         files::write(&self.folder.path("recipe.yaml"), recipe.resolved_yaml()?)?;
-        files::write_json(&self.folder.path("lock.json"), &lock(&self.origins, &self.device))
+        files::write_json(&self.folder.path("lock.json"), &lock(self.study, &self.origins, &self.device))
     }
 
     /// The folder of the model that a stage or a candidate stands on.
@@ -129,12 +129,13 @@ impl<'a> Ground<'a> {
 }
 
 /// What `lock.json` says: what this study was made from, and by what.
-fn lock(origins: &Value, device: &Device) -> Value {
+fn lock(study: &Study, origins: &Value, device: &Device) -> Value {
     json!({
         "emakeel": env!("CARGO_PKG_VERSION"),
         "device": device::describe(device),
         "threads": rayon::current_num_threads(),
         "origins": origins,
+        "hub": pins::notes(study),
     })
 }
 

@@ -6,7 +6,7 @@ use crate::data::{Ledger, Spread};
 use crate::error::Result;
 use crate::recipe::{Recipe, Training};
 use crate::study::ground::{Ground, RunOptions};
-use crate::study::{check, pretrain, training};
+use crate::study::{check, pins, pretrain, training};
 
 /// The ledgers of all stages, and what new pieces do to the length of texts.
 pub struct Look {
@@ -18,6 +18,7 @@ pub struct Look {
 
 /// Tokenizes the sources (into the cache, where `run` finds them) and counts.
 pub fn look(recipe: &Recipe, options: &RunOptions<'_>) -> Result<Look> {
+    let recipe = &*pins::pinned(recipe, options)?;
     check::files_exist(recipe)?;
     let ground = Ground::prepare(recipe, options)?;
     let mut stages = Vec::new();

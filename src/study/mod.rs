@@ -12,6 +12,7 @@ mod folder;
 mod foresee;
 mod ground;
 mod look;
+mod pins;
 mod pretrain;
 mod stage;
 mod summary;
@@ -41,6 +42,7 @@ use ground::Ground;
 /// Whatever stopped it, an interruption included. Running it again goes on from there.
 pub fn run(recipe: &Recipe, options: &RunOptions<'_>) -> Result<Summary> {
     let began = std::time::Instant::now();
+    let recipe = &*pins::pinned(recipe, options)?;
     check::files_exist(recipe)?;
     let ground = Ground::prepare(recipe, options)?;
     ground.write_down(recipe)?;
@@ -53,6 +55,7 @@ pub fn run(recipe: &Recipe, options: &RunOptions<'_>) -> Result<Summary> {
 /// Scores what is finished, without training anything.
 pub fn compare_finished(recipe: &Recipe, options: &RunOptions<'_>) -> Result<Summary> {
     let began = std::time::Instant::now();
+    let recipe = &*pins::pinned(recipe, options)?;
     let ground = Ground::prepare(recipe, options)?;
     let table = compare::run(&ground)?;
     Ok(Summary::new(&ground, table, began.elapsed()))

@@ -10,6 +10,7 @@
 
 mod aligned;
 mod fields;
+pub(crate) mod hub;
 mod json;
 mod lines;
 #[cfg(test)]
@@ -21,6 +22,7 @@ use std::path::{Path, PathBuf};
 use crate::data::Conversation;
 use crate::data::world::{self, WorldRow};
 use crate::error::{Error, Result};
+use crate::progress::Progress;
 use crate::recipe::{RowTemplate, Source, SourceOrigin};
 
 /// A row as it stands in the source.
@@ -68,7 +70,13 @@ impl Rows {
     /// # Errors
     /// A file that is missing, empty, compressed or of the wrong kind for the source's template.
     pub fn open(source: &Source, seed: u64) -> Result<Self> {
+        Self::open_with(source, seed, Progress::silent())
+    }
+
+    /// As [`Rows::open`], and says how far files are that are fetched.
+    pub fn open_with(source: &Source, seed: u64, progress: Progress) -> Result<Self> {
         match &source.origin {
+            SourceOrigin::Hub(dataset) => hub::rows(source, dataset, seed, progress),
             SourceOrigin::World { generator, rows } => Self::of_world(source, generator, *rows, seed),
             SourceOrigin::Files(paths) => Self::of_files(source, paths),
         }

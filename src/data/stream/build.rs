@@ -61,7 +61,7 @@ pub(super) fn open(
 fn build(recipe: &Recipe<'_>, tokenizer: &Tokenizer, entry: &Entry, progress: &Progress) -> Result<()> {
     let source = recipe.source;
     let at = |error: Error| error.at(format!("source {}", source.name));
-    let rows = Rows::open(source, recipe.seed).map_err(at)?;
+    let rows = Rows::open_with(source, recipe.seed, *progress).map_err(at)?;
     let unit = if matches!(source.origin, SourceOrigin::World { .. }) { "rows" } else { "bytes" };
     let mut bar = progress.bar(&source.name, unit, 0, rows.bytes());
     let encoding = Encoding { tokenizer, template: recipe.template, wording: wording(recipe)? };

@@ -66,6 +66,7 @@ pub fn source_fingerprint(source: &Source, seed: u64, cache: &CacheFolder, progr
             let paths = crate::data::read::expanded(paths)?;
             Ok(files::sha256(fingerprint::hashes(&source.name, &paths, cache, progress)?.join("\n")))
         }
+        SourceOrigin::Hub(dataset) => Ok(crate::data::read::hub::open(dataset)?.fingerprint()),
     }
 }
 

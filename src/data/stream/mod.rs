@@ -223,6 +223,7 @@ fn parts(
         let (file, cached) = build::open(&recipe, tokenizer, cache, progress)?;
         let files = match &source.origin {
             SourceOrigin::Files(paths) => crate::data::read::expanded(paths)?,
+            SourceOrigin::Hub(dataset) => crate::data::read::hub::names(&crate::data::read::hub::open(dataset)?),
             SourceOrigin::World { generator, .. } => vec![format!("world {generator}").into()],
         };
         let named = Named { name: &source.name, weight: part.weight, files: &files, cache: &cached };

@@ -7,6 +7,8 @@ use super::super::nearest;
 use super::super::places::Findings;
 use super::super::study::{Base, BaseOrigin, NewModel, Source, TokenizerOrigin};
 use super::super::written::{self, Dtype, ExtendTokenizer, MadeTokenizer, Tokenizer, TrainTokenizer};
+use super::checks::Scope;
+use super::hub;
 use crate::error::Error;
 
 /// The models inside the program.
@@ -36,12 +38,22 @@ pub(super) fn base(written: Option<&written::Base>, sources: &[Source], findings
 }
 
 fn origin(written: &written::Base, findings: &mut Findings<'_>) -> Option<BaseOrigin> {
+    if written.model.is_none() {
+        findings.no_effect("base.revision", "it is that of a model on the Hub");
+    }
     match (&written.model, &written.builtin, &written.new) {
         (Some(model), None, None) => {
             if model.trim().is_empty() {
                 findings.wrong("base.model", "\"\"", "the path of a model folder", "");
             }
-            Some(BaseOrigin::Folder(model.into()))
+            if written.revision.is_none() {
+                return Some(BaseOrigin::Folder(model.into()));
+            }
+            let revision = hub::revision("base.revision", written.revision.as_deref(), findings);
+            if !hub::is_name(model) {
+                findings.no_effect("base.revision", "base.model is no owner/name of a model on the Hub");
+            }
+            Some(BaseOrigin::Hub { name: model.clone(), revision, commit: None })
         }
         (None, Some(name), None) => {
             if !BUILT_IN.contains(&name.as_str()) {

@@ -8,6 +8,7 @@ mod base;
 mod checks;
 mod clean;
 mod compare;
+mod hub;
 mod mixture;
 mod source;
 mod start;

@@ -1,4 +1,4 @@
-//! Sources: files of people, or rows of the built-in world.
+//! Sources: files of people, data sets on the Hub, or rows of the built-in world.
 
 use std::path::PathBuf;
 
@@ -9,7 +9,7 @@ use super::super::places::Findings;
 use super::super::shapes::Named;
 use super::super::study::{RowTemplate, Source, SourceOrigin};
 use super::super::written;
-use super::{checks, clean};
+use super::{checks, clean, hub};
 use crate::error::Error;
 
 /// The generators of the built-in world, and what their rows are.
@@ -48,18 +48,17 @@ fn origin(path: &str, written: &written::Source, findings: &mut Findings<'_>) ->
             Some(SourceOrigin::Files(files))
         }
         (None, Some(generator), None) => world(path, generator, written.rows, findings),
-        (None, None, Some(hub)) => {
-            let error = Error::new(format!("{path}.hub: this release does not fetch data sets from the Hub"));
-            let command = format!("hf download --repo-type dataset {hub}");
-            let hint = format!("download the files and give their path: {command}");
-            findings.report_key(&format!("{path}.hub"), error.hint(hint));
-            None
+        (None, None, Some(name)) => {
+            findings.no_effect(&format!("{path}.rows"), "it says how many rows a builtin source makes; see limit");
+            hub::dataset(path, name, written, findings).map(SourceOrigin::Hub)
         }
         (None, None, None) => {
             let broken = ["path", "builtin", "hub"].iter().any(|key| findings.is_broken(&format!("{path}.{key}")));
             if !broken {
-                findings
-                    .report_key(path, Error::new(format!("{path} has no rows")).hint("give it a path or a builtin"));
+                findings.report_key(
+                    path,
+                    Error::new(format!("{path} has no rows")).hint("give it a path, a builtin or a hub"),
+                );
             }
             None
         }
@@ -100,8 +99,10 @@ fn source(
     if template != RowTemplate::Plain || matches!(origin, SourceOrigin::World { .. }) {
         findings.no_effect(&format!("{path}.text"), "it names the field of plain rows in a file");
     }
-    for key in ["subset", "split"] {
-        findings.no_effect(&format!("{path}.{key}"), "it is a part of a data set on the Hub");
+    if !matches!(origin, SourceOrigin::Hub(_)) {
+        for key in ["subset", "split", "revision"] {
+            findings.no_effect(&format!("{path}.{key}"), "it is a part of a data set on the Hub");
+        }
     }
     let limit = written.limit.map(|limit| findings.count(&format!("{path}.limit"), limit, 1..=u64::MAX, "") as u64);
     let mut source = Source {
@@ -146,6 +147,8 @@ fn languages(
             return Some(["English".to_owned(), "Estonian".to_owned()]);
         }
         SourceOrigin::Files(files) => files.len(),
+        // Each row of a data set has both sentences.
+        SourceOrigin::Hub(_) => 2,
     };
     if files != 2 {
         let expected = "two files whose lines belong together, the first language's first";

@@ -55,8 +55,11 @@ pub(crate) struct Recipe {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Base {
-    /// A Hugging Face model folder with `config.json` and safetensors.
+    /// A Hugging Face model folder with `config.json` and safetensors, or, where there is no such folder, the
+    /// `owner/name` of a model on the Hub.
     pub(crate) model: Option<String>,
+    /// The branch, tag or commit of a model on the Hub. Default: main.
+    pub(crate) revision: Option<String>,
     /// A model inside the program: `tiny-english`.
     pub(crate) builtin: Option<String>,
     /// Random weights of this shape: pretraining from nothing.

@@ -20,14 +20,15 @@ pub(crate) struct Source {
     pub(crate) builtin: Option<String>,
     /// How many rows a `builtin` source makes. Required there.
     pub(crate) rows: Option<Count>,
-    /// A data set on the Hugging Face Hub. This release does not fetch data sets: download the files and give
-    /// their `path`.
+    /// A data set on the Hugging Face Hub, as `owner/name`. Its files are fetched when their rows are wanted.
     pub(crate) hub: Option<String>,
-    /// The part of a `hub` data set, such as a language.
+    /// The part of a `hub` data set, such as a language. Default: its only or default one.
     pub(crate) subset: Option<String>,
-    /// The split of a `hub` data set.
+    /// The split of a `hub` data set. Default: train.
     pub(crate) split: Option<String>,
-    /// How a row is read. Default: plain for a `path`; a `builtin` brings its own.
+    /// The branch, tag or commit of a `hub` data set. Default: main.
+    pub(crate) revision: Option<String>,
+    /// How a row is read. Default: plain for a `path` or a `hub` data set; a `builtin` brings its own.
     pub(crate) template: Option<RowTemplate>,
     /// The field that holds the text of a plain row in JSON or Parquet. Default: text.
     pub(crate) text: Option<String>,

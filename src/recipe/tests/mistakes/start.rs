@@ -161,7 +161,7 @@ pretrain: { tokens: 1M, mixture: { words: 1 } }
 fn a_source_has_one_origin() {
     assert_snapshot!(mistakes_in_source(""), @"
     recipe r.yaml:7:3  sources.s has no rows
-      hint: give it a path or a builtin
+      hint: give it a path, a builtin or a hub
     ");
     assert_snapshot!(mistakes_in_source("path: p, builtin: english-text, rows: 5"), @"
     recipe r.yaml:7:3  sources.s has more than one of path, builtin and hub
@@ -172,10 +172,22 @@ fn a_source_has_one_origin() {
 }
 
 #[test]
-fn data_sets_of_the_hub_are_refused_with_what_to_do() {
-    assert_snapshot!(mistakes_in_source("hub: uonlp/CulturaX, subset: et, text: text"), @"
-    recipe r.yaml:7:8  sources.s.hub: this release does not fetch data sets from the Hub
-      hint: download the files and give their path: hf download --repo-type dataset uonlp/CulturaX
+fn a_data_set_of_the_hub_has_an_owner_and_a_revision_that_is_one() {
+    assert_snapshot!(mistakes_in_source("hub: squad"), @r#"
+    recipe r.yaml:7:8  sources.s.hub is "squad", must be owner/name of a data set on the Hub
+      hint: the owner stands in the address of its page: huggingface.co/datasets/owner/name
+    "#);
+    assert_snapshot!(mistakes_in_source("hub: a/../b"), @r#"recipe r.yaml:7:8  sources.s.hub is "a/../b", must be owner/name of a data set on the Hub"#);
+    assert_snapshot!(mistakes_in_source("hub: a/b, revision: ../x, split: '', rows: 5"), @r#"
+    recipe r.yaml:7:18  sources.s.revision is "../x", must be a branch, a tag or a commit
+      hint: the default is main
+    recipe r.yaml:7:34  sources.s.split is "", must be a name that the data set has
+    recipe r.yaml:7:38  sources.s.rows has no effect: it says how many rows a builtin source makes; see limit
+      hint: take it out
+    "#);
+    assert_snapshot!(mistakes_in_source("hub: a/b, template: translation"), @"
+    recipe r.yaml:7:3  sources.s.languages is missing
+      hint: name the languages of the two files, such as languages: [English, Estonian]
     ");
 }
 

@@ -1,0 +1,456 @@
+//! A small Hub: answers as huggingface.co does, at the time and in the way that a test orders.
+//!
+//! Large files (Parquet, safetensors, and what is longer than [`LARGE`]) are redirected to a second address, as to the
+//! Hub's CDN; that one refuses a request that carries a token, as the storage behind the real one does.
+
+use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader, Write};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use sha2::{Digest, Sha256};
+
+use crate::sha1::Sha1;
+
+/// Files longer than this many bytes are named by SHA-256 and lie elsewhere.
+pub const LARGE: usize = 4096;
+/// Entries on a page of a list of files.
+const PAGE: usize = 3;
+
+/// A request as it came.
+#[derive(Debug, Clone)]
+pub struct Request {
+    pub method: String,
+    /// Decoded path, without the query.
+    pub path: String,
+    pub query: String,
+    /// The first byte asked for.
+    pub range: Option<u64>,
+    pub token: Option<String>,
+}
+
+/// What happens to a request instead of its answer.
+#[derive(Debug, Clone)]
+pub enum Order {
+    /// This status, with these headers.
+    Status(u16, &'static str),
+    /// The connection ends after so many bytes of the body.
+    Cut(usize),
+    /// So many bytes at a time, with a pause of ten milliseconds between.
+    Slow(usize),
+    /// One byte of the body is another one.
+    Damage,
+    /// Ranges are not understood: all is sent.
+    Whole,
+}
+
+#[derive(Default)]
+struct Repository {
+    commits: BTreeMap<String, BTreeMap<String, Vec<u8>>>,
+    refs: BTreeMap<String, String>,
+    /// Only this token may read it.
+    token: Option<String>,
+    gated: bool,
+}
+
+#[derive(Default)]
+struct State {
+    repositories: BTreeMap<String, Repository>,
+    orders: Vec<(String, usize, Order)>,
+    log: Vec<Request>,
+    cdn: String,
+    hub: String,
+}
+
+/// A running server; its threads end with the process.
+#[derive(Clone)]
+pub struct Server {
+    state: Arc<Mutex<State>>,
+    pub endpoint: String,
+}
+
+struct Answer {
+    status: u16,
+    headers: Vec<(String, String)>,
+    body: Vec<u8>,
+}
+
+impl Server {
+    pub fn start() -> Self {
+        Self::at(0)
+    }
+
+    /// On that port, or on a free one.
+    pub fn at(port: u16) -> Self {
+        let hub = TcpListener::bind(("127.0.0.1", port)).expect("a port");
+        let cdn = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let endpoint = format!("http://{}", hub.local_addr().expect("an address"));
+        let state = State {
+            cdn: format!("http://{}", cdn.local_addr().expect("an address")),
+            hub: endpoint.clone(),
+            ..State::default()
+        };
+        let server = Self { state: Arc::new(Mutex::new(state)), endpoint };
+        for (listener, is_cdn) in [(hub, false), (cdn, true)] {
+            let server = server.clone();
+            std::thread::spawn(move || {
+                for stream in listener.incoming().flatten() {
+                    let server = server.clone();
+                    std::thread::spawn(move || server.serve(stream, is_cdn));
+                }
+            });
+        }
+        server
+    }
+
+    /// Adds a commit to `datasets/owner/name` or `models/owner/name`, and puts `main` there; returns it.
+    pub fn commit(&self, repository: &str, files: &[(&str, &[u8])]) -> String {
+        let files: BTreeMap<String, Vec<u8>> =
+            files.iter().map(|(path, bytes)| ((*path).to_owned(), bytes.to_vec())).collect();
+        let mut hash = Sha1::new();
+        files.iter().for_each(|(path, bytes)| [path.as_bytes(), bytes].iter().for_each(|part| hash.update(part)));
+        let commit = hash.finish();
+        let mut state = self.state.lock().expect("the state");
+        let repository = state.repositories.entry(repository.to_owned()).or_default();
+        repository.commits.insert(commit.clone(), files);
+        repository.refs.insert("main".to_owned(), commit.clone());
+        commit
+    }
+
+    pub fn branch(&self, repository: &str, branch: &str, commit: &str) {
+        self.change(repository, |it| it.refs.insert(branch.to_owned(), commit.to_owned()));
+    }
+
+    /// Only the bearer of this token may read it.
+    pub fn private(&self, repository: &str, token: &str) {
+        self.change(repository, |it| it.token = Some(token.to_owned()));
+    }
+
+    /// Nobody has accepted its terms.
+    pub fn gated(&self, repository: &str) {
+        self.change(repository, |it| it.gated = true);
+    }
+
+    fn change<T>(&self, repository: &str, change: impl FnOnce(&mut Repository) -> T) {
+        let mut state = self.state.lock().expect("the state");
+        change(state.repositories.entry(repository.to_owned()).or_default());
+    }
+
+    /// Orders for the next `count` requests whose method and path contain the text (`GET /cdn`).
+    pub fn order(&self, text: &str, count: usize, order: Order) {
+        self.state.lock().expect("the state").orders.push((text.to_owned(), count, order));
+    }
+
+    /// The requests so far; forgets them.
+    pub fn requests(&self) -> Vec<Request> {
+        std::mem::take(&mut self.state.lock().expect("the state").log)
+    }
+
+    fn serve(&self, stream: TcpStream, is_cdn: bool) {
+        let mut reader = BufReader::new(stream.try_clone().expect("the connection"));
+        let mut stream = stream;
+        while let Some(request) = read(&mut reader) {
+            let (answer, order) = {
+                let mut state = self.state.lock().expect("the state");
+                state.log.push(request.clone());
+                let order = state.take_order(&request);
+                let answer = match order {
+                    Some(Order::Status(status, headers)) => Answer::refusal(status, headers),
+                    _ if is_cdn => state.content(&request, matches!(order, Some(Order::Whole))),
+                    _ => state.answer(&request),
+                };
+                (answer, order)
+            };
+            if answer.send(&mut stream, &request.method, order.as_ref()).is_none() {
+                let _ = stream.shutdown(Shutdown::Both);
+                return;
+            }
+        }
+    }
+}
+
+fn read(reader: &mut BufReader<TcpStream>) -> Option<Request> {
+    let mut line = String::new();
+    reader.read_line(&mut line).ok().filter(|count| *count > 0)?;
+    let mut parts = line.split_whitespace();
+    let (method, target) = (parts.next()?.to_owned(), parts.next()?.to_owned());
+    let (path, query) = target.split_once('?').unwrap_or((&target, ""));
+    let mut request = Request { method, path: decoded(path), query: query.to_owned(), range: None, token: None };
+    loop {
+        let mut line = String::new();
+        reader.read_line(&mut line).ok().filter(|count| *count > 0)?;
+        let Some((name, value)) = line.trim().split_once(':') else { break };
+        match name.to_lowercase().as_str() {
+            "range" => request.range = value.trim().strip_prefix("bytes=")?.split('-').next()?.parse().ok(),
+            "authorization" => request.token = value.trim().strip_prefix("Bearer ").map(str::to_owned),
+            _ => {}
+        }
+    }
+    Some(request)
+}
+
+fn decoded(path: &str) -> String {
+    let mut bytes = Vec::new();
+    let mut rest = path.as_bytes();
+    while let Some((first, after)) = rest.split_first() {
+        rest = after;
+        let code = (*first == b'%').then(|| std::str::from_utf8(after.get(..2)?).ok()).flatten();
+        match code.and_then(|code| u8::from_str_radix(code, 16).ok()) {
+            Some(byte) => {
+                bytes.push(byte);
+                rest = &after[2..];
+            }
+            None => bytes.push(*first),
+        }
+    }
+    String::from_utf8(bytes).expect("UTF-8")
+}
+
+pub fn sha256(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+pub fn git_id(bytes: &[u8]) -> String {
+    let mut hash = Sha1::new();
+    hash.update(format!("blob {}\0", bytes.len()).as_bytes());
+    hash.update(bytes);
+    hash.finish()
+}
+
+pub fn is_large(path: &str, bytes: &[u8]) -> bool {
+    bytes.len() > LARGE || path.ends_with(".parquet") || path.ends_with(".safetensors")
+}
+
+impl State {
+    fn take_order(&mut self, request: &Request) -> Option<Order> {
+        let text = format!("{} {}", request.method, request.path);
+        let (_, left, order) =
+            self.orders.iter_mut().find(|(part, left, _)| *left > 0 && text.contains(part.as_str()))?;
+        *left -= 1;
+        Some(order.clone())
+    }
+
+    fn answer(&self, request: &Request) -> Answer {
+        let parts: Vec<&str> = request.path.trim_matches('/').split('/').collect();
+        match parts.as_slice() {
+            ["api", "resolve-cache", kind, owner, name, commit, path @ ..] => {
+                self.small_file(&format!("{kind}/{owner}/{name}"), commit, &path.join("/"), request.range)
+            }
+            ["api", kind, owner, name, rest @ ..] => self.api(&format!("{kind}/{owner}/{name}"), rest, request),
+            ["datasets", owner, name, "resolve", rest @ ..] => {
+                self.resolve(&format!("datasets/{owner}/{name}"), rest, request)
+            }
+            [owner, name, "resolve", rest @ ..] => self.resolve(&format!("models/{owner}/{name}"), rest, request),
+            _ => Answer::refusal(404, ""),
+        }
+    }
+
+    /// The repository, if who asks may read it.
+    fn readable(&self, name: &str, request: &Request) -> Result<&Repository, Answer> {
+        let known = self.repositories.get(name);
+        let right = known.and_then(|known| known.token.as_deref());
+        let strange = request.token.as_deref().is_some_and(|token| !token.starts_with("hf_"));
+        match (known, request.token.as_deref()) {
+            (_, Some(_)) if strange => Err(Answer::refusal(401, "X-Error-Message: Invalid username or password.")),
+            (Some(known), None) if known.gated => Err(Answer::refusal(
+                401,
+                "X-Error-Code: GatedRepo\r\nX-Error-Message: Access to this dataset is restricted.",
+            )),
+            (Some(known), Some(_)) if known.gated => Err(Answer::refusal(
+                403,
+                "X-Error-Code: GatedRepo\r\nX-Error-Message: You are not in the authorized list.",
+            )),
+            (Some(known), token) if right.is_none() || token == right => Ok(known),
+            (_, None) => Err(Answer::refusal(
+                401,
+                "X-Error-Code: RepoNotFound\r\nX-Error-Message: Invalid username or password.",
+            )),
+            _ => Err(Answer::refusal(404, "X-Error-Code: RepoNotFound\r\nX-Error-Message: Repository not found")),
+        }
+    }
+
+    fn api(&self, name: &str, rest: &[&str], request: &Request) -> Answer {
+        let repository = match self.readable(name, request) {
+            Ok(repository) => repository,
+            Err(refusal) => return refusal,
+        };
+        let (what, revision) = match rest {
+            [] => ("revision", "main".to_owned()),
+            [what, revision @ ..] => (*what, revision.join("/")),
+        };
+        let Some((commit, files)) = repository.at(&revision) else { return no_revision(&revision) };
+        let id = name.split_once('/').expect("a kind").1;
+        match what {
+            "revision" => {
+                let siblings: Vec<_> = files.keys().map(|path| serde_json::json!({ "rfilename": path })).collect();
+                Answer::json(&serde_json::json!({
+                    "_id": "0", "id": id, "sha": commit, "private": false, "gated": false, "disabled": false,
+                    "downloads": 0, "likes": 0, "tags": [], "siblings": siblings,
+                    "lastModified": "2026-01-01T00:00:00.000Z", "createdAt": "2026-01-01T00:00:00.000Z",
+                }))
+            }
+            "tree" => self.tree(name, &revision, files, &request.query),
+            _ => Answer::refusal(404, ""),
+        }
+    }
+
+    /// A page of the list of files, with the address of the next one.
+    fn tree(&self, name: &str, revision: &str, files: &BTreeMap<String, Vec<u8>>, query: &str) -> Answer {
+        let mut entries: BTreeMap<String, serde_json::Value> = BTreeMap::new();
+        for (path, bytes) in files {
+            for (at, _) in path.match_indices('/') {
+                let folder = &path[..at];
+                let entry =
+                    serde_json::json!({ "type": "directory", "oid": "0".repeat(40), "size": 0, "path": folder });
+                entries.insert(folder.to_owned(), entry);
+            }
+            let mut entry =
+                serde_json::json!({ "type": "file", "oid": git_id(bytes), "size": bytes.len(), "path": path });
+            if is_large(path, bytes) {
+                entry["lfs"] = serde_json::json!({ "oid": sha256(bytes), "size": bytes.len(), "pointerSize": 130 });
+            }
+            entries.insert(path.clone(), entry);
+        }
+        let start = query.split('&').find_map(|part| part.strip_prefix("cursor=")?.parse().ok()).unwrap_or(0);
+        let all: Vec<serde_json::Value> = entries.into_values().collect();
+        let mut answer = Answer::json(&serde_json::Value::Array(all.iter().skip(start).take(PAGE).cloned().collect()));
+        if start + PAGE < all.len() {
+            let revision = revision.replace('/', "%2F");
+            let next = format!("{}/api/{name}/tree/{revision}?recursive=true&cursor={}", self.hub, start + PAGE);
+            answer.headers.push(("Link".into(), format!("<{next}>; rel=\"next\"")));
+        }
+        answer
+    }
+
+    fn resolve(&self, name: &str, rest: &[&str], request: &Request) -> Answer {
+        let repository = match self.readable(name, request) {
+            Ok(repository) => repository,
+            Err(refusal) => return refusal,
+        };
+        let Some((revision, path)) = rest.split_first() else { return Answer::refusal(404, "") };
+        let Some((commit, files)) = repository.at(revision) else { return no_revision(revision) };
+        let path = path.join("/");
+        let Some(bytes) = files.get(&path) else {
+            let mut answer = Answer::refusal(404, "X-Error-Code: EntryNotFound\r\nX-Error-Message: Entry not found");
+            answer.headers.push(("X-Repo-Commit".into(), commit.to_owned()));
+            return answer;
+        };
+        let place = match is_large(&path, bytes) {
+            true => format!("{}/cdn/{name}/{commit}/{path}?signature=1", self.cdn),
+            false => format!("/api/resolve-cache/{name}/{commit}/{path}?etag=1"),
+        };
+        let mut answer =
+            Answer { status: if is_large(&path, bytes) { 302 } else { 307 }, headers: vec![], body: vec![] };
+        answer.headers.push(("Location".into(), place.replace(' ', "%20")));
+        answer.headers.push(("X-Repo-Commit".into(), commit.to_owned()));
+        if is_large(&path, bytes) {
+            answer.headers.push(("X-Linked-Size".into(), bytes.len().to_string()));
+            answer.headers.push(("X-Linked-ETag".into(), format!("\"{}\"", sha256(bytes))));
+        }
+        answer
+    }
+
+    fn small_file(&self, name: &str, commit: &str, path: &str, range: Option<u64>) -> Answer {
+        let found = self.repositories.get(name).and_then(|it| it.commits.get(commit)?.get(path));
+        let Some(bytes) = found else { return Answer::refusal(404, "X-Error-Code: EntryNotFound") };
+        let mut answer = Answer::part(bytes, range);
+        answer.headers.push(("ETag".into(), format!("\"{}\"", git_id(bytes))));
+        answer.headers.push(("X-Repo-Commit".into(), commit.to_owned()));
+        answer
+    }
+
+    /// A large file, at the other address. Its `ETag` is one of its own, as there.
+    fn content(&self, request: &Request, whole: bool) -> Answer {
+        if request.token.is_some() {
+            return Answer::refusal(400, "X-Error-Message: Only one auth mechanism is allowed");
+        }
+        let parts: Vec<&str> = request.path.trim_matches('/').split('/').collect();
+        let ["cdn", kind, owner, name, commit, path @ ..] = parts.as_slice() else { return Answer::refusal(404, "") };
+        let repository = self.repositories.get(&format!("{kind}/{owner}/{name}"));
+        let Some(bytes) = repository.and_then(|it| it.commits.get(*commit)?.get(&path.join("/"))) else {
+            return Answer::refusal(404, "");
+        };
+        let mut answer = Answer::part(bytes, request.range.filter(|_| !whole));
+        answer.headers.push(("ETag".into(), "\"of-the-cdn\"".into()));
+        answer
+    }
+}
+
+impl Repository {
+    fn at(&self, revision: &str) -> Option<(&str, &BTreeMap<String, Vec<u8>>)> {
+        let commit = self.refs.get(revision).map_or(revision, String::as_str);
+        let (commit, files) = self.commits.get_key_value(commit)?;
+        Some((commit, files))
+    }
+}
+
+fn no_revision(revision: &str) -> Answer {
+    let mut answer = Answer::refusal(404, "X-Error-Code: RevisionNotFound");
+    answer.headers.push(("X-Error-Message".into(), format!("Invalid rev id: {revision}")));
+    answer
+}
+
+impl Answer {
+    fn json(value: &serde_json::Value) -> Self {
+        let headers = vec![("Content-Type".into(), "application/json; charset=utf-8".into())];
+        Self { status: 200, headers, body: value.to_string().into_bytes() }
+    }
+
+    fn refusal(status: u16, headers: &str) -> Self {
+        let headers = headers.lines().filter_map(|line| line.split_once(": "));
+        let headers = headers.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+        Self { status, headers, body: b"{\"error\":\"refused\"}".to_vec() }
+    }
+
+    fn part(bytes: &[u8], start: Option<u64>) -> Self {
+        let length = bytes.len();
+        let mut headers = vec![("Accept-Ranges".to_owned(), "bytes".to_owned())];
+        match start.map(|start| start as usize) {
+            None => Self { status: 200, headers, body: bytes.to_vec() },
+            Some(start) if start >= length => {
+                headers.push(("Content-Range".into(), format!("bytes */{length}")));
+                Self { status: 416, headers, body: vec![] }
+            }
+            Some(start) => {
+                headers.push(("Content-Range".into(), format!("bytes {start}-{}/{length}", length - 1)));
+                Self { status: 206, headers, body: bytes[start..].to_vec() }
+            }
+        }
+    }
+
+    /// `None` ends the connection.
+    fn send(&self, stream: &mut TcpStream, method: &str, order: Option<&Order>) -> Option<()> {
+        let mut head = format!("HTTP/1.1 {} X\r\nContent-Length: {}\r\n", self.status, self.body.len());
+        self.headers.iter().for_each(|(name, value)| head.push_str(&format!("{name}: {value}\r\n")));
+        head.push_str("\r\n");
+        stream.write_all(head.as_bytes()).ok()?;
+        if method == "HEAD" {
+            return Some(());
+        }
+        let mut body = self.body.clone();
+        match order {
+            Some(Order::Cut(after)) => {
+                stream.write_all(body.get(..*after).unwrap_or(&body)).ok()?;
+                stream.flush().ok()?;
+                // What is on its way arrives before the end does.
+                std::thread::sleep(Duration::from_millis(50));
+                return None;
+            }
+            Some(Order::Slow(count)) => {
+                for piece in body.chunks(*count) {
+                    stream.write_all(piece).ok()?;
+                    std::thread::sleep(Duration::from_millis(10));
+                }
+                return Some(());
+            }
+            Some(Order::Damage) => {
+                if let Some(byte) = body.last_mut() {
+                    *byte ^= 1;
+                }
+            }
+            _ => {}
+        }
+        stream.write_all(&body).ok()
+    }
+}
