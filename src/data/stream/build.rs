@@ -10,7 +10,7 @@ use super::cache::{HEADER, Header, LINE_BITS, MARKED, TokenFile, Unusable, WIDE}
 use super::key::Recipe;
 use crate::data::Tokenizer;
 use crate::data::read::{Read, Row, Rows};
-use crate::data::template::{self, Encoded, translation::Wording};
+use crate::data::template::{self, Encoded, Template, translation::Wording};
 use crate::data::tokenizer::Encoder;
 use crate::error::{Error, Result};
 use crate::files;
@@ -137,18 +137,18 @@ fn encode(
 fn one(
     row: &Row,
     index: u64,
-    template: crate::recipe::ChatTemplate,
+    template: &Template,
     wording: Option<&Wording>,
     encoder: &mut Encoder<'_>,
 ) -> Result<Encoded> {
     match row {
         Row::Document(text) => template::encode_document(text, encoder),
-        Row::Conversation(conversation) => template::encode_with(template, conversation, encoder),
+        Row::Conversation(conversation) => template.encode(conversation, encoder),
         Row::Pair(first, second) => {
             let wording = wording.ok_or_else(|| {
                 Error::new("the rows are pairs of sentences").hint("give the source the template `translation`")
             })?;
-            let mut encoded = template::encode_with(template, &wording.conversation(index, (first, second)), encoder)?;
+            let mut encoded = template.encode(&wording.conversation(index, (first, second)), encoder)?;
             if first.trim().is_empty() || second.trim().is_empty() {
                 // Nothing to translate from, or nothing to translate to.
                 encoded.trained.fill(false);
