@@ -224,6 +224,21 @@ impl Template {
         }
     }
 
+    /// The text that a template gives all turns, and with `prompt` what introduces the next answer: what is tokenized.
+    ///
+    /// # Errors
+    /// As for [`Template::encode`].
+    pub fn text(&self, conversation: &Conversation, prompt: bool, tokenizer: &Tokenizer) -> Result<String> {
+        match &self.kind {
+            Kind::Jinja(jinja) => jinja.text_of(&conversation.turns, prompt).at(&self.name),
+            Kind::Pieces(format) if prompt => {
+                Ok(pieces::render(&pieces::waiting(*format, conversation), &Choice { all: false, turns: Vec::new() })
+                    .text)
+            }
+            Kind::Pieces(_) => self.render(conversation, tokenizer).map(|rendered| rendered.text),
+        }
+    }
+
     /// Writes a whole conversation as text, for people to look at.
     ///
     /// # Errors

@@ -258,6 +258,6 @@ mod tests {
     #[test]
     fn names_in_words_are_joined_where_they_overlap() {
         assert_eq!(specials().written_in("x<s><s>y</s>"), [1..7, 8..12]);
-        assert_eq!(specials().written_in("nothing < here"), []);
+        assert!(specials().written_in("nothing < here").is_empty());
     }
 }

@@ -9,6 +9,8 @@ use crate::error::{Error, Result};
 
 /// The filter that marks what a block writes.
 pub(super) const FILTER: &str = "emakeel_generation";
+/// The variable that holds the marks.
+pub(super) const MARKS: &str = "emakeel_marks";
 
 /// A template whose generation tags are replaced, and whether it had any.
 pub(super) fn rewritten(template: &str) -> Result<(String, bool)> {
@@ -27,7 +29,7 @@ pub(super) fn rewritten(template: &str) -> Result<(String, bool)> {
         match Block::parse(tag).filter(|_| kind == Tag::Block) {
             Some(Block { name: "generation", left, right }) => {
                 (open, any) = (open + 1, true);
-                written.push_str(&format!("{{%{left} with %}}{{% filter {FILTER} {right}%}}"));
+                written.push_str(&format!("{{%{left} with %}}{{% filter {FILTER}({MARKS}) {right}%}}"));
             }
             Some(Block { name: "endgeneration", left, right }) => {
                 open = open
@@ -134,7 +136,7 @@ mod tests {
     fn tags_keep_the_marks_at_their_edges() {
         assert_eq!(
             written("{%- generation +%}a{% endgeneration -%}"),
-            "{%- with %}{% filter emakeel_generation +%}a{% endfilter %}{% endwith -%}"
+            "{%- with %}{% filter emakeel_generation(emakeel_marks) +%}a{% endfilter %}{% endwith -%}"
         );
     }
 

@@ -41,8 +41,6 @@ const LITTLE_FUEL: u64 = 1_000_000;
 /// Calls within calls.
 const RECURSION: usize = 200;
 const NAME: &str = "chat template";
-/// The variable that holds the marks of the generation filter.
-const MARKS: &str = "emakeel_marks";
 
 /// A compiled template.
 #[derive(Debug)]
@@ -119,13 +117,24 @@ impl Jinja {
         format!("{:?} {:?}", self.text, self.named)
     }
 
+    /// The text of turns, without marks: what transformers gives with `tokenize=False`.
+    ///
+    /// # Errors
+    /// The template refuses them, or takes its generation blocks apart.
+    pub(super) fn text_of(&self, turns: &[Turn], prompt: bool) -> Result<String> {
+        let messages: Vec<Message> = turns.iter().map(Message::of).collect();
+        let marks = Marks::free(messages.iter().map(|m| m.content.as_str()).chain([self.text.as_str()]))?;
+        let text = self.render(&messages, prompt, &marks)?;
+        marks.read(&text).map(|read| read.text).ok_or_else(torn)
+    }
+
     /// The text of messages, with the marks of generation blocks in it.
     fn render(&self, messages: &[Message], prompt: bool, marks: &Marks) -> Result<String> {
         let list: Value = messages
             .iter()
             .map(|message| {
                 let content = Value::from(message.content.as_str());
-                Value::from_iter([("role", Value::from(message.role)), ("content", content)])
+                Value::from_pairs([("role", Value::from(message.role)), ("content", content)])
             })
             .collect();
         let none = || Value::from(());
@@ -134,11 +143,11 @@ impl Jinja {
             ("tools", none()),
             ("documents", none()),
             ("add_generation_prompt", Value::from(prompt)),
-            (MARKS, Value::from(marks.generation())),
+            (generation::MARKS, Value::from(marks.generation())),
         ];
         variables.extend(self.named.iter().map(|(name, token)| (*name, Value::from(token.as_str()))));
         let template = self.environment.get_template(NAME).map_err(from_jinja)?;
-        template.render(Value::from_iter(variables)).map_err(from_jinja)
+        template.render(Value::from_pairs(variables)).map_err(from_jinja)
     }
 }
 
@@ -158,9 +167,11 @@ pub fn render_any(template: &str) -> Result<String> {
     let named = vec![("bos_token", "<s>".to_owned()), ("eos_token", "</s>".to_owned())];
     let jinja = Jinja::compile_with(template, named, LITTLE_FUEL)?;
     let turns = [(Role::System, "Ole lahke."), (Role::User, "Tere!"), (Role::Assistant, " Tere! </s>")];
-    let messages: Vec<Message> = turns.map(|(role, text)| Message::of(&Turn::new(role, text))).to_vec();
-    let marks = Marks::free(messages.iter().map(|message| message.content.as_str()).chain([template]))?;
-    let text = jinja.render(&messages, false, &marks)?;
-    let read = marks.read(&text).ok_or_else(|| Error::new("the template takes generation blocks apart"))?;
-    jinja.render(&messages, true, &marks).map(|_| read.text)
+    let turns = turns.map(|(role, text)| Turn::new(role, text));
+    jinja.text_of(&turns, true)?;
+    jinja.text_of(&turns, false)
+}
+
+fn torn() -> Error {
+    Error::new("the template takes what its generation blocks write apart")
 }

@@ -8,7 +8,7 @@
 use std::ops::Range;
 
 use super::marks::{Marks, Read};
-use super::{Jinja, Message, python};
+use super::{Jinja, Message, python, torn};
 use crate::data::{Role, Tokenizer, Turn};
 use crate::error::{Error, Result};
 
@@ -39,7 +39,6 @@ impl Jinja {
         let messages: Vec<Message> = turns.iter().map(Message::of).collect();
         let texts = messages.iter().map(|message| message.content.as_str());
         let marks = Marks::free(texts.clone().chain([self.text.as_str()]))?;
-        let torn = || Error::new("the template takes what its generation blocks write apart");
         let bare = self.render(&messages, prompt, &marks)?;
         let special: Vec<Vec<Range<usize>>> = texts.map(|text| tokenizer.special_names_in(text)).collect();
         if !wanted.contains(&true) && special.iter().all(Vec::is_empty) {
