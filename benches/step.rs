@@ -9,7 +9,7 @@ use emakeel::model::{Config, Llama};
 use emakeel::random::Stream;
 use emakeel::recipe::{
     AllLinear, Budget, ChatTemplate, LoraSettings, Mixture, MixtureUnit, NewModel, NoTarget, OptimizerSettings,
-    Packing, Quantization, Recompute, Schedule, ScheduleKind, Targets, TooLong, Training,
+    Packing, Quantization, Recompute, Schedule, ScheduleKind, Targets, TooLong, TrainOn, Training,
 };
 use emakeel::train::Trainer;
 
@@ -53,6 +53,7 @@ fn training() -> Training {
         },
         schedule: Schedule { kind: ScheduleKind::Constant, warmup: 0.0, final_learning_rate: LEARNING_RATE },
         template: ChatTemplate::Plain,
+        train_on: TrainOn::Assistant,
         mixture: Mixture { parts: Vec::new(), by: MixtureUnit::Tokens },
         checkpoint_every: u64::MAX,
         evaluate_every: 0,

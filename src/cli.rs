@@ -121,7 +121,8 @@ pub struct ModelArgs {
     /// The dtype of weights and activations: f32, bf16 or f16.
     #[arg(long, default_value = "f32")]
     pub dtype: String,
-    /// How a conversation becomes text: llammas-chat, alpaca or plain.
+    /// How a conversation becomes text: llammas-chat, alpaca, plain, llama-2-chat, llama-3, chatml, tulu, model (the
+    /// chat template that came with the model), or the path of a .jinja file.
     #[arg(long, default_value = "llammas-chat")]
     pub template: String,
     /// The most tokens an answer may have.

@@ -14,7 +14,7 @@ use emakeel::progress::Progress;
 use emakeel::random::Stream;
 use emakeel::recipe::{
     Budget, ChatTemplate, Mixture, MixtureUnit, NewModel, NoTarget, OptimizerSettings, Packing, Recompute, Schedule,
-    ScheduleKind, TooLong, Training,
+    ScheduleKind, TooLong, TrainOn, Training,
 };
 use emakeel::train::{Job, Outcome, Steps, run};
 
@@ -81,6 +81,7 @@ fn train(folder: &Path) -> Outcome {
         },
         schedule: Schedule { kind: ScheduleKind::Linear, warmup: 0.1, final_learning_rate: 0.0 },
         template: ChatTemplate::Plain,
+        train_on: TrainOn::Assistant,
         mixture: Mixture { parts: Vec::new(), by: MixtureUnit::Tokens },
         checkpoint_every: 2,
         evaluate_every: 3,

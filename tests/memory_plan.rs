@@ -9,7 +9,7 @@ use emakeel::model::{Config, Factor, Llama, Lora, Parameters, Projection};
 use emakeel::random::Stream;
 use emakeel::recipe::{
     Budget, ChatTemplate, Mixture, MixtureUnit, NewModel, NoTarget, OptimizerSettings, Packing, Quantization,
-    Recompute, Schedule, ScheduleKind, TooLong, Training,
+    Recompute, Schedule, ScheduleKind, TooLong, TrainOn, Training,
 };
 use emakeel::train::{Plan, Setup, Trained, Trainer};
 
@@ -71,6 +71,7 @@ fn training(micro_batch: usize, recompute: Recompute, clip: Option<f64>) -> Trai
         },
         schedule: Schedule { kind: ScheduleKind::Linear, warmup: 0.0, final_learning_rate: 0.0 },
         template: ChatTemplate::Plain,
+        train_on: TrainOn::Assistant,
         mixture: Mixture { parts: Vec::new(), by: MixtureUnit::Tokens },
         checkpoint_every: 100,
         evaluate_every: 0,

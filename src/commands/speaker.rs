@@ -4,7 +4,8 @@ use std::path::Path;
 
 use crate::adapter::Adapter;
 use crate::cli::ModelArgs;
-use crate::data::{Conversation, Tokenizer, template};
+use crate::data::template::Template;
+use crate::data::{Conversation, Tokenizer};
 use crate::device::{self, DeviceChoice};
 use crate::error::{Error, Place, Result};
 use crate::model::{Llama, Sampling};
@@ -21,7 +22,7 @@ pub struct Speaker {
     /// Its tokenizer.
     pub tokenizer: Tokenizer,
     weights_hash: String,
-    template: ChatTemplate,
+    template: Template,
     sampling: Sampling,
 }
 
@@ -32,16 +33,17 @@ impl Speaker {
         let dtype = device::dtype_named(&args.dtype)
             .ok_or_else(|| Error::usage("--dtype").got(format!("{:?}", args.dtype)).expected("f32, bf16 or f16"))?;
         let OpenedModel { model, tokenizer, weights_hash } = study::open_model(&args.model, dtype, &device)?;
+        let template = Template::open(&template_named(&args.template)?, &tokenizer)?;
         let sampling = Sampling {
             temperature: args.temperature,
             top_k: args.top_k.unwrap_or(0),
             top_p: args.top_p.unwrap_or(1.0),
             seed: args.seed,
-            stop_ids: vec![tokenizer.eos()],
+            stop_ids: template.ends(&tokenizer),
             rows_at_once: ROWS_AT_ONCE,
             ..Sampling::greedy(&model, args.max_new_tokens)
         };
-        Ok(Self { model, tokenizer, weights_hash, template: template_named(&args.template)?, sampling })
+        Ok(Self { model, tokenizer, weights_hash, template, sampling })
     }
 
     /// Loads an adapter for this model.
@@ -56,7 +58,7 @@ impl Speaker {
 
     /// The ids of a conversation that waits for an answer.
     pub fn prompt(&self, conversation: &Conversation) -> Result<Vec<u32>> {
-        template::encode_prompt(self.template, conversation, &self.tokenizer)
+        self.template.encode_prompt(conversation, &mut self.tokenizer.encoder())
     }
 
     /// The ids of a text as it is.
@@ -100,12 +102,8 @@ impl Speaker {
 
 /// A template by the name that recipes use.
 pub fn template_named(name: &str) -> Result<ChatTemplate> {
-    match name {
-        "llammas-chat" => Ok(ChatTemplate::LlammasChat),
-        "alpaca" => Ok(ChatTemplate::Alpaca),
-        "plain" => Ok(ChatTemplate::Plain),
-        _ => Err(Error::usage("--template").got(format!("{name:?}")).expected("llammas-chat, alpaca or plain")),
-    }
+    ChatTemplate::named(name)
+        .ok_or_else(|| Error::usage("--template").got(format!("{name:?}")).expected(ChatTemplate::known()))
 }
 
 /// The name under which an adapter's folder is spoken of.

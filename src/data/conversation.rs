@@ -20,17 +20,19 @@ pub struct Turn {
     pub text: String,
     /// What the words are about (Alpaca's `input`); empty if nothing.
     pub input: String,
+    /// Whether it is trained on, where the row says so itself; `None` leaves it to the recipe's `train_on`.
+    pub trained: Option<bool>,
 }
 
 impl Turn {
     /// A turn without an input.
     pub fn new(role: Role, text: impl Into<String>) -> Self {
-        Self { role, text: text.into(), input: String::new() }
+        Self { role, text: text.into(), input: String::new(), trained: None }
     }
 
     /// A user's turn with an input; an empty input is none.
     pub fn with_input(text: impl Into<String>, input: impl Into<String>) -> Self {
-        Self { role: Role::User, text: text.into(), input: input.into() }
+        Self { role: Role::User, text: text.into(), input: input.into(), trained: None }
     }
 }
 

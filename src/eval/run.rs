@@ -5,7 +5,9 @@
 
 use std::collections::BTreeMap;
 
-use crate::data::{Tokenizer, template};
+use crate::data::Tokenizer;
+use crate::data::template::{Encoded, Template};
+use crate::data::tokenizer::Encoder;
 use crate::error::{Error, Place, Result};
 use crate::model::{Batch, Llama, Segments};
 use crate::progress::Bar;
@@ -34,12 +36,13 @@ impl Task {
         stop: &dyn Fn() -> bool,
         bar: &mut Bar,
     ) -> Result<Vec<TaskResult>> {
-        let asked = |model| Asked { task: self, model, tokenizer, stop };
+        let template = &Template::open(&self.template, tokenizer).at(self.name())?;
+        let asked = |model| Asked { task: self, model, tokenizer, template, stop };
         let predictions = match self.kind {
             TaskKind::Choice => models.iter().map(|model| asked(model).choose(bar)).collect(),
             TaskKind::Perplexity => models.iter().map(|model| asked(model).predict_texts(bar)).collect(),
             TaskKind::Translation { .. } | TaskKind::Answer | TaskKind::Correction => {
-                self.write_answers(models, tokenizer, stop, bar)
+                self.write_answers(models, (template, tokenizer), stop, bar)
             }
         };
         predictions.at(self.name())?.into_iter().map(|predictions| self.result(predictions)).collect()
@@ -47,14 +50,16 @@ impl Task {
 
     /// Checks that every prompt, with its longest choice, leaves room in a context of `context` tokens.
     pub(super) fn check(&self, tokenizer: &Tokenizer, context: usize) -> Result<()> {
+        let (template, encoder) = (Template::open(&self.template, tokenizer)?, &mut tokenizer.encoder());
         for (item, number) in self.items.iter().zip(0usize..) {
             let length = match &item.example {
                 Example::Text(_) => 0,
                 Example::Choice { choices, .. } => {
-                    let lengths = choices.iter().map(|choice| Ok(self.answered(item, choice, tokenizer)?.ids.len()));
+                    let lengths =
+                        choices.iter().map(|choice| Ok(answered(&template, item, choice, encoder)?.ids.len()));
                     lengths.collect::<Result<Vec<_>>>()?.into_iter().max().unwrap_or(0)
                 }
-                _ => self.prompt(item, tokenizer)?.len() + 1,
+                _ => template.encode_prompt(&item.question, encoder)?.len() + 1,
             };
             if length > context {
                 return Err(too_long(number, length, context));
@@ -62,14 +67,10 @@ impl Task {
         }
         Ok(())
     }
+}
 
-    pub(super) fn prompt(&self, item: &Item, tokenizer: &Tokenizer) -> Result<Vec<u32>> {
-        template::encode_prompt(self.template, &item.question, tokenizer)
-    }
-
-    fn answered(&self, item: &Item, answer: &str, tokenizer: &Tokenizer) -> Result<template::Encoded> {
-        template::encode(self.template, &item.question.clone().answered(answer), tokenizer)
-    }
+fn answered(template: &Template, item: &Item, answer: &str, encoder: &mut Encoder<'_>) -> Result<Encoded> {
+    template.encode(&item.question.clone().answered(answer), encoder)
 }
 
 pub(super) fn too_long(example: usize, tokens: usize, context: usize) -> Error {
@@ -84,21 +85,23 @@ struct Asked<'a> {
     task: &'a Task,
     model: &'a Llama,
     tokenizer: &'a Tokenizer,
+    template: &'a Template,
     stop: &'a dyn Fn() -> bool,
 }
 
 impl Asked<'_> {
     fn choose(&self, bar: &mut Bar) -> Result<Vec<Prediction>> {
         let mut predictions = Vec::with_capacity(self.task.items.len());
+        let (ends, encoder) = (self.template.ends(self.tokenizer), &mut self.tokenizer.encoder());
         for (chunk, start) in self.task.items.chunks(self.task.batch).zip((0..).step_by(self.task.batch)) {
             let mut documents = Vec::new();
             for (item, number) in chunk.iter().zip(start..) {
                 for choice in choices(&item.example) {
-                    let encoded = self.task.answered(item, choice, self.tokenizer)?;
+                    let encoded = answered(self.template, item, choice, encoder)?;
                     if encoded.ids.len() > self.model.config.max_position_embeddings {
                         return Err(too_long(number, encoded.ids.len(), self.model.config.max_position_embeddings));
                     }
-                    documents.push(window::Document::of_answer(&encoded, self.tokenizer.eos()));
+                    documents.push(window::Document::of_answer(&encoded, &ends));
                 }
             }
             let mut scored = self.scored(&documents)?.into_iter().zip(&documents);
@@ -110,7 +113,7 @@ impl Asked<'_> {
                     .collect();
                 let chosen = likeliest(&likelihoods, Likelihood::per_token).map(|chosen| chosen.text.clone());
                 predictions.push(Prediction {
-                    prompt: self.tokenizer.decode(&self.task.prompt(item, self.tokenizer)?),
+                    prompt: self.tokenizer.decode(&self.template.encode_prompt(&item.question, encoder)?),
                     answer: chosen.unwrap_or_default(),
                     likelihoods,
                     ..prediction(number, &item.example)

@@ -93,7 +93,7 @@ impl Task {
             kind: settings.kind.clone(),
             language,
             items,
-            template: compare.template,
+            template: compare.template.clone(),
             batch: compare.batch.max(1),
             max_new_tokens: settings.max_new_tokens,
             seed,

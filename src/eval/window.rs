@@ -14,11 +14,11 @@ pub(super) struct Document {
 }
 
 impl Document {
-    /// A conversation of which the assistant's words are scored; the end token is not, since what a model
+    /// A conversation of which the assistant's words are scored; the tokens that end a turn are not, since what a model
     /// does after an answer says nothing about the answer.
-    pub(super) fn of_answer(encoded: &Encoded, eos: u32) -> Self {
+    pub(super) fn of_answer(encoded: &Encoded, ends: &[u32]) -> Self {
         let targets = encoded.ids.iter().zip(&encoded.trained).enumerate().skip(1);
-        let rows = targets.filter(|(_, (id, trained))| **trained && **id != eos);
+        let rows = targets.filter(|(_, (id, trained))| **trained && !ends.contains(id));
         let rows = rows.map(|(at, (id, _))| (at as u32 - 1, *id)).collect();
         Self { ids: encoded.ids.clone(), rows }
     }
@@ -77,6 +77,6 @@ mod tests {
             ids: vec![1, 10, 11, 20, 21, 2, 13],
             trained: vec![false, false, false, true, true, true, false],
         };
-        assert_eq!(Document::of_answer(&encoded, 2).rows, [(2, 20), (3, 21)]);
+        assert_eq!(Document::of_answer(&encoded, &[2]).rows, [(2, 20), (3, 21)]);
     }
 }

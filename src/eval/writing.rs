@@ -1,10 +1,10 @@
 //! The texts that candidates write to answer a task, all of them in one batch.
 
 use crate::data::Tokenizer;
+use crate::data::template::Template;
 use crate::error::Result;
 use crate::model::{Llama, Prompt, Sampling};
 use crate::progress::Bar;
-use crate::recipe::ChatTemplate;
 
 use super::example::Example;
 use super::prediction::Prediction;
@@ -16,13 +16,18 @@ impl Task {
     pub(super) fn write_answers(
         &self,
         models: &[&Llama],
-        tokenizer: &Tokenizer,
+        (template, tokenizer): (&Template, &Tokenizer),
         stop: &dyn Fn() -> bool,
         bar: &mut Bar,
     ) -> Result<Vec<Vec<Prediction>>> {
         let Some(base) = models.first() else { return Ok(Vec::new()) };
         let context = base.config.max_position_embeddings;
-        let prompts = self.items.iter().map(|item| self.prompt(item, tokenizer)).collect::<Result<Vec<_>>>()?;
+        let mut encoder = tokenizer.encoder();
+        let prompts = self
+            .items
+            .iter()
+            .map(|item| template.encode_prompt(&item.question, &mut encoder))
+            .collect::<Result<Vec<_>>>()?;
         if let Some((number, prompt)) = prompts.iter().enumerate().find(|(_, prompt)| prompt.len() >= context) {
             return Err(too_long(number, prompt.len() + 1, context));
         }
@@ -32,9 +37,7 @@ impl Task {
         let of_model = |model| order.iter().map(move |(_, ids)| Prompt { model, ids });
         let all: Vec<Prompt<'_>> = (0..models.len()).flat_map(of_model).collect();
         let mut sampling = Sampling { rows_at_once: self.batch, ..Sampling::greedy(base, self.max_new_tokens) };
-        if !sampling.stop_ids.contains(&tokenizer.eos()) {
-            sampling.stop_ids.push(tokenizer.eos());
-        }
+        sampling.stop_ids.extend(template.ends(tokenizer));
         let mut begun = vec![false; all.len()];
         let mut tokens = 0u64;
         let texts = Llama::generate_side_by_side(models, &all, &sampling, stop, &mut |prompt, _| {
@@ -52,7 +55,7 @@ impl Task {
             of_model.sort_by_key(|(at, _)| *at);
             let rows = self.items.iter().zip(&prompts).zip(of_model);
             let written = rows.map(|((item, prompt), (number, text))| Prediction {
-                answer: answer_in(&tokenizer.decode(text), self.template, &item.example),
+                answer: answer_in(&tokenizer.decode(text), template, &item.example),
                 prompt: tokenizer.decode(prompt),
                 ..prediction(number, &item.example)
             });
@@ -66,13 +69,9 @@ impl Task {
 ///
 /// A model that goes on with the next turn by itself is cut there. Where all references are single lines,
 /// the answer is the first line that is not blank: a base model that rambles on is not scored for rambling.
-pub(super) fn answer_in(text: &str, template: ChatTemplate, example: &Example) -> String {
-    let marks: &[&str] = match template {
-        ChatTemplate::LlammasChat => &["<|user|>", "<|assistant|>", "<|system|>"],
-        ChatTemplate::Alpaca => &["### "],
-        ChatTemplate::Plain => &[],
-    };
-    let end = marks.iter().filter_map(|mark| text.find(mark)).min().unwrap_or(text.len());
+pub(super) fn answer_in(text: &str, template: &Template, example: &Example) -> String {
+    let marks = template.next_turn();
+    let end = marks.into_iter().filter_map(|mark| text.find(mark)).min().unwrap_or(text.len());
     let own = text.get(..end).unwrap_or(text).trim();
     if example.references().iter().any(|reference| reference.contains('\n')) {
         return own.to_owned();

@@ -46,6 +46,7 @@ mod schema;
 mod set;
 mod shapes;
 pub mod study;
+mod template;
 mod training;
 mod write;
 mod written;

@@ -3,17 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// How a conversation becomes text.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum ChatTemplate {
-    /// `<|user|>\n…\n<|assistant|>\n…</s>\n`.
-    LlammasChat,
-    /// The Stanford Alpaca prompt.
-    Alpaca,
-    /// The words alone, one turn a line.
-    Plain,
-}
+pub use super::template::{ChatTemplate, TrainOn};
 
 /// A weighted part of a mixture.
 #[derive(Debug, Clone, PartialEq)]
@@ -208,6 +198,8 @@ pub struct Training {
     pub schedule: Schedule,
     /// How conversations become text.
     pub template: ChatTemplate,
+    /// Whose words are trained on.
+    pub train_on: TrainOn,
     /// What is trained on.
     pub mixture: Mixture,
     /// Steps between checkpoints.

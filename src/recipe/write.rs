@@ -213,7 +213,8 @@ fn training(training: &Training) -> written::Training {
         packing: Some(training.packing),
         too_long: Some(training.too_long),
         no_target: Some(training.no_target),
-        template: Some(training.template),
+        template: Some(training.template.clone()),
+        train_on: Some(training.train_on),
         optimizer: Some(optimizer(&training.optimizer)),
         schedule: Some(schedule(&training.schedule)),
         checkpoint_every: Some(Count(training.checkpoint_every)),
@@ -270,7 +271,7 @@ fn compare(compare: &Compare) -> written::Compare {
         merged: Some(compare.merged),
         batch: Some(count(compare.batch)),
         limit: compare.limit.map(count),
-        template: Some(compare.template),
+        template: Some(compare.template.clone()),
     }
 }
 

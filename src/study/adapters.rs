@@ -35,7 +35,7 @@ fn inputs(ground: &Ground<'_>, plan: &AdapterPlan) -> Result<Value> {
         Some(name) => ground.folder.record(&ground.folder.adapter(name))?.map(|record| record.key),
         None => None,
     };
-    Ok(json!({
+    let inputs = json!({
         "stage": "adapter",
         "plan": ground.study.stage_inputs(Stage::Adapter(&plan.name)),
         "base": ground.origin("base"),
@@ -43,7 +43,8 @@ fn inputs(ground: &Ground<'_>, plan: &AdapterPlan) -> Result<Value> {
         "sources": training::source_origins(ground, &plan.training),
         "foundation": foundation,
         "start_from": start,
-    }))
+    });
+    training::with_template(ground, &plan.training, inputs)
 }
 
 fn train_one(ground: &Ground<'_>, plan: &AdapterPlan, inputs: &Value) -> Result<()> {

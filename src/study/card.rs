@@ -70,13 +70,7 @@ fn procedure(facts: &CardFacts<'_>) -> String {
         ("batch", format!("{} sequences", training.batch)),
         ("peak learning rate", format!("{:e}", training.optimizer.learning_rate)),
         ("weight decay", training.optimizer.weight_decay.to_string()),
-        (
-            "template",
-            serde_json::to_value(training.template)
-                .ok()
-                .and_then(|v| v.as_str().map(str::to_owned))
-                .unwrap_or_default(),
-        ),
+        ("template", training.template.name().into_owned()),
     ];
     if let Method::Lora(lora) = &facts.plan.method {
         rows.push(("dropout", lora.dropout.to_string()));

@@ -15,8 +15,8 @@ use crate::kernels::matmul;
 use crate::model::Config;
 use crate::progress::{short_bytes, short_count, short_time};
 use crate::recipe::{
-    AdapterPlan, BaseOrigin, Foundation, LoraSettings, Method, Recipe, SourceOrigin, TaskData, TokenizerOrigin,
-    Training,
+    AdapterPlan, BaseOrigin, ChatTemplate, Foundation, LoraSettings, Method, Recipe, SourceOrigin, TaskData,
+    TokenizerOrigin, Training,
 };
 use crate::study::ground::{Ground, RunOptions};
 use crate::study::{pins, pretrain, training};
@@ -340,6 +340,18 @@ pub fn files_exist(recipe: &Recipe) -> Result<()> {
     for (index, task) in study.compare.iter().flat_map(|compare| compare.tasks.iter()).enumerate() {
         if let TaskData::File { paths, .. } = &task.data {
             paths.iter().for_each(|path| look(format!("compare.tasks.{index}.data"), path));
+        }
+    }
+    let pretrain = study.pretrain.iter().map(|pretrain| ("pretrain".to_owned(), &pretrain.training.template));
+    let adapters =
+        study.adapters.iter().map(|adapter| (format!("adapters.{}", adapter.entry()), &adapter.training.template));
+    let compare = study.compare.iter().map(|compare| ("compare".to_owned(), &compare.template));
+    for (path, template) in pretrain.chain(adapters).chain(compare) {
+        if let ChatTemplate::File(file) = template {
+            // An entry's template may be that of the defaults, or the comparison's that of the adapters.
+            let written = [format!("{path}.template"), "adapters.defaults.template".to_owned()];
+            let key = written.iter().find(|key| recipe.places.has(key));
+            look(key.cloned().unwrap_or_else(|| format!("{path}.template")), file);
         }
     }
     Error::all(missing).map_or(Ok(()), Err)

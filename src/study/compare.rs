@@ -14,6 +14,7 @@ use crate::files;
 use crate::model::Llama;
 use crate::study::candidate::{self, Candidate};
 use crate::study::ground::Ground;
+use crate::study::training;
 
 /// So many adapters are in memory side by side.
 const TOGETHER: usize = 16;
@@ -22,9 +23,11 @@ const TOGETHER: usize = 16;
 pub fn run(ground: &Ground<'_>) -> Result<Option<Table>> {
     let Some(compare) = &ground.study.compare else { return Ok(None) };
     let tasks = Task::load_all(compare, ground.study.seed)?;
+    let template = training::template_origin(ground, &compare.template)?;
     let mut asked = Vec::new();
     for candidate in candidate::all(ground) {
         if let Some(weights) = candidate.key(ground)? {
+            let weights = template.as_ref().map_or(weights.clone(), |template| format!("{weights} {template}"));
             asked.push(Asked::new(ground, candidate, &weights, &tasks)?);
         }
     }

@@ -18,7 +18,7 @@ pub const STAGE: &str = "pretrain";
 /// Trains until every snapshot is there; goes on from the last checkpoint.
 pub fn run(ground: &Ground<'_>) -> Result<()> {
     let Some(plan) = &ground.study.pretrain else { return Ok(()) };
-    let inputs = inputs(ground, plan);
+    let inputs = inputs(ground, plan)?;
     let mut missing = false;
     for tokens in &plan.snapshots {
         let label = Foundation::Snapshot(*tokens).label();
@@ -47,14 +47,15 @@ pub fn run(ground: &Ground<'_>) -> Result<()> {
 }
 
 /// Everything that the weights follow from.
-fn inputs(ground: &Ground<'_>, plan: &Pretrain) -> Value {
-    json!({
+fn inputs(ground: &Ground<'_>, plan: &Pretrain) -> Result<Value> {
+    let inputs = json!({
         "stage": STAGE,
         "plan": ground.study.stage_inputs(Stage::Pretrain),
         "base": ground.origin("base"),
         "tokenizer": ground.origin("tokenizer"),
         "sources": training::source_origins(ground, &plan.training),
-    })
+    });
+    training::with_template(ground, &plan.training, inputs)
 }
 
 /// Writes a snapshot whole, unless it is there already.

@@ -5,12 +5,13 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use crate::data::Stream;
+use crate::data::template::Template;
 use crate::device;
 use crate::error::{Error, Place, Result};
 use crate::files;
 use crate::model::{FrozenWeight, Llama, Parameters, Projection};
 use crate::progress::short_bytes;
-use crate::recipe::{Quantization, Training};
+use crate::recipe::{ChatTemplate, Quantization, Training};
 use crate::study::check;
 use crate::study::ground::Ground;
 use crate::train::{self, Job, Outcome, Plan, Setup, Trained};
@@ -23,6 +24,24 @@ pub fn open_stream(ground: &Ground<'_>, training: &Training, stage: &str) -> Res
         Stream::open(ground.study, training, &ground.tokenizer, stage, ground.cache, &ground.progress).at(stage)?;
     files::write_json(&folder.join(format!("{stage}.ledger.json")), stream.ledger())?;
     Ok(stream)
+}
+
+/// The content of a stage's template where the recipe names only its place: a file, or the base's own.
+pub fn template_origin(ground: &Ground<'_>, template: &ChatTemplate) -> Result<Option<String>> {
+    match template {
+        ChatTemplate::Model | ChatTemplate::File(_) => {
+            Template::open(template, &ground.tokenizer).map(|template| Some(files::sha256(template.fingerprint())))
+        }
+        _ => Ok(None),
+    }
+}
+
+/// Adds the content of a stage's template to what the stage follows from, where its recipe does not say it.
+pub fn with_template(ground: &Ground<'_>, training: &Training, mut inputs: Value) -> Result<Value> {
+    if let (Some(hash), Some(inputs)) = (template_origin(ground, &training.template)?, inputs.as_object_mut()) {
+        inputs.insert("template".to_owned(), hash.into());
+    }
+    Ok(inputs)
 }
 
 /// A stage that is about to train.

@@ -9,7 +9,7 @@ use emakeel::model::Parameters;
 use emakeel::random::Stream;
 use emakeel::recipe::{
     Budget, ChatTemplate, Mixture, MixtureUnit, NoTarget, OptimizerSettings, Packing, Recompute, Schedule,
-    ScheduleKind, TooLong, Training,
+    ScheduleKind, TooLong, TrainOn, Training,
 };
 use emakeel::train::{LearningRate, Trainer};
 use serde::Deserialize;
@@ -53,6 +53,7 @@ fn training(micro_batch: usize, recompute: bool) -> (Training, u64) {
         optimizer,
         schedule: Schedule { kind: ScheduleKind::Linear, warmup, final_learning_rate: 0.0 },
         template: ChatTemplate::Plain,
+        train_on: TrainOn::Assistant,
         mixture: Mixture { parts: Vec::new(), by: MixtureUnit::Tokens },
         checkpoint_every: 100,
         evaluate_every: 0,

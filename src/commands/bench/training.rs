@@ -15,7 +15,7 @@ use crate::progress::Progress;
 use crate::random::Stream;
 use crate::recipe::{
     AllLinear, Budget, ChatTemplate, LoraSettings, Mixture, MixtureUnit, NoTarget, OptimizerSettings, Packing,
-    Quantization, Recompute, Schedule, ScheduleKind, Targets, TooLong, Training,
+    Quantization, Recompute, Schedule, ScheduleKind, Targets, TooLong, TrainOn, Training,
 };
 use crate::train::{self, Plan, Setup, Trainer};
 
@@ -119,6 +119,7 @@ fn settings(args: &BenchArgs) -> Training {
         },
         schedule: Schedule { kind: ScheduleKind::Constant, warmup: 0.0, final_learning_rate: LEARNING_RATE },
         template: ChatTemplate::Plain,
+        train_on: TrainOn::Assistant,
         mixture: Mixture { parts: Vec::new(), by: MixtureUnit::Tokens },
         checkpoint_every: u64::MAX,
         evaluate_every: 0,

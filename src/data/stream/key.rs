@@ -5,11 +5,12 @@ use sha2::{Digest, Sha256};
 use super::cache::CacheFolder;
 use super::fingerprint;
 use crate::data::Tokenizer;
+use crate::data::template::Template;
 use crate::data::world::{self, WorldRow};
 use crate::error::Result;
 use crate::files;
 use crate::progress::Progress;
-use crate::recipe::{ChatTemplate, MixturePart, RowTemplate, Source, SourceOrigin, Study};
+use crate::recipe::{MixturePart, RowTemplate, Source, SourceOrigin, Study};
 
 /// A change of it makes all files written before be written anew.
 const VERSION: &str = "2";
@@ -18,13 +19,13 @@ const VERSION: &str = "2";
 #[derive(Debug, Clone)]
 pub(super) struct Recipe<'s> {
     pub source: &'s Source,
-    pub template: ChatTemplate,
+    pub template: &'s Template,
     pub forward_share: f64,
     pub seed: u64,
 }
 
 impl<'s> Recipe<'s> {
-    pub fn new(study: &Study, source: &'s Source, part: &MixturePart, template: ChatTemplate) -> Self {
+    pub fn new(study: &Study, source: &'s Source, part: &MixturePart, template: &'s Template) -> Self {
         Self { source, template, forward_share: part.forward_share, seed: study.seed }
     }
 
@@ -39,7 +40,7 @@ impl<'s> Recipe<'s> {
             format!("rows {:?} {:?} {:?}", source.template, source.text_field, source.limit),
         ];
         if source.template != RowTemplate::Plain {
-            written.push(format!("template {:?}", self.template));
+            written.push(format!("template {}", self.template.fingerprint()));
         }
         if source.template == RowTemplate::Translation {
             let share = self.forward_share.to_bits();

@@ -44,6 +44,7 @@ use part::{Named, Part};
 use rotation::Rotation;
 
 use crate::data::ledger::{Ledger, SourceLedger};
+use crate::data::template::Template;
 use crate::data::{Sequence, Tokenizer};
 use crate::error::{Error, Result};
 use crate::progress::Progress;
@@ -216,10 +217,11 @@ fn parts(
     progress: &Progress,
 ) -> Result<(Vec<Part>, Vec<SourceLedger>)> {
     let mut sorted = (Vec::new(), Vec::new());
+    let template = Template::open(&training.template, tokenizer)?.training(training.train_on);
     for part in training.mixture.parts.iter().filter(|part| part.weight > 0.0) {
         let source = study.sources.iter().find(|source| source.name == part.source);
         let source = source.ok_or_else(|| Error::new(format!("there is no source named {}", part.source)))?;
-        let recipe = key::Recipe::new(study, source, part, training.template);
+        let recipe = key::Recipe::new(study, source, part, &template);
         let (file, cached) = build::open(&recipe, tokenizer, cache, progress)?;
         let files = match &source.origin {
             SourceOrigin::Files(paths) => crate::data::read::expanded(paths)?,

@@ -15,10 +15,9 @@ use super::cache::{Tokenized, Writer};
 use super::stats::{self, Stats};
 use crate::data::Tokenizer;
 use crate::data::read::{Read, Row, Rows};
-use crate::data::template::{self, Encoded, translation::Wording};
+use crate::data::template::{self, Encoded, Template, translation::Wording};
 use crate::data::tokenizer::Encoder;
 use crate::error::{Error, Result};
-use crate::recipe::ChatTemplate;
 
 /// Rows of a chunk, at most.
 const CHUNK_ROWS: usize = 1 << 15;
@@ -34,7 +33,7 @@ const PARTS: usize = 8;
 /// How rows become tokens.
 pub(super) struct Encoding<'a> {
     pub tokenizer: &'a Tokenizer,
-    pub template: ChatTemplate,
+    pub template: &'a Template,
     pub wording: Option<Wording>,
 }
 
@@ -179,13 +178,13 @@ impl Encoding<'_> {
     fn row(&self, row: &Row, index: u64, encoder: &mut Encoder<'_>) -> Result<Encoded> {
         match row {
             Row::Document(text) => template::encode_document(text, encoder),
-            Row::Conversation(conversation) => template::encode_with(self.template, conversation, encoder),
+            Row::Conversation(conversation) => self.template.encode(conversation, encoder),
             Row::Pair(first, second) => {
                 let wording = self.wording.as_ref().ok_or_else(|| {
                     Error::new("the rows are pairs of sentences").hint("give the source the template `translation`")
                 })?;
                 let conversation = wording.conversation(index, (first, second));
-                let mut encoded = template::encode_with(self.template, &conversation, encoder)?;
+                let mut encoded = self.template.encode(&conversation, encoder)?;
                 if first.trim().is_empty() || second.trim().is_empty() {
                     // Nothing to translate from, or nothing to translate to.
                     encoded.trained.fill(false);

@@ -13,6 +13,7 @@ use serde_json::Value;
 
 use super::bpe::{Bpe, Merge, SPACE, pair};
 use super::byte_level::ByteLevel;
+use super::marked::Special;
 use super::pieces::{Pieces, Spelling};
 use super::spaces::{Prefix, Spaces};
 use super::{Engine, Vocabulary};
@@ -25,6 +26,12 @@ pub(super) struct Added {
     pub content: String,
     #[serde(default)]
     pub special: bool,
+    #[serde(default)]
+    single_word: bool,
+    #[serde(default)]
+    lstrip: bool,
+    #[serde(default)]
+    rstrip: bool,
 }
 
 /// Reads the content of a `tokenizer.json`.
@@ -47,6 +54,8 @@ pub(super) fn read(bytes: &[u8]) -> Result<Vocabulary> {
     let special_ids: HashSet<u32> = special.values().copied().collect();
     let visible = |id: u32| if special_ids.contains(&id) { None } else { names.get(id as usize)?.as_deref() };
     let pieces = Pieces::new(names.len(), spelling, strips_first_space(&file), visible);
+    let marks = added.iter().filter(|token| token.special).map(Added::mark).collect();
+    let first_only = prefixes_first_only(&file);
     let ordinary = added.iter().all(|token| token.special);
     let byte_level = if ordinary { ByteLevel::read(&file, &ids, &special_ids)? } else { None };
     let engine = match (sentencepiece_spaces(&file), byte_level) {
@@ -54,10 +63,15 @@ pub(super) fn read(bytes: &[u8]) -> Result<Vocabulary> {
         (_, Some(byte_level)) => Engine::Bytes(Box::new(byte_level)),
         _ => general(file, special_ids)?,
     };
-    Ok(Vocabulary { engine, pieces, size: names.len(), special })
+    Ok(Vocabulary { engine, pieces, size: names.len(), special, marks, first_only })
 }
 
 impl Added {
+    fn mark(&self) -> Special {
+        let Self { id, content, single_word, lstrip, rstrip, .. } = self;
+        Special { single_word: *single_word, lstrip: *lstrip, rstrip: *rstrip, ..Special::new(content, *id) }
+    }
+
     /// Those of a `tokenizer.json`.
     pub fn of(file: &Value) -> Result<Vec<Self>> {
         match file.get("added_tokens") {
@@ -206,6 +220,12 @@ fn sentencepiece_spaces(file: &Value) -> Option<Spaces> {
         _ => return None,
     }
     replaced.then_some(Spaces { prefix, squeeze: false })
+}
+
+/// Whether a space is put only before a text that begins the whole, and not after a special token.
+fn prefixes_first_only(file: &Value) -> bool {
+    let splitters = steps(file.get("pre_tokenizer"), "pretokenizers");
+    splitters.into_iter().any(|step| kind(step) == "Metaspace" && text(step, "prepend_scheme") == "first")
 }
 
 /// A step of the file's pipeline, or the steps of a `Sequence`.

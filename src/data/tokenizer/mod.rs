@@ -8,6 +8,8 @@
 //! | module | concept |
 //! |---|---|
 //! | `bpe` | byte-pair encoding |
+//! | `marked` | text of a chat template, in which special tokens are found |
+//! | `named` | what the files beside a tokenizer call its special tokens, and their chat template |
 //! | `spaces` | spaces as `▁` |
 //! | `byte_level`, `words` | bytes of words that a pattern finds |
 //! | `pieces` | ids to text |
@@ -21,6 +23,8 @@ mod bpe;
 mod byte_level;
 mod extend;
 mod json;
+mod marked;
+mod named;
 mod pieces;
 mod sentencepiece;
 mod spaces;
@@ -38,6 +42,8 @@ use std::path::Path;
 use bpe::{Bpe, Work};
 use byte_level::ByteLevel;
 pub use extend::Extended;
+pub use marked::Placed;
+use marked::{Special, Specials};
 use pieces::Pieces;
 pub use pieces::TextStream;
 use spaces::Spaces;
@@ -57,6 +63,7 @@ pub struct Tokenizer {
     unknown: Option<u32>,
     fingerprint: String,
     companions: Companions,
+    specials: Specials,
 }
 
 /// What a file of either format gives.
@@ -66,6 +73,10 @@ struct Vocabulary {
     pieces: Pieces,
     size: usize,
     special: HashMap<String, u32>,
+    /// The same, and how each is found in the text of a template.
+    marks: Vec<Special>,
+    /// Whether the space before a text stands only before one that begins the whole.
+    first_only: bool,
 }
 
 /// How text becomes ids.
@@ -144,7 +155,7 @@ impl Tokenizer {
         let vocabulary = json::read(bytes)?;
         let ends = Ends::find(&companions, own, &vocabulary.special)?;
         companions.add("tokenizer.json", bytes.to_vec());
-        Ok(Self::new(vocabulary, ends, bytes, companions))
+        Self::new(vocabulary, ends, bytes, companions)
     }
 
     fn read_sentencepiece(bytes: &[u8], mut companions: Companions) -> Result<Self> {
@@ -152,14 +163,16 @@ impl Tokenizer {
         let ends = Ends::find(&companions, (read.bos, read.eos), &read.vocabulary.special)?;
         companions.add("tokenizer.model", bytes.to_vec());
         companions.add("tokenizer.json", write::tokenizer_json(&read.parts, &ends.bos.0)?);
-        Ok(Self::new(read.vocabulary, ends, bytes, companions))
+        Self::new(read.vocabulary, ends, bytes, companions)
     }
 
-    fn new(vocabulary: Vocabulary, ends: Ends, bytes: &[u8], companions: Companions) -> Self {
-        let Vocabulary { engine, pieces, size, special } = vocabulary;
+    fn new(vocabulary: Vocabulary, ends: Ends, bytes: &[u8], companions: Companions) -> Result<Self> {
+        let Vocabulary { engine, pieces, size, special, marks, first_only } = vocabulary;
+        let first_only = first_only || matches!(engine, Engine::Pieces { .. }) && companions.is_llama_class()?;
+        let specials = Specials::new(marks, first_only);
         let fingerprint = files::sha256([bytes, ends.bos.0.as_bytes(), b"\0", ends.eos.0.as_bytes()].concat());
         let unknown = special.get("<unk>").copied();
-        Self { engine, pieces, size, ends, unknown, fingerprint, companions }
+        Ok(Self { engine, pieces, size, ends, unknown, fingerprint, companions, specials })
     }
 
     /// The ids of a text, without BOS and EOS. Text that looks like a special token stays text.
@@ -267,9 +280,9 @@ pub struct Encoder<'t> {
     work: Work,
 }
 
-impl Encoder<'_> {
+impl<'t> Encoder<'t> {
     /// The tokenizer.
-    pub fn tokenizer(&self) -> &Tokenizer {
+    pub fn tokenizer(&self) -> &'t Tokenizer {
         self.tokenizer
     }
 
@@ -295,20 +308,25 @@ impl Encoder<'_> {
                 byte_level.encode(text, &mut self.work, &mut ids)?;
                 Ok(ids)
             }
-            Engine::General { first, later, special } => {
+            Engine::General { first, later, .. } => {
                 let engine = if start { first } else { later };
                 let encoding = engine
                     .encode_fast(text, false)
                     .map_err(|e| Error::new(format!("cannot tokenize {:?}: {e}", shortened(text))))?;
                 let ids = encoding.get_ids().to_vec();
-                match ids.iter().find(|id| special.contains(id) && Some(**id) != self.tokenizer.unknown) {
-                    None => Ok(ids),
-                    Some(id) => Err(Error::new(format!(
-                        "the tokenizer finds the special token {id} in the text {:?}",
-                        shortened(text)
-                    ))
-                    .hint("text must not become a special token; take its name out of the text")),
-                }
+                self.refuse_special(&ids, text)?;
+                Ok(ids)
+            }
+        }
+    }
+
+    fn refuse_special(&self, ids: &[u32], text: &str) -> Result<()> {
+        let Engine::General { special, .. } = &self.tokenizer.engine else { return Ok(()) };
+        match ids.iter().find(|id| special.contains(id) && Some(**id) != self.tokenizer.unknown) {
+            None => Ok(()),
+            Some(id) => {
+                Err(Error::new(format!("the tokenizer finds the special token {id} in the text {:?}", shortened(text)))
+                    .hint("text must not become a special token; take its name out of the text"))
             }
         }
     }

@@ -12,6 +12,7 @@ use prost::Message;
 
 use super::bpe::{Bpe, Merge, pair};
 use super::json::reaches_next_word;
+use super::marked::Special;
 use super::pieces::{Pieces, Spelling, byte_piece};
 use super::spaces::{Prefix, Spaces};
 use super::write::Parts;
@@ -97,6 +98,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<Read> {
     let controls = |piece: &&Checked| piece.kind == CONTROL || piece.kind == UNKNOWN;
     let special: HashMap<String, u32> =
         pieces.iter().filter(controls).map(|piece| (piece.text.clone(), piece.id)).collect();
+    let marks = special.iter().map(|(name, id)| Special::new(name, *id)).collect();
     let visible = |id: u32| pieces.get(id as usize).filter(|piece| !controls(piece)).map(Checked::text);
     let spelled = Pieces::new(pieces.len(), Spelling::Spaces, spaces.prefix == Prefix::Always, visible);
     let parts = Parts {
@@ -108,8 +110,9 @@ pub(super) fn read(bytes: &[u8]) -> Result<Read> {
         spaces,
         pieces: pieces.iter().map(|piece| piece.text.clone()).collect(),
     };
+    let engine = Engine::Pieces { bpe, spaces };
     let vocabulary =
-        Vocabulary { engine: Engine::Pieces { bpe, spaces }, pieces: spelled, size: parts.pieces.len(), special };
+        Vocabulary { engine, pieces: spelled, size: parts.pieces.len(), special, marks, first_only: false };
     Ok(Read { vocabulary, parts, bos: trainer.bos_piece, eos: trainer.eos_piece })
 }
 

@@ -26,30 +26,51 @@ impl Spaces {
     /// The text with spaces as `▁`; `start` says that nothing stands before it.
     pub fn write(&self, text: &str, start: bool) -> String {
         let mut written = String::with_capacity(text.len() + text.len() / 4 + 4);
+        self.write_each(text, start, |character, _| written.push(character));
+        if self.squeeze {
+            written.truncate(written.trim_end_matches(SPACE).len());
+        }
+        written
+    }
+
+    /// As [`Spaces::write`], and for each byte written where the character that it comes from begins in the text. What
+    /// is put before the text comes from its first character.
+    pub fn write_placed(&self, text: &str, start: bool) -> (String, Vec<u32>) {
+        let mut written = String::with_capacity(text.len() + text.len() / 4 + 4);
+        let mut places = Vec::with_capacity(written.capacity());
+        self.write_each(text, start, |character, place| {
+            written.push(character);
+            places.resize(written.len(), place as u32);
+        });
+        if self.squeeze {
+            written.truncate(written.trim_end_matches(SPACE).len());
+        }
+        (written, places)
+    }
+
+    fn write_each(&self, text: &str, start: bool, mut put: impl FnMut(char, usize)) {
+        let whole = text.len();
         let text = if self.squeeze && start { text.trim_start_matches(' ') } else { text };
         if text.is_empty() {
-            return written;
+            return;
         }
+        let skipped = whole - text.len();
         let prefix = match self.prefix {
             Prefix::Never => false,
             Prefix::Always => true,
             Prefix::UnlessSpace => !text.starts_with([' ', SPACE]),
         };
         if start && prefix {
-            written.push(SPACE);
+            put(SPACE, skipped);
         }
         let mut after_space = false;
-        for character in text.chars() {
+        for (at, character) in text.char_indices() {
             let space = character == ' ';
             if !(space && after_space && self.squeeze) {
-                written.push(if space { SPACE } else { character });
+                put(if space { SPACE } else { character }, skipped + at);
             }
             after_space = space;
         }
-        if self.squeeze {
-            written.truncate(written.trim_end_matches(SPACE).len());
-        }
-        written
     }
 }
 

@@ -9,7 +9,8 @@ use crate::error::{Error, Place, Result};
 use crate::files;
 
 /// Files that travel with a tokenizer.
-const COMPANIONS: [&str; 3] = ["tokenizer_config.json", "special_tokens_map.json", "tokenizer.model"];
+const COMPANIONS: [&str; 4] =
+    ["tokenizer_config.json", "special_tokens_map.json", "tokenizer.model", "chat_template.jinja"];
 const USUAL_BOS: [&str; 3] = ["<s>", "<|begin_of_text|>", "<bos>"];
 const USUAL_EOS: [&str; 4] = ["</s>", "<|end_of_text|>", "<|endoftext|>", "<eos>"];
 
@@ -67,7 +68,7 @@ impl Companions {
     }
 
     /// What the files say a special token is, for a key like `bos_token`.
-    fn named(&self, key: &str) -> Result<Option<(String, &str)>> {
+    pub fn named(&self, key: &str) -> Result<Option<(String, &str)>> {
         for (name, content) in self.files.iter().filter(|(name, _)| name.ends_with(".json")) {
             let value: Value =
                 serde_json::from_slice(content).map_err(|e| Error::new(format!("cannot read JSON: {e}"))).at(name)?;

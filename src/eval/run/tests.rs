@@ -11,6 +11,14 @@ use crate::model::{Config, Factor, Lora, Projection};
 use crate::progress::Progress;
 use crate::recipe::{ChatTemplate, Compare, NewModel, TaskData, TaskSettings};
 
+fn opened(template: &ChatTemplate, tokenizer: &Tokenizer) -> Template {
+    Template::open(template, tokenizer).unwrap()
+}
+
+fn prompt(task: &Task, item: &Item, tokenizer: &Tokenizer) -> Vec<u32> {
+    opened(&task.template, tokenizer).encode_prompt(&item.question, &mut tokenizer.encoder()).unwrap()
+}
+
 struct Setting {
     folder: tempfile::TempDir,
     tokenizer: Tokenizer,
@@ -87,7 +95,7 @@ fn choices_are_scored_by_the_words_of_the_answer_alone() {
     for (prediction, item) in result.predictions.iter().zip(&task.items) {
         let Example::Choice { choices, right: index, .. } = &item.example else { panic!() };
         for (choice, scored) in choices.iter().zip(&prediction.likelihoods) {
-            let mut ids = template::encode_prompt(task.template, &item.question, &setting.tokenizer).unwrap();
+            let mut ids = prompt(&task, item, &setting.tokenizer);
             let prompt = ids.len();
             ids.extend(setting.tokenizer.encode_continuation(choice).unwrap());
             let expected: f64 = setting.log_likelihoods(&ids)[prompt - 1..].iter().sum();
@@ -153,7 +161,7 @@ fn answers_stand_in_the_order_of_the_examples_whatever_the_batch() {
     for (number, (prediction, item)) in one.predictions.iter().zip(&task.items).enumerate() {
         assert_eq!(prediction.example, number);
         assert_eq!(prediction.source, item.example.source());
-        let mut ids = template::encode_prompt(task.template, &item.question, &setting.tokenizer).unwrap();
+        let mut ids = prompt(&task, item, &setting.tokenizer);
         let start = ids.len();
         for _ in 0..12 {
             let logits = setting.model.logits(&ids, &Segments::one(ids.len())).unwrap().to_vec2::<f32>().unwrap();
@@ -165,7 +173,11 @@ fn answers_stand_in_the_order_of_the_examples_whatever_the_batch() {
             ids.push(best);
         }
         let text = setting.tokenizer.decode(&ids[start..]);
-        assert_eq!(prediction.answer, answer_in(&text, task.template, &item.example), "{text:?}");
+        assert_eq!(
+            prediction.answer,
+            answer_in(&text, &opened(&task.template, &setting.tokenizer), &item.example),
+            "{text:?}"
+        );
     }
 }
 
@@ -245,6 +257,7 @@ fn a_person_can_stop_every_kind_of_task() {
 
 #[test]
 fn an_answer_ends_where_the_model_goes_on_by_itself() {
+    let tokenizer = Tokenizer::train(TEXTS, 320).unwrap();
     let example = |reference: &str| Example::Correction { source: "x".into(), references: vec![reference.into()] };
     let cases = [
         ("Tere!\n<|user|>\nJa sina?", ChatTemplate::LlammasChat, "a", "Tere!"),
@@ -252,9 +265,11 @@ fn an_answer_ends_where_the_model_goes_on_by_itself() {
         ("üks\nkaks\n### Instruction:\nkolm", ChatTemplate::Alpaca, "a\nb", "üks\nkaks"),
         ("<|user|>", ChatTemplate::LlammasChat, "a", ""),
         ("  ", ChatTemplate::Plain, "a", ""),
+        ("Tere!\n<|user|>\nJa sina?", ChatTemplate::Tulu, "a\nb", "Tere!"),
+        ("Tere! <s>[INST] Ja sina?", ChatTemplate::Llama2Chat, "a\nb", "Tere! <s>"),
     ];
     for (text, template, reference, expected) in cases {
-        assert_eq!(answer_in(text, template, &example(reference)), expected, "{text:?}");
+        assert_eq!(answer_in(text, &opened(&template, &tokenizer), &example(reference)), expected, "{text:?}");
     }
 }
 

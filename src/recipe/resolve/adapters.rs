@@ -118,6 +118,7 @@ fn merged(own: &Adapter, defaults: Option<&Adapter>) -> Adapter {
         too_long: mine.too_long.or(theirs.too_long),
         no_target: mine.no_target.or(theirs.no_target),
         template: mine.template.or(theirs.template),
+        train_on: mine.train_on.or(theirs.train_on),
         optimizer: Some(mine.optimizer.unwrap_or_default().or(theirs.optimizer.unwrap_or_default())),
         schedule: Some(mine.schedule.unwrap_or_default().or(theirs.schedule.unwrap_or_default())),
         checkpoint_every: mine.checkpoint_every.or(theirs.checkpoint_every),

@@ -39,19 +39,19 @@ pub(super) fn compare(written: &written::Compare, adapters: &[AdapterPlan], find
         merged: written.merged.unwrap_or(false),
         batch,
         limit,
-        template: template(written.template, adapters, findings),
+        template: template(written.template.clone(), adapters, findings),
     }
 }
 
 /// The template that is written, or else the one that all adapters are trained with.
 fn template(written: Option<ChatTemplate>, adapters: &[AdapterPlan], findings: &mut Findings<'_>) -> ChatTemplate {
-    let mut templates = adapters.iter().map(|adapter| adapter.training.template);
-    let first = templates.next().unwrap_or(ChatTemplate::LlammasChat);
+    let mut templates = adapters.iter().map(|adapter| &adapter.training.template);
+    let first = templates.next().unwrap_or(&ChatTemplate::LlammasChat);
     if written.is_none() && templates.any(|other| other != first) {
         let hint = "the adapters have different ones; every candidate is asked in the same words";
         findings.missing("compare.template", hint);
     }
-    written.unwrap_or(first)
+    written.unwrap_or_else(|| first.clone())
 }
 
 fn task(path: &str, written: &written::Task, findings: &mut Findings<'_>) -> Option<TaskSettings> {

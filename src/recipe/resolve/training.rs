@@ -14,7 +14,7 @@ use super::mixture;
 use crate::error::Error;
 
 /// The defaults that differ between kinds of training.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) struct Defaults {
     batch: u64,
     learning_rate: f64,
@@ -121,7 +121,7 @@ pub(super) fn training(
     let by = written.mixture_by.unwrap_or(MixtureUnit::Tokens);
     let mixture = mixture::mixture(scope, written.mixture.as_ref(), by, sources, findings);
     mixture::fits_packing(scope, &mixture, packing, sources, findings);
-    let optimizer = optimizer(scope, written.optimizer.as_ref(), defaults, findings);
+    let optimizer = optimizer(scope, written.optimizer.as_ref(), &defaults, findings);
     let (held_out, evaluate_every) = evaluation(scope, written, findings);
     Training {
         sequence_length,
@@ -131,9 +131,10 @@ pub(super) fn training(
         packing,
         too_long: written.too_long.unwrap_or(TooLong::Drop),
         no_target: written.no_target.unwrap_or(NoTarget::Error),
-        schedule: schedule(scope, written.schedule.as_ref(), &optimizer, defaults, findings),
+        schedule: schedule(scope, written.schedule.as_ref(), &optimizer, &defaults, findings),
         optimizer,
-        template: written.template.unwrap_or(defaults.template),
+        template: written.template.clone().unwrap_or(defaults.template),
+        train_on: written.train_on.unwrap_or_default(),
         mixture,
         checkpoint_every: count("checkpoint_every", written.checkpoint_every, 100, 1..=u64::MAX, "", findings) as u64,
         evaluate_every,
@@ -204,7 +205,7 @@ fn evaluation(scope: Scope<'_>, written: &written::Training, findings: &mut Find
 fn optimizer(
     scope: Scope<'_>,
     written: Option<&written::Optimizer>,
-    defaults: Defaults,
+    defaults: &Defaults,
     findings: &mut Findings<'_>,
 ) -> OptimizerSettings {
     let written = written.cloned().unwrap_or_default();
@@ -237,7 +238,7 @@ fn schedule(
     scope: Scope<'_>,
     written: Option<&written::Schedule>,
     optimizer: &OptimizerSettings,
-    defaults: Defaults,
+    defaults: &Defaults,
     findings: &mut Findings<'_>,
 ) -> Schedule {
     let written = written.cloned().unwrap_or_default();

@@ -106,6 +106,7 @@ fn a_short_recipe_gets_the_defaults_of_the_llammas_scripts() {
         },
         schedule: Schedule { kind: ScheduleKind::Linear, warmup: 0.03, final_learning_rate: 0.0 },
         template: ChatTemplate::LlammasChat,
+        train_on: TrainOn::Assistant,
         mixture: Mixture {
             parts: vec![MixturePart { source: "chat".into(), weight: 1.0, forward_share: 0.5 }],
             by: MixtureUnit::Tokens,

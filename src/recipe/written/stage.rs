@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::super::count::Count;
 use super::super::shapes::{Named, Words};
 use super::super::training::{
-    ChatTemplate, MixtureUnit, NoTarget, OptimizerKind, Packing, Quantization, Rounding, ScheduleKind, TooLong,
+    ChatTemplate, MixtureUnit, NoTarget, OptimizerKind, Packing, Quantization, Rounding, ScheduleKind, TooLong, TrainOn,
 };
 
 /// Declares the keys of a stage: those given, and those of every run of training.
@@ -42,8 +42,12 @@ macro_rules! stage {
             pub(crate) too_long: Option<TooLong>,
             /// What to do with a row that has no token to train on. Default: error.
             pub(crate) no_target: Option<NoTarget>,
-            /// How conversations become text. Default: plain for pretraining, llammas-chat for adapters.
+            /// How conversations become text: a format by name, `model` for the chat template of the base's own
+            /// tokenizer, or the path of a `.jinja` file. Default: plain for pretraining, llammas-chat for adapters.
             pub(crate) template: Option<ChatTemplate>,
+            /// Whose words are trained on: all that the `assistant` says, only the `last` of it, or `all` tokens but
+            /// BOS. Default: assistant.
+            pub(crate) train_on: Option<TrainOn>,
             /// The optimizer.
             pub(crate) optimizer: Option<Optimizer>,
             /// The learning rate over the steps.
@@ -81,7 +85,8 @@ macro_rules! shared_keys {
                     packing: self.packing,
                     too_long: self.too_long,
                     no_target: self.no_target,
-                    template: self.template,
+                    template: self.template.clone(),
+                    train_on: self.train_on,
                     optimizer: self.optimizer.clone(),
                     schedule: self.schedule.clone(),
                     checkpoint_every: self.checkpoint_every,
@@ -103,6 +108,7 @@ macro_rules! shared_keys {
                 self.too_long = training.too_long;
                 self.no_target = training.no_target;
                 self.template = training.template;
+                self.train_on = training.train_on;
                 self.optimizer = training.optimizer;
                 self.schedule = training.schedule;
                 self.checkpoint_every = training.checkpoint_every;

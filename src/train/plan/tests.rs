@@ -3,7 +3,7 @@
 use super::*;
 use crate::recipe::{
     ChatTemplate, Mixture, MixtureUnit, NewModel, NoTarget, OptimizerKind, OptimizerSettings, Packing, Quantization,
-    Recompute, Rounding, Schedule, ScheduleKind, TooLong,
+    Recompute, Rounding, Schedule, ScheduleKind, TooLong, TrainOn,
 };
 
 const GIB: f64 = (1u64 << 30) as f64;
@@ -43,6 +43,7 @@ fn training() -> Training {
         },
         schedule: Schedule { kind: ScheduleKind::Linear, warmup: 0.03, final_learning_rate: 2e-6 },
         template: ChatTemplate::Plain,
+        train_on: TrainOn::Assistant,
         mixture: Mixture { parts: Vec::new(), by: MixtureUnit::Tokens },
         checkpoint_every: 500,
         evaluate_every: 0,

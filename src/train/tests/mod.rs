@@ -15,7 +15,7 @@ use crate::progress::Progress;
 use crate::random::Stream;
 use crate::recipe::{
     Budget, ChatTemplate, Mixture, MixtureUnit, NewModel, NoTarget, OptimizerSettings, Packing, Recompute, Schedule,
-    ScheduleKind, TooLong, Training,
+    ScheduleKind, TooLong, TrainOn, Training,
 };
 use crate::train::batches::Steps;
 use crate::train::log::read as read_log;
@@ -84,6 +84,7 @@ fn training() -> Training {
         },
         schedule: Schedule { kind: ScheduleKind::Cosine, warmup: 0.2, final_learning_rate: 1e-3 },
         template: ChatTemplate::Plain,
+        train_on: TrainOn::Assistant,
         mixture: Mixture { parts: Vec::new(), by: MixtureUnit::Tokens },
         checkpoint_every: 3,
         evaluate_every: 2,

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use super::*;
 use crate::recipe::{
     Base, BaseOrigin, ChatTemplate, Mixture, MixturePart, NoTarget, OptimizerSettings, Recompute, RowTemplate,
-    Schedule, ScheduleKind, Source, TooLong,
+    Schedule, ScheduleKind, Source, TooLong, TrainOn,
 };
 
 /// Sources in a folder of their own, and a tokenizer that gives each digit a token.
@@ -132,6 +132,7 @@ fn training(weights: &[(&str, f64)], packing: Packing, budget: Budget) -> Traini
         },
         schedule: Schedule { kind: ScheduleKind::Constant, warmup: 0.0, final_learning_rate: 1e-3 },
         template: ChatTemplate::Plain,
+        train_on: TrainOn::Assistant,
         mixture: Mixture {
             parts: weights
                 .iter()

@@ -97,10 +97,11 @@ fn packed_conversations_unpack_to_exactly_their_rows() {
     let stream = fixture.open(&training).unwrap();
     check_shape(&stream, &training);
     let rows = crate::data::read::Rows::open(&fixture.sources[0], 0).unwrap();
+    let template = crate::data::template::Template::open(&training.template, &fixture.tokenizer).unwrap();
     let mut expected: Vec<(Vec<u32>, Vec<bool>)> = rows
         .map(|read| match read.unwrap().row {
             crate::data::read::Row::Conversation(talk) => {
-                let encoded = crate::data::template::encode(training.template, &talk, &fixture.tokenizer).unwrap();
+                let encoded = template.encode(&talk, &mut fixture.tokenizer.encoder()).unwrap();
                 (encoded.ids, encoded.trained)
             }
             other => panic!("{other:?}"),

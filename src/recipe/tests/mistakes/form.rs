@@ -72,7 +72,7 @@ fn an_unknown_key_gets_the_nearest_as_a_hint() {
     ");
     assert_snapshot!(mistakes_in_pretrain("colour: 1, schedule: { steps: 5 }"), @"
     recipe r.yaml:7:48  unknown key pretrain.colour
-      hint: known keys: tokens, snapshots, mixture, mixture_by, sequence_length, batch, micro_batch, packing, too_long, no_target, template, optimizer, schedule, checkpoint_every, held_out, evaluate_every, recompute, memory
+      hint: known keys: tokens, snapshots, mixture, mixture_by, sequence_length, batch, micro_batch, packing, too_long, no_target, template, train_on, optimizer, schedule, checkpoint_every, held_out, evaluate_every, recompute, memory
     recipe r.yaml:7:71  unknown key pretrain.schedule.steps
       hint: known keys: kind, warmup, final_learning_rate
     ");
@@ -109,7 +109,7 @@ compare: { tasks: [{ task: choice, data: world }] }
     recipe r.yaml:7:90  adapters.a.on is a map, must be a text or a list of texts
     recipe r.yaml:7:113  adapters.a.epochs is empty, must be a number
       hint: give it a value, or take the key out
-    recipe r.yaml:7:126  adapters.a.template is 5, must be llammas-chat, alpaca or plain
+    recipe r.yaml:7:126  adapters.a.template is 5, must be llammas-chat, alpaca, plain, llama-2-chat, llama-3, chatml, tulu, model or the path of a .jinja file
     "#);
     assert_snapshot!(mistakes_in_pretrain("batch: 2.5, sequence_length: -1, micro_batch: [1], recompute: 1, snapshots: 1B, optimizer: adamw, mixture_by: token"), @r#"
     recipe r.yaml:7:55  pretrain.batch is 2.5, must be a whole number such as 256, 1024, 8K, 1M or 5B
@@ -149,7 +149,7 @@ fn a_word_that_is_none_of_the_known_ones_gets_the_nearest_as_a_hint() {
     recipe r.yaml:7:48  adapters.a.method is "qlora", must be lora or full
       hint: did you mean lora?
     recipe r.yaml:7:65  adapters.a.too_long is "cut", must be error, drop or truncate
-    recipe r.yaml:7:80  adapters.a.template is "alpacca", must be llammas-chat, alpaca or plain
+    recipe r.yaml:7:80  adapters.a.template is "alpacca", must be llammas-chat, alpaca, plain, llama-2-chat, llama-3, chatml, tulu, model or the path of a .jinja file
       hint: did you mean alpaca?
     "#);
     assert_snapshot!(mistakes_in_base("builtin: tiny-english, dtype: fp32"), @r#"
