@@ -67,14 +67,19 @@ fn seen(sample: &Sample, count: u64) -> String {
     }
 }
 
+/// The languages of at least a hundredth of the texts, the most frequent first.
 fn languages(sample: &Sample) -> String {
     let all: u64 = sample.languages.values().sum();
-    let mut sorted: Vec<_> = sample.languages.iter().collect();
+    let mut sorted: Vec<_> = sample.languages.iter().filter(|(_, texts)| **texts * 100 >= all).collect();
     sorted.sort_by_key(|(_, texts)| std::cmp::Reverse(**texts));
     let share = |(name, texts): &(&&str, &u64)| format!("{name} {:.0} %", **texts as f64 / all as f64 * 100.0);
-    let named: Vec<String> = sorted.iter().take(3).map(share).collect();
-    let others = if sorted.len() > named.len() { ", others" } else { "" };
-    if named.is_empty() { "unsure".to_owned() } else { format!("{}{others}", named.join(", ")) }
+    let mut named: Vec<String> = sorted.iter().take(3).map(share).collect();
+    match (all, named.len() < sample.languages.len()) {
+        (0, _) => named.push("unsure".to_owned()),
+        (_, true) => named.push("others".to_owned()),
+        (_, false) => {}
+    }
+    named.join(", ")
 }
 
 fn percent(share: f64) -> String {

@@ -77,7 +77,7 @@ impl Lengths {
         let longest = self.longest();
         let fine = starts(*shortest, longest, true);
         let mut starts = if fine.len() > MOST_BARS { starts(*shortest, longest, false) } else { fine };
-        if *shortest <= mark && mark < longest {
+        if starts.first().is_some_and(|first| *first <= mark) && mark < longest {
             starts.push(mark + 1);
             starts.sort_unstable();
             starts.dedup();

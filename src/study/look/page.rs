@@ -47,7 +47,7 @@ fn section(out: &mut String, index: usize, stage: &StageLook) {
         short_count(ledger.tokens),
         short_count(ledger.trained_tokens),
     );
-    table(out, stage);
+    tables(out, stage);
     let figures: Vec<String> = lengths.figures().iter().map(|(name, tokens)| format!("{name} {tokens}")).collect();
     let _ = writeln!(
         out,
@@ -62,28 +62,26 @@ fn section(out: &mut String, index: usize, stage: &StageLook) {
     out.push_str("</section>\n");
 }
 
-/// A line for each source, the same figures as on a terminal.
-fn table(out: &mut String, stage: &StageLook) {
+/// A table for each group of figures, with a line for each source; the same figures as on a terminal.
+fn tables(out: &mut String, stage: &StageLook) {
     let pairs = stage.ledger.sources.iter().zip(&stage.samples);
     let all: Vec<(&str, Vec<Group>)> = pairs
         .map(|(source, sample)| (source.source.as_str(), cells::groups(source, sample, stage.ledger.by)))
         .collect();
     let Some((_, first)) = all.first() else { return };
-    out.push_str("<div class=\"wide\"><table>\n<thead><tr><th></th>");
-    for group in first {
-        let _ = write!(out, "<th class=\"group\" colspan=\"{}\">{}</th>", group.cells.len(), escaped(group.name));
-    }
-    out.push_str("</tr>\n<tr><th>source</th>");
-    for cell in first.iter().flat_map(|group| &group.cells) {
-        let _ = write!(out, "<th>{}</th>", escaped(&cell.label));
-    }
-    out.push_str("</tr></thead>\n<tbody>\n");
-    for (name, groups) in &all {
-        let _ = write!(out, "<tr><th>{}</th>", escaped(name));
-        for cell in groups.iter().flat_map(|group| &group.cells) {
-            let _ = write!(out, "<td>{}</td>", escaped(&cell.value));
+    for (index, group) in first.iter().enumerate() {
+        let _ = write!(out, "<div class=\"wide\"><table>\n<thead><tr><th>{}</th>", escaped(group.name));
+        for cell in &group.cells {
+            let _ = write!(out, "<th>{}</th>", escaped(&cell.label));
         }
-        out.push_str("</tr>\n");
+        out.push_str("</tr></thead>\n<tbody>\n");
+        for (name, groups) in &all {
+            let _ = write!(out, "<tr><th>{}</th>", escaped(name));
+            for cell in groups.get(index).into_iter().flat_map(|group| &group.cells) {
+                let _ = write!(out, "<td>{}</td>", escaped(&cell.value));
+            }
+            out.push_str("</tr>\n");
+        }
+        out.push_str("</tbody></table></div>\n");
     }
-    out.push_str("</tbody></table></div>\n");
 }

@@ -39,8 +39,8 @@ pub(super) fn stage(stage: &StageLook, marks: Marks) -> String {
     let mut out = String::new();
     let _ = writeln!(
         out,
-        "{TITLE}{}{TITLE:#}  {} steps, {} sequences of {} tokens, {:.1} % full: {} tokens, {} trained on",
-        ledger.stage,
+        "{TITLE}{}{TITLE:#}\n  {} steps, {} sequences of {} tokens, {:.1} % full: {} tokens, {} trained on",
+        on_one_line(&ledger.stage),
         ledger.steps,
         short_count(ledger.sequences),
         ledger.sequence_length,
@@ -65,7 +65,8 @@ fn sources(out: &mut String, stage: &StageLook) {
         .collect();
     let width = |group: usize, at: usize| {
         let cells = all.iter().filter_map(|(_, groups)| groups.get(group)?.cells.get(at));
-        cells.map(|cell| cell.value.chars().count()).max().unwrap_or(0)
+        let figures = cells.filter(|cell| cell.value.starts_with(|it: char| it.is_ascii_digit()));
+        figures.map(|cell| cell.value.chars().count()).max().unwrap_or(0)
     };
     for (name, groups) in &all {
         let _ = writeln!(out, "{TITLE}{}{TITLE:#}", on_one_line(name));
@@ -74,7 +75,7 @@ fn sources(out: &mut String, stage: &StageLook) {
             let _ = write!(out, "  {QUIET}{:<8}{QUIET:#}", group.name);
             for (at, cell) in group.cells.iter().enumerate() {
                 let width = width(index, at);
-                let taken = 2 + cell.label.chars().count() + 1 + width;
+                let taken = 2 + cell.label.chars().count() + 1 + width.max(cell.value.chars().count());
                 if column + taken > COLUMNS {
                     let _ = write!(out, "\n{:10}", "");
                     column = 10;
