@@ -1,5 +1,6 @@
 //! What can be typed: subcommands and flags, and nothing else.
 
+use std::num::NonZeroU64;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -29,8 +30,8 @@ pub enum Command {
     Run(RunArgs),
     /// Validate a recipe and everything it names, and print the plan; trains nothing.
     Check(CheckArgs),
-    /// Show what a recipe's sources hold and what would be trained on.
-    Data(RecipeArgs),
+    /// Show what a recipe's sources hold and what would be trained on, to the token.
+    Data(DataArgs),
     /// Score the finished candidates of a run folder and print the table.
     Compare(CompareArgs),
     /// Answer one prompt, or each line of standard input.
@@ -91,6 +92,29 @@ pub struct CheckArgs {
     /// hidden/layers/heads/mlp/vocab; if not given, it is read from the base's config.json.
     #[arg(long, value_name = "SHAPE", requires = "gpu_memory")]
     pub shape: Option<String>,
+}
+
+/// `emakeel data`.
+#[derive(Debug, Args)]
+pub struct DataArgs {
+    /// The recipe and where it runs.
+    #[command(flatten)]
+    pub recipe: RecipeArgs,
+    /// Look at one stage only: pretrain, or an adapter's name.
+    #[arg(long, value_name = "NAME")]
+    pub stage: Option<String>,
+    /// Show N sequences of each stage as the model gets them: green, or in ⟦ ⟧, what is trained on.
+    #[arg(long, value_name = "N")]
+    pub show: Option<usize>,
+    /// The step whose sequences are shown first.
+    #[arg(long, value_name = "K", default_value = "1")]
+    pub step: NonZeroU64,
+    /// Mark where one token ends and the next begins.
+    #[arg(long, requires = "show")]
+    pub tokens: bool,
+    /// Write it all as a page for a browser, with 3 sequences of each stage if --show does not say how many.
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
 }
 
 /// `emakeel compare`.

@@ -31,7 +31,7 @@ pub use check::{Plan, check};
 pub use folder::{RunFolder, StageRecord};
 pub use foresee::{Foreseen, foresee};
 pub use ground::RunOptions;
-pub use look::{Look, look};
+pub use look::{Look, LookOptions, Marks, look};
 pub use summary::Summary;
 
 use ground::Ground;
