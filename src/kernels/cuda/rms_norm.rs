@@ -135,8 +135,13 @@ mod tests {
         let Some(engine) = emulator::engine() else { return Ok(()) };
         // More rows than parts, so that stages are used again; features that end inside a pack's round, of more threads
         // than a warp, less than one warp's, and so many that only one row is on its way.
-        let cases =
-            [(DType::F32, 3, 8), (DType::BF16, 11, 2056), (DType::F16, 7, 24), (DType::F32, 4, 4140), (DType::BF16, 8, 512)];
+        let cases = [
+            (DType::F32, 3, 8),
+            (DType::BF16, 11, 2056),
+            (DType::F16, 7, 24),
+            (DType::F32, 4, 4140),
+            (DType::BF16, 8, 512),
+        ];
         for (dtype, rows, features) in cases {
             let [x, delta, dy, residual] =
                 ["x", "delta", "dy", "residual"].map(|n| random(n, &[rows, features], dtype));
