@@ -27,7 +27,6 @@ constexpr int EACH = BLOCK / WARP_SIZE;
 constexpr int FOUR = 4;
 constexpr int PARTS = EACH / FOUR;
 constexpr int ENTRIES = 256;
-constexpr int BITS = 8;
 
 template <class T>
 struct alignas(FOUR * sizeof(T)) Four {
@@ -49,32 +48,60 @@ __device__ __forceinline__ void store_four(T* to, const Four<T>& four) {
     *reinterpret_cast<Four<T>*>(to) = four;
 }
 
-// The entries, and the bounds halfway between neighbours as a search tree: the children of node n are 2n and 2n + 1,
-// and what would be nodes 256 to 511 are the codes. Lanes that are equally far down read places side by side, in
-// different banks; in ascending order most would meet in a few.
+// The entries, the bounds halfway between neighbours, and where to begin among them: floats from 2^-24 to 1, and their
+// negatives where the map has a sign, are cut into cells of equal exponent and first bits of the fraction, and each cell
+// names the code of its smallest number. No more than three bounds may lie in a cell; so it is for the maps of
+// bitsandbytes, whose 4 bits for 64 entries, or 5 for 128, of the largest power of ten are the most crowded.
+template <bool SIGNED>
 struct Map {
+    static constexpr int SHIFT = SIGNED ? 19 : 18, OCTAVES = 24, MOST = 3;
+    static constexpr int LOWEST = (127 - OCTAVES) << (23 - SHIFT), KEYS = (OCTAVES << (23 - SHIFT)) + 1;
+    static constexpr int CELLS = SIGNED ? 2 * KEYS : KEYS;
+
     float values[ENTRIES];
-    float bounds[ENTRIES];
+    // Bound c lies between the entries c - 1 and c; the first is not looked at, and those after the last are infinite.
+    float bounds[ENTRIES + MOST];
+    uint8_t cells[CELLS];
 
     __device__ __forceinline__ void load(const float* from) {
-        const int node = int(threadIdx.x);
-        values[node] = from[node];
-        int right = 2 * node + 1;
-        while (right < ENTRIES) {
-            right *= 2;
+        const int i = int(threadIdx.x);
+        values[i] = from[i];
+        bounds[i] = i == 0 ? -INFINITY : 0.5f * (from[i - 1] + from[i]);
+        if (i < MOST) {
+            bounds[ENTRIES + i] = INFINITY;
         }
-        right -= ENTRIES;
-        bounds[node] = node == 0 ? 0.0f : 0.5f * (from[right - 1] + from[right]);
     }
 
-    // The code of the nearest entry; of two equally near, the lower.
-    __device__ __forceinline__ uint32_t nearest(float x) const {
-        int node = 1;
+    // After all bounds are there.
+    __device__ __forceinline__ void begin_cells() {
+        for (int cell = int(threadIdx.x); cell < CELLS; cell += THREADS) {
+            const bool below = SIGNED && cell >= KEYS;
+            const int key = below ? cell - KEYS : cell;
+            const unsigned start = key == 0 ? 0u : unsigned(key + LOWEST) << SHIFT;
+            const unsigned last = (unsigned(key + LOWEST + 1) << SHIFT) - 1;
+            const float smallest = below ? -__uint_as_float(last) : __uint_as_float(start);
+            int code = 0;
 #pragma unroll
-        for (int bit = 0; bit < BITS; ++bit) {
-            node = 2 * node + (x > bounds[node] ? 1 : 0);
+            for (int step = ENTRIES / 2; step > 0; step /= 2) {
+                code += smallest > bounds[code + step] ? step : 0;
+            }
+            cells[cell] = uint8_t(code);
         }
-        return uint32_t(node - ENTRIES);
+    }
+
+    // The code of the nearest entry to a number between -1 and 1; of two equally near, the lower. 0 for NaN.
+    __device__ __forceinline__ uint32_t nearest(float x) const {
+        x = fminf(fmaxf(x, -1.0f), 1.0f);
+        const unsigned bits = __float_as_uint(x);
+        // What is negative in a map without a sign has the lowest key.
+        int key = (int(SIGNED ? bits & 0x7fffffffu : bits) >> SHIFT) - LOWEST;
+        key = key < 0 ? 0 : key;
+        if (SIGNED) {
+            key += int(bits >> 31) * KEYS;
+        }
+        uint32_t code = cells[key];
+        code += x > bounds[code + 2] ? 2 : 0;
+        return code + (x > bounds[code + 1] ? 1 : 0);
     }
 };
 static_assert(THREADS == ENTRIES, "each thread loads one entry");
@@ -117,13 +144,36 @@ __device__ __forceinline__ int64_t place_of(int64_t block, int k) {
     return block * BLOCK + (WHOLE ? k / FOUR * (WARP_SIZE * FOUR) + lane * FOUR + k % FOUR : k * WARP_SIZE + lane);
 }
 
+// Divides by the largest magnitude of a block: the quotient's bits, by two steps from the inverse. What is near the ends
+// of what floats hold is moved to the middle first.
+struct Divisor {
+    float value, inverse, factor;
+
+    __device__ __forceinline__ explicit Divisor(float absmax) {
+        factor = absmax < 1e-30f ? 0x1p100f : absmax > 1e30f ? 0x1p-100f : 1.0f;
+        value = absmax > 0.0f ? absmax * factor : 1.0f;
+        inverse = 1.0f / value;
+        if (!(absmax < INFINITY)) {
+            // Of numbers zero, and of what is none NaN.
+            value = inverse = 0.0f;
+        }
+    }
+
+    __device__ __forceinline__ float divides(float x) const {
+        x *= factor;
+        const float near = x * inverse;
+        return fmaf(fmaf(-near, value, x), inverse, near);
+    }
+};
+
 // The new codes and largest magnitude of a block, whose values this warp holds; those beyond the end are zero. Second
 // moments that would be rounded to zero get the smallest code that is not: the first moment has the finer map, and where
 // it is kept and the second is not, the next update would divide by epsilon.
-template <bool WHOLE, bool ABOVE_ZERO>
-__device__ __forceinline__ void quantize(const Moment& moment, const float (&values)[EACH], const Map& map,
+template <bool WHOLE, bool ABOVE_ZERO, class M>
+__device__ __forceinline__ void quantize(const Moment& moment, const float (&values)[EACH], const M& map,
                                          int64_t block, int64_t elements) {
-    const float absmax = largest_magnitude<WARP_SIZE>(values), divisor = absmax > 0.0f ? absmax : 1.0f;
+    const float absmax = largest_magnitude<WARP_SIZE>(values);
+    const Divisor divisor(absmax);
     if (threadIdx.x % WARP_SIZE == 0) {
         moment.absmax[block] = absmax;
     }
@@ -132,7 +182,7 @@ __device__ __forceinline__ void quantize(const Moment& moment, const float (&val
         uint32_t codes = 0;
 #pragma unroll
         for (int j = 0; j < FOUR; ++j) {
-            uint32_t code = map.nearest(values[k + j] / divisor);
+            uint32_t code = map.nearest(divisor.divides(values[k + j]));
             if (ABOVE_ZERO && code == 0 && values[k + j] > 0.0f) {
                 code = 1;
             }
@@ -151,7 +201,7 @@ __device__ __forceinline__ void quantize(const Moment& moment, const float (&val
 // The parameters of a block that is all there, and its moments. All reads come first, so that they wait together.
 template <class T, class G>
 __device__ __forceinline__ void update_whole(float (&m)[EACH], float (&v)[EACH], const Buffers<T, G>& b,
-                                             const Map& first_map, const Map& second_map, int64_t block,
+                                             const Map<true>& first_map, const Map<false>& second_map, int64_t block,
                                              const adamw::Settings& settings, const Rounding& rounding) {
     Four<T> narrow[PARTS];
     Four<float> wide[PARTS];
@@ -195,7 +245,7 @@ __device__ __forceinline__ void update_whole(float (&m)[EACH], float (&v)[EACH],
 // The same, one by one, of a block that ends early or is not aligned.
 template <class T, class G>
 __device__ __forceinline__ void update_any(float (&m)[EACH], float (&v)[EACH], const Buffers<T, G>& b,
-                                           const Map& first_map, const Map& second_map, int64_t block,
+                                           const Map<true>& first_map, const Map<false>& second_map, int64_t block,
                                            const adamw::Settings& settings, const Rounding& rounding) {
     const float first_scale = b.first.absmax[block], second_scale = b.second.absmax[block];
 #pragma unroll
@@ -219,9 +269,13 @@ __device__ __forceinline__ void update_any(float (&m)[EACH], float (&v)[EACH], c
 template <class T, class G>
 __device__ __forceinline__ void step(Buffers<T, G> buffers, const float* first_values, const float* second_values,
                                      adamw::Settings settings, Rounding rounding) {
-    __shared__ Map first_map, second_map;
+    __shared__ Map<true> first_map;
+    __shared__ Map<false> second_map;
     first_map.load(first_values);
     second_map.load(second_values);
+    __syncthreads();
+    first_map.begin_cells();
+    second_map.begin_cells();
     __syncthreads();
     const bool in_fours = buffers.lie_in_fours();
     const int64_t elements = buffers.elements;
@@ -244,7 +298,7 @@ __device__ __forceinline__ void step(Buffers<T, G> buffers, const float* first_v
 }  // namespace adamw_8bit
 
 #define DEFINE_ADAMW_8BIT_OF(T, G, name)                                                                               \
-    KERNEL(name, adamw_8bit::THREADS,                                                                                  \
+    KERNEL_OF_BLOCKS(name, adamw_8bit::THREADS, 4,                                                                     \
            (T * parameters, const G* gradients, uint8_t* first, uint8_t* second, float* first_absmax,                  \
             float* second_absmax, const float* first_map, const float* second_map, float* master, int64_t elements,    \
             float gradient_scale, float beta1, float new1, float beta2, float new2, float root_scale, float epsilon,   \

@@ -52,6 +52,8 @@ struct BackwardKeys {
     // Queries, gradients of outputs, log-sum-exps and deltas of one step.
     static constexpr int STAGE = 2 * QUERIES * D * 2 + 2 * QUERIES * 4;
     static constexpr int SHARED = 2 * KEYS * D * 2 + 2 * STAGE;
+    // Of the steps of 16 along a row, those whose keys stay in registers.
+    static constexpr int HELD = D == 64 ? 4 : 6;
 };
 
 template <int D>
@@ -133,6 +135,14 @@ __device__ __forceinline__ void backward_keys(T* dk, T* dv, const T* d_out, cons
     const SharedAddress own_keys = shared_address(shared) + bytes_of<D>(own);
     const SharedAddress own_values = own_keys + bytes_of<D>(Shape::KEYS);
     const float scale_log2 = scale * LOG2_E;
+    // Each warp keeps as much of its keys as its registers have room for: reads of shared memory are what it waits for.
+    copies_wait<0>();
+    __syncthreads();
+    uint32_t held[Shape::HELD][1][4];
+#pragma unroll
+    for (int step = 0; step < Shape::HELD; ++step) {
+        load_left<D>(held[step], own_keys, lanes, step);
+    }
     float sums_k[1][D / 8][4] = {}, sums_v[1][D / 8][4] = {};
     const int end = (kv_head + 1) * group;
     int stage = 0;
@@ -152,7 +162,18 @@ __device__ __forceinline__ void backward_keys(T* dk, T* dv, const T* d_out, cons
             const SharedAddress gradient_rows = query_rows + bytes_of<D>(QUERIES);
             const unsigned char* floats = here + 2 * bytes_of<D>(QUERIES) + lane % 4 * 8;
             float p[1][N][4], ds[1][N][4];
-            rows_by_rows<T, D>(p, own_keys, query_rows, lanes);
+#pragma unroll
+            for (int n = 0; n < N; ++n) {
+                p[0][n][0] = p[0][n][1] = p[0][n][2] = p[0][n][3] = 0.0f;
+            }
+#pragma unroll
+            for (int step = 0; step < D / 16; ++step) {
+                uint32_t left[1][4];
+                if (step >= Shape::HELD) {
+                    load_left<D>(left, own_keys, lanes, step);
+                }
+                multiply_rows<T, D>(p, step < Shape::HELD ? held[step % Shape::HELD] : left, query_rows, lanes, step);
+            }
             rows_by_rows<T, D>(ds, own_values, gradient_rows, lanes);
             const bool masked = first < own + 15;
             const int column = first + lane % 4 * 2 - own - lane / 4;

@@ -12,12 +12,16 @@
 // A kernel by a name that the host finds: its parameters, and the call of a device function with them.
 #define KERNEL(name, threads, parameters, call) \
     extern "C" __global__ void __launch_bounds__(threads) name parameters { call; }
+// The same, with so few registers that a multiprocessor runs so many blocks at a time.
+#define KERNEL_OF_BLOCKS(name, threads, blocks, parameters, call) \
+    extern "C" __global__ void __launch_bounds__(threads, blocks) name parameters { call; }
 #else
 #include "cuda_on_cpu.h"
 #define DYNAMIC_SHARED(name) unsigned char* name = ::emulated::current().in->dynamic_shared()
 #define KERNEL(name, threads, parameters, call) \
     extern "C" void name parameters { call; }   \
     static const ::emulated::Registered registered_##name(#name, name);
+#define KERNEL_OF_BLOCKS(name, threads, blocks, parameters, call) KERNEL(name, threads, parameters, call)
 #endif
 
 using bf16 = __nv_bfloat16;

@@ -134,29 +134,37 @@ __device__ __forceinline__ void write_words(T* y, uint32_t word, float scale, co
     }
 }
 
-// 256 threads do 4 words of each thread. All reads come first, so that they wait together.
+// 256 threads do 4 words of each thread. All reads come first, so that they wait together; each largest magnitude is
+// found by one thread, for the 8 that need it.
 template <class T>
 __device__ __forceinline__ void dequantize(T* y, const uint8_t* codes, Absmax absmax, int64_t elements) {
+    constexpr int WORDS_OF_BLOCK = BLOCK / EACH, SCALES = WORDS * THREADS / WORDS_OF_BLOCK;
+    static_assert(SCALES <= THREADS, "a thread finds one at most");
     // In shared memory, where lanes that look up different levels do not wait for each other.
     __shared__ float levels[CODES];
+    __shared__ float scales[SCALES];
+    const int64_t first = int64_t(blockIdx.x) * WORDS * THREADS, last = first + WORDS * THREADS;
+    const bool whole = last * EACH <= elements && lies_at(y, 16) && lies_at(codes, 4);
+    uint32_t words[WORDS] = {};
+    if (whole) {
+#pragma unroll
+        for (int i = 0; i < WORDS; ++i) {
+            words[i] = __ldg(reinterpret_cast<const uint32_t*>(codes) + first + i * THREADS + threadIdx.x);
+        }
+        if (threadIdx.x < SCALES) {
+            scales[threadIdx.x] = absmax.of(first / WORDS_OF_BLOCK + threadIdx.x);
+        }
+    }
     if (threadIdx.x < CODES) {
         levels[threadIdx.x] = LEVELS[threadIdx.x];
     }
     __syncthreads();
-    const int64_t first = int64_t(blockIdx.x) * WORDS * THREADS, last = first + WORDS * THREADS;
-    if (last * EACH <= elements && lies_at(y, 16) && lies_at(codes, 4)) {
-        uint32_t words[WORDS];
-        float scales[WORDS];
-#pragma unroll
-        for (int i = 0; i < WORDS; ++i) {
-            const int64_t word = first + i * THREADS + threadIdx.x;
-            words[i] = __ldg(reinterpret_cast<const uint32_t*>(codes) + word);
-            scales[i] = absmax.of(word / (BLOCK / EACH));
-        }
+    if (whole) {
 #pragma unroll
         for (int i = 0; i < WORDS; ++i) {
             const int64_t word_of_warp = first + i * THREADS + threadIdx.x / WARP_SIZE * WARP_SIZE;
-            write_words(y + word_of_warp * EACH, words[i], scales[i], levels);
+            const float scale = scales[(i * THREADS + threadIdx.x) / WORDS_OF_BLOCK];
+            write_words(y + word_of_warp * EACH, words[i], scale, levels);
         }
         return;
     }

@@ -12,15 +12,26 @@ __device__ __forceinline__ void squares(double* partial, const T* values, int64_
     constexpr int SIZE = Pack<T>::SIZE;
     const int64_t whole = elements / SIZE * SIZE, step = int64_t(gridDim.x) * THREADS * SIZE;
     double sum = 0.0;
-    for (int64_t i = (int64_t(blockIdx.x) * THREADS + threadIdx.x) * SIZE; i < whole; i += step) {
-        const Pack<T> pack = load_pack(values + i);
-        // Eight squares in float, of equal exponents mostly, then on in double: doubles are slow on small cards.
-        float part = 0.0f;
+    // Reads that wait together.
+    constexpr int AHEAD = 4;
+    for (int64_t i = (int64_t(blockIdx.x) * THREADS + threadIdx.x) * SIZE; i < whole; i += AHEAD * step) {
+        Pack<T> packs[AHEAD] = {};
 #pragma unroll
-        for (int j = 0; j < SIZE; ++j) {
-            part += pack.get(j) * pack.get(j);
+        for (int ahead = 0; ahead < AHEAD; ++ahead) {
+            if (i + ahead * step < whole) {
+                packs[ahead] = load_pack(values + i + ahead * step);
+            }
         }
-        sum += double(part);
+#pragma unroll
+        for (int ahead = 0; ahead < AHEAD; ++ahead) {
+            // Eight squares in float, of equal exponents mostly, then on in double: doubles are slow on small cards.
+            float part = 0.0f;
+#pragma unroll
+            for (int j = 0; j < SIZE; ++j) {
+                part += packs[ahead].get(j) * packs[ahead].get(j);
+            }
+            sum += double(part);
+        }
     }
     if (blockIdx.x == 0 && threadIdx.x < elements - whole) {
         const double last = to_float(values[whole + threadIdx.x]);

@@ -44,7 +44,9 @@ mod tests {
     #[test]
     fn the_sum_is_that_of_f64() -> Result<()> {
         let Some(engine) = emulator::engine() else { return Ok(()) };
-        for (dtype, count) in [(DType::F32, 0), (DType::F32, 70_003), (DType::BF16, 5), (DType::F16, 9_001)] {
+        for (dtype, count) in
+            [(DType::F32, 0), (DType::F32, 70_003), (DType::BF16, 5), (DType::F16, 9_001), (DType::BF16, 200_001)]
+        {
             let values = random("values", &[count], dtype)?;
             let exact: f64 = values.to_dtype(DType::F64)?.to_vec1::<f64>()?.iter().map(|x| x * x).sum();
             let got = squares_by(&engine, &values, 20)?.to_vec1::<f64>()?[0];

@@ -7,10 +7,17 @@ use crate::error::Result;
 use crate::kernels::rms_norm::NormSaved;
 
 const THREADS: usize = 256;
-/// Blocks that share the rows where the weight's gradient is wanted, each with a partial sum of its own.
-const PARTS: usize = 512;
-/// A block's shared memory holds a partial sum of the weight's gradient of so many features.
-const FEATURES: usize = 48 * 1024 / size_of::<f32>() - 64;
+/// Blocks that share the rows of the backward pass, each with a partial sum of the weight's gradient.
+const PARTS: usize = 256;
+/// Features that a thread of the backward pass has, and the threads that a block has at most.
+const EACH: usize = 16;
+const MOST_THREADS: usize = 512;
+/// A block has so many features at most.
+const FEATURES: usize = EACH * MOST_THREADS;
+/// Columns that a block adds up.
+const COLUMNS: usize = 32;
+/// Shared bytes of a block up to which it keeps two rows on their way; else one.
+const SHARED: usize = 66_000;
 
 /// The engine, if the kernels fit these tensors.
 pub(in crate::kernels) fn engine(tensors: &[&Tensor]) -> Option<Engine> {
@@ -59,28 +66,32 @@ pub(in crate::kernels) fn backward(
     residual: Option<&Tensor>,
     want_weight: bool,
 ) -> Result<(Tensor, Option<Tensor>)> {
-    backward_by(engine, dy, weight, saved, residual, want_weight.then_some(PARTS))
+    backward_by(engine, dy, weight, saved, residual, want_weight, PARTS)
 }
 
-/// [`backward`], with the weight's gradient from that many partial sums, if it is wanted.
+/// [`backward`] by at most that many blocks.
 fn backward_by(
     engine: &Engine,
     dy: &Tensor,
     weight: &Tensor,
     saved: &NormSaved,
     residual: Option<&Tensor>,
-    parts: Option<usize>,
+    want_weight: bool,
+    parts: usize,
 ) -> Result<(Tensor, Option<Tensor>)> {
     let (rows, features) = dy.dims2()?;
     let dx = engine.empty(dy.dims(), dy.dtype())?;
-    let blocks = parts.map_or(rows, |parts| rows.min(parts));
-    let partial = parts.map(|_| engine.empty(&[blocks, features], DType::F32)).transpose()?;
+    let blocks = rows.min(parts);
+    let partial = want_weight.then(|| engine.empty(&[blocks, features], DType::F32)).transpose()?;
+    // A row of `dy` and of `x`.
+    let stage = 2 * features * dy.dtype().size_in_bytes();
+    let stages = if 2 * stage <= SHARED { 2 } else { 1 };
     engine.run(&Launch {
         kernel: "rms_norm_backward",
         dtype: Some(dy.dtype()),
         grid: [blocks, 1, 1],
-        threads: THREADS,
-        shared: parts.map_or(0, |_| features * size_of::<f32>()),
+        threads: features.div_ceil(EACH).next_multiple_of(32),
+        shared: stages * stage,
         arguments: &[
             Argument::Output(&dx),
             Argument::output(partial.as_ref()),
@@ -91,6 +102,7 @@ fn backward_by(
             Argument::input(residual),
             Argument::Int(rows as i32),
             Argument::Int(features as i32),
+            Argument::Int(stages as i32),
         ],
     })?;
     let Some(partial) = partial else { return Ok((dx, None)) };
@@ -98,7 +110,7 @@ fn backward_by(
     engine.run(&Launch {
         kernel: "rms_norm_sum_rows",
         dtype: Some(weight.dtype()),
-        grid: [features.div_ceil(THREADS), 1, 1],
+        grid: [features.div_ceil(COLUMNS), 1, 1],
         threads: THREADS,
         shared: 0,
         arguments: &[
@@ -121,8 +133,16 @@ mod tests {
     #[test]
     fn the_kernels_equal_the_reference() -> Result<()> {
         let Some(engine) = emulator::engine() else { return Ok(()) };
-        // More rows than parts, more features than a block's threads take at once, and less than one warp's.
-        for (dtype, rows, features) in [(DType::F32, 3, 8), (DType::BF16, 5, 2056), (DType::F16, 7, 24)] {
+        // More rows than parts, so that stages are used again; features that end inside a pack's round, of more threads
+        // than a warp, less than one warp's, and so many that only one row is on its way.
+        let cases = [
+            (DType::F32, 3, 8),
+            (DType::BF16, 11, 2056),
+            (DType::F16, 7, 24),
+            (DType::F32, 4, 4140),
+            (DType::BF16, 8, 512),
+        ];
+        for (dtype, rows, features) in cases {
             let [x, delta, dy, residual] =
                 ["x", "delta", "dy", "residual"].map(|n| random(n, &[rows, features], dtype));
             let (x, delta, dy, residual, weight) = (x?, delta?, dy?, residual?, random("weight", &[features], dtype)?);
@@ -137,7 +157,7 @@ mod tests {
                 let (want_dx, want_dw) =
                     rms_norm::reference::backward(&wide(&dy)?, &wide(&weight)?, &want_saved, true)?;
                 let want_dw = want_dw.expect("a gradient");
-                let (dx, dw) = backward_by(&engine, &dy, &weight, &saved, None, Some(3))?;
+                let (dx, dw) = backward_by(&engine, &dy, &weight, &saved, None, true, 3)?;
                 assert_close(bound_of(dtype), &[("dx", &dx, &want_dx), ("dw", &dw.expect("a gradient"), &want_dw)])?;
                 let (dx, none) = backward(&engine, &dy, &weight, &saved, Some(&residual), false)?;
                 assert_close(bound_of(dtype), &[("dx beside", &dx, &(&want_dx + wide(&residual)?)?)])?;
