@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod bench;
+mod cache;
 mod doctor;
 mod kill;
 mod real_input;
