@@ -2,8 +2,11 @@
 
 use super::Stream;
 
-/// Rounds of mixing, two half-rounds each. Four half-rounds look random (Luby and Rackoff 1988); short ranges need more.
-const ROUNDS: u64 = 3;
+/// Rounds of mixing, two half-rounds each. Four half-rounds look random where halves are wide (Luby and Rackoff 1988).
+const ROUNDS: u64 = 4;
+/// Rounds for ranges of at most [`SHORT`] bits, whose few keys of a half-round take longer to reach all orders.
+const MANY_ROUNDS: u64 = 8;
+const SHORT: u32 = 8;
 
 /// The numbers `0..count` in a random order that follows from a [`Stream`].
 ///
@@ -19,13 +22,15 @@ pub struct Shuffle {
     low: u32,
     /// Bits of the upper half, as many or one less.
     high: u32,
+    rounds: u64,
 }
 
 impl Shuffle {
     /// The order of `0..count` under a stream.
     pub fn new(stream: Stream, count: u64) -> Self {
         let bits = u64::BITS - count.saturating_sub(1).leading_zeros();
-        Self { stream, count, low: bits.div_ceil(2), high: bits / 2 }
+        let rounds = if bits > SHORT { ROUNDS } else { MANY_ROUNDS };
+        Self { stream, count, low: bits.div_ceil(2), high: bits / 2, rounds }
     }
 
     /// How many numbers there are.
@@ -57,7 +62,7 @@ impl Shuffle {
     fn encipher(&self, value: u64) -> u64 {
         let mask = |bits: u32| (1u64 << bits) - 1;
         let (mut upper, mut lower) = (value >> self.low, value & mask(self.low));
-        for round in 0..ROUNDS {
+        for round in 0..self.rounds {
             lower ^= self.stream.at(round << 33 | upper) & mask(self.low);
             upper ^= self.stream.at(round << 33 | 1 << 32 | lower) & mask(self.high);
         }
@@ -99,20 +104,30 @@ mod tests {
         }
     }
 
+    /// Chi-squared of counts that should be equal, in its standard deviations above what is expected.
+    fn excess(seen: &[f64], free: u64) -> f64 {
+        let equal = seen.iter().sum::<f64>() / seen.len() as f64;
+        let chi: f64 = seen.iter().map(|seen| (seen - equal).powi(2) / equal).sum();
+        (chi - free as f64) / (2.0 * free as f64).sqrt()
+    }
+
     #[test]
-    fn each_number_comes_to_each_place_equally_often() {
-        for count in [3u64, 5, 8, 13, 100] {
-            let keys = 2000 * count;
+    fn numbers_and_pairs_come_to_all_places_equally_often() {
+        for count in [3u64, 5, 6, 7, 8, 13, 100, 300] {
             let mut seen = vec![0.0; (count * count) as usize];
-            for key in 0..keys {
-                for (place, number) in order(key, count).into_iter().enumerate() {
-                    seen[place * count as usize + number as usize] += 1.0;
+            let mut pairs = seen.clone();
+            for key in 0..500 * count {
+                let order = order(key, count);
+                pairs[(order[0] * count + order[1]) as usize] += 1.0;
+                for (place, number) in (0..).zip(order) {
+                    seen[(place * count + number) as usize] += 1.0;
                 }
             }
-            // Chi-squared over count² cells, of which (count - 1)² are free; five standard deviations.
-            let chi: f64 = seen.iter().map(|seen: &f64| (seen - 2000.0).powi(2) / 2000.0).sum();
-            let free = ((count - 1) * (count - 1)) as f64;
-            assert!(chi < free + 5.0 * (2.0 * free).sqrt() + 5.0, "{count}: {chi}");
+            // No number is at two places.
+            let pairs: Vec<f64> =
+                (0..).zip(pairs).filter(|(at, _)| at % (count + 1) != 0).map(|(_, seen)| seen).collect();
+            let both = (excess(&seen, (count - 1) * (count - 1)), excess(&pairs, count * (count - 1) - 1));
+            assert!(both.0 < 5.0 && both.1 < 5.0, "{count}: {both:?}");
         }
     }
 

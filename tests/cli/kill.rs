@@ -2,16 +2,20 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::time::Duration;
 
 use emakeel::random::Stream;
 use serde_json::Value;
 
+use crate::support::program;
+
 const KILLS: u64 = 20;
 
 fn start(runs: &Path) -> Child {
-    Command::new(env!("CARGO_BIN_EXE_emakeel"))
+    // A cache of its own, so that tokenizing is killed too.
+    program()
+        .env("EMAKEEL_CACHE", runs.with_extension("cache"))
         .args([
             "run",
             concat!(env!("CARGO_MANIFEST_DIR"), "/tests/recipes/small-study.yaml"),

@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod bench;
+mod cache;
 mod data;
 mod doctor;
 mod kill;

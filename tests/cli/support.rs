@@ -3,6 +3,7 @@
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::sync::OnceLock;
 
 use candle_core::{DType, Device};
 use emakeel::data::Tokenizer;
@@ -11,7 +12,28 @@ use emakeel::recipe::NewModel;
 
 /// Runs the program to its end.
 pub fn emakeel<S: AsRef<OsStr>>(arguments: &[S]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_emakeel")).args(arguments).output().expect("the program runs")
+    program().args(arguments).output().expect("the program runs")
+}
+
+/// The program, with a cache of tokenized sources that is not the person's own.
+pub fn program() -> Command {
+    static CACHE: OnceLock<PathBuf> = OnceLock::new();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_emakeel"));
+    command.env("EMAKEEL_CACHE", CACHE.get_or_init(new_cache));
+    command
+}
+
+/// A folder for this process; those of processes of other days are removed.
+fn new_cache() -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    for old in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+        let age = old.metadata().and_then(|data| data.modified()).ok().and_then(|time| time.elapsed().ok());
+        let ours = old.file_name().to_string_lossy().starts_with("cache-");
+        if ours && age.is_some_and(|age| age.as_secs() > 86_400) {
+            let _ = std::fs::remove_dir_all(old.path());
+        }
+    }
+    folder.join(format!("cache-{}", std::process::id()))
 }
 
 /// A temporary folder.

@@ -163,20 +163,21 @@ impl Seek for Quota {
 #[test]
 fn a_disk_that_is_full_anywhere_is_an_error_and_leaves_no_side_files() {
     let rows = rows(300, true);
-    let all = written(&rows, 300, false).len() as u64;
     let folder = tempfile::tempdir().unwrap();
+    let write = |room: u64| {
+        let mut bytes = Quota(Cursor::default(), room);
+        let mut writer = Writer::new(&mut bytes, false, &sides(&folder))?;
+        for (ids, trained) in &rows {
+            let mut part = Tokenized::new(false);
+            part.row(ids, trained, 0, Place { file: 0, line: 1 });
+            writer.write(part)?;
+        }
+        writer.finish([5; 32], Stats::default())?;
+        io::Result::Ok(bytes.0.into_inner().len() as u64)
+    };
+    let all = write(u64::MAX).unwrap();
     for room in (0..all).step_by(97) {
-        let write = || {
-            let mut writer = Writer::new(Quota(Cursor::default(), room), false, &sides(&folder))?;
-            for (ids, trained) in &rows {
-                let mut part = Tokenized::new(false);
-                part.row(ids, trained, 0, Place { file: 0, line: 1 });
-                writer.write(part)?;
-            }
-            writer.finish([5; 32], Stats::default())
-        };
-        let error = write().map(drop).unwrap_err();
-        assert_eq!(error.kind(), io::ErrorKind::StorageFull, "{room} of {all}");
+        assert_eq!(write(room).unwrap_err().kind(), io::ErrorKind::StorageFull, "{room} of {all}");
         assert_eq!(folder.path().read_dir().unwrap().count(), 0);
     }
 }
