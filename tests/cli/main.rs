@@ -7,3 +7,4 @@ mod kill;
 mod real_input;
 mod recipes;
 mod support;
+mod vocabulary;
