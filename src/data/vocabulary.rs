@@ -18,7 +18,7 @@ use crate::recipe::{Source, Study};
 /// # Errors
 /// A source does not exist or cannot be read; the vocabulary does not suit the texts.
 pub fn train_tokenizer(study: &Study, names: &[String], vocabulary: usize, progress: &Progress) -> Result<Tokenizer> {
-    let tokenizer = Tokenizer::train(texts(study, names)?, vocabulary)?;
+    let tokenizer = Tokenizer::train(texts(study, names, progress)?, vocabulary)?;
     progress.say(format!("{:>16}  {vocabulary} pieces from {}", "tokenizer", names.join(", ")));
     Ok(tokenizer)
 }
@@ -34,12 +34,12 @@ pub fn extend_tokenizer(
     old: &Tokenizer,
     progress: &Progress,
 ) -> Result<Extended> {
-    let extended = old.extend(texts(study, names)?, tokens)?;
+    let extended = old.extend(texts(study, names, progress)?, tokens)?;
     progress.say(format!("{:>16}  {tokens} new pieces from {}", "tokenizer", names.join(", ")));
     Ok(extended)
 }
 
-fn texts(study: &Study, names: &[String]) -> Result<Vec<String>> {
+fn texts(study: &Study, names: &[String], progress: &Progress) -> Result<Vec<String>> {
     let mut texts: Vec<String> = Vec::new();
     let share = MOST_BYTES / names.len().max(1);
     for name in names {
@@ -73,7 +73,7 @@ impl Spread {
     /// The source cannot be read.
     pub fn of(source: &Source, seed: u64, before: &Tokenizer, after: &Tokenizer) -> Result<Self> {
         let mut texts = Vec::new();
-        read(source, seed, LOOKED_AT, &mut texts).map_err(|error| error.at(format!("source {}", source.name)))?;
+        read(source, seed, LOOKED_AT, &Progress::silent(), &mut texts).map_err(|error| error.at(format!("source {}", source.name)))?;
         let first = before.vocabulary() as u32;
         let (mut before, mut after) = (before.encoder(), after.encoder());
         let (mut characters, mut old, mut new) = (0, 0, 0);

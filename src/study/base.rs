@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use candle_core::{DType, Device};
 use serde_json::json;
 
+use crate::data::stream::CacheFolder;
 use crate::data::{Tokenizer, train_tokenizer};
 use crate::error::{Error, Result};
 use crate::files;
@@ -37,7 +38,7 @@ pub(super) const MADE: &str = "made.json";
 ///
 /// # Errors
 /// The folder is missing something, or the tokenizer has more pieces than the model has embeddings.
-pub fn open(study: &Study, run: &RunFolder, progress: Progress) -> Result<OpenedBase> {
+pub fn open(study: &Study, run: &RunFolder, cache: &CacheFolder, progress: Progress) -> Result<OpenedBase> {
     let extended = match &study.base.tokenizer {
         Some(TokenizerOrigin::Extended { sources, tokens }) => Some(extended::Wanted { sources, tokens: *tokens }),
         _ => None,
@@ -46,12 +47,12 @@ pub fn open(study: &Study, run: &RunFolder, progress: Progress) -> Result<Opened
         (BaseOrigin::New(shape), _) => make_new(study, shape, run, progress)?,
         (BaseOrigin::BuiltIn(name), None) => open_built_in(name, run)?,
         (BaseOrigin::BuiltIn(name), Some(wanted)) => {
-            extended::open(study, wanted, extended::Original::built_in(name)?, run, progress)?
+            extended::open(study, wanted, extended::Original::built_in(name)?, (run, cache), progress)?
         }
         (origin, None) => open_given(study, origin, progress)?,
         (origin, Some(wanted)) => {
             let original = extended::Original::folder(open_given(study, origin, progress)?);
-            extended::open(study, wanted, original, run, progress)?
+            extended::open(study, wanted, original, (run, cache), progress)?
         }
     };
     let config = Config::read(&opened.folder)?;

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
-use crate::data::stream::source_fingerprint;
+use crate::data::stream::{CacheFolder, source_fingerprint};
 use crate::data::{Tokenizer, extend_tokenizer};
 use crate::error::{Error, Place, Result};
 use crate::files;
@@ -63,11 +63,11 @@ pub fn open(
     study: &Study,
     wanted: Wanted<'_>,
     original: Original<'_>,
-    run: &RunFolder,
+    (run, cache): (&RunFolder, &CacheFolder),
     progress: Progress,
 ) -> Result<OpenedBase> {
     let folder = run.base();
-    let from = files::sha256(inputs(study, &wanted, &original)?.to_string());
+    let from = files::sha256(inputs(study, &wanted, &original, cache, &progress)?.to_string());
     let record = folder.join(MADE);
     let made =
         if record.exists() { files::read_json::<Value>(&record)?.get("from") == Some(&json!(from)) } else { false };
@@ -88,12 +88,18 @@ pub fn open(
 }
 
 /// Everything that the extended base follows from.
-fn inputs(study: &Study, wanted: &Wanted<'_>, original: &Original<'_>) -> Result<Value> {
+fn inputs(
+    study: &Study,
+    wanted: &Wanted<'_>,
+    original: &Original<'_>,
+    cache: &CacheFolder,
+    progress: &Progress,
+) -> Result<Value> {
     let mut sources = serde_json::Map::new();
     for name in wanted.sources {
         let source = study.sources.iter().find(|source| source.name == *name);
         let source = source.ok_or_else(|| Error::new(format!("there is no source named {name}")))?;
-        let hash = source_fingerprint(source, study.seed).at(format!("sources.{name}"))?;
+        let hash = source_fingerprint(source, study.seed, cache, progress).at(format!("sources.{name}"))?;
         // Which of its rows and which of their fields are read changes the texts as well.
         let read = format!("{:?}", (&source.template, &source.text_field, &source.languages, source.limit));
         sources.insert(name.clone(), json!({ "content": hash, "read": read }));

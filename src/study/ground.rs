@@ -62,7 +62,7 @@ impl<'a> Ground<'a> {
         let folder = RunFolder::open(options.folder)?;
         let device = device::open(study.device)?;
         device::allow_tf32(study.base.tf32);
-        let opened = base::open(study, &folder, options.progress)?;
+        let opened = base::open(study, &folder, options.cache, options.progress)?;
         let sources = source_hashes(study, options)?;
         let origins = json!({ "base": opened.hash, "tokenizer": opened.tokenizer.fingerprint(), "sources": sources });
         Ok(Self {

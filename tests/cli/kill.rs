@@ -12,17 +12,14 @@ use crate::support::program;
 
 const KILLS: u64 = 20;
 
-fn start(runs: &Path) -> Child {
+const SMALL_STUDY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/recipes/small-study.yaml");
+const MORE_PIECES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/recipes/more-pieces.yaml");
+
+fn start(recipe: &str, runs: &Path) -> Child {
     // A cache of its own, so that tokenizing is killed too.
     program()
         .env("EMAKEEL_CACHE", runs.with_extension("cache"))
-        .args([
-            "run",
-            concat!(env!("CARGO_MANIFEST_DIR"), "/tests/recipes/small-study.yaml"),
-            "--quiet",
-            "--threads",
-            "2",
-        ])
+        .args(["run", recipe, "--quiet", "--threads", "2"])
         .arg("--runs")
         .arg(runs)
         .stdout(Stdio::null())
@@ -31,8 +28,8 @@ fn start(runs: &Path) -> Child {
         .expect("the program starts")
 }
 
-fn run_to_the_end(runs: &Path) {
-    let output = start(runs).wait_with_output().expect("the program ends");
+fn run_to_the_end(recipe: &str, runs: &Path) {
+    let output = start(recipe, runs).wait_with_output().expect("the program ends");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
@@ -72,24 +69,33 @@ fn without_clocks(log: &str) -> String {
 
 #[test]
 fn twenty_kills_leave_the_same_bytes_as_none() {
+    kill_and_compare(SMALL_STUDY, KILLS);
+}
+
+#[test]
+fn kills_leave_the_same_bytes_where_a_base_is_extended() {
+    kill_and_compare(MORE_PIECES, KILLS / 2);
+}
+
+fn kill_and_compare(recipe: &str, kills: u64) {
     let place = tempfile::tempdir().expect("a temporary folder");
     let (calm, stormy) = (place.path().join("calm"), place.path().join("stormy"));
     let began = std::time::Instant::now();
-    run_to_the_end(&calm);
+    run_to_the_end(recipe, &calm);
     // Kills fall anywhere in the first half of what an undisturbed run takes, so that many hit every stage.
     let longest = began.elapsed().as_millis() as u64 / 2;
     let moments = Stream::new(2026, "kills");
     let mut finished = 0;
-    for kill in 0..KILLS {
-        let mut child = start(&stormy);
+    for kill in 0..kills {
+        let mut child = start(recipe, &stormy);
         std::thread::sleep(Duration::from_millis(20 + moments.below_at(kill, longest)));
         finished += u32::from(child.try_wait().expect("a status").is_some());
         // On Unix this is SIGKILL: no handler runs.
         let _ = child.kill();
         child.wait().expect("the program ends");
     }
-    assert!(finished < KILLS as u32, "every run ended before its kill: the test kills nothing");
-    run_to_the_end(&stormy);
+    assert!(finished < kills as u32, "every run ended before its kill: the test kills nothing");
+    run_to_the_end(recipe, &stormy);
     let (left, right) = (state(&calm), state(&stormy));
     let names: Vec<_> = left.keys().collect();
     let only: Vec<_> = left
@@ -99,6 +105,6 @@ fn twenty_kills_leave_the_same_bytes_as_none() {
         .collect();
     assert!(only.is_empty(), "only on one side of {} files: {only:?}", names.len());
     for (name, bytes) in &left {
-        assert!(right.get(name) == Some(bytes), "{name} differs after {KILLS} kills");
+        assert!(right.get(name) == Some(bytes), "{name} differs after {kills} kills");
     }
 }

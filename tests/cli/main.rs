@@ -9,3 +9,4 @@ mod kill;
 mod real_input;
 mod recipes;
 mod support;
+mod vocabulary;

@@ -181,6 +181,11 @@ impl Encoder<'_> {
                 bpe.encode(&written, &mut self.work, &mut ids);
                 Ok(place(&ids, text, &written, &places, bpe, &self.tokenizer.pieces))
             }
+            Engine::Bytes(byte_level) => {
+                let mut ids = Vec::with_capacity(text.len() / 3 + 4);
+                byte_level.encode(text, &mut self.work, &mut ids)?;
+                Ok(place_bytes(&ids, text, &self.tokenizer.pieces))
+            }
             Engine::General { first, later, .. } => {
                 let engine = if start { first } else { later };
                 let encoding = engine
@@ -192,6 +197,17 @@ impl Encoder<'_> {
             }
         }
     }
+}
+
+/// The places of ids whose bytes are the text's; one that has a part of a character has the place of all of it.
+fn place_bytes(ids: &[u32], text: &str, pieces: &Pieces) -> Vec<Placed> {
+    let mut at = 0;
+    let place = |id: &u32| {
+        let start = text.floor_char_boundary(at);
+        at += pieces.get(*id).map_or(1, <[u8]>::len).max(1);
+        Placed { id: *id, start, end: text.ceil_char_boundary(at.min(text.len())) }
+    };
+    ids.iter().map(place).collect()
 }
 
 /// The places of ids in a text, from the length of each in the text whose spaces are `▁`.

@@ -124,22 +124,21 @@ pub(super) fn read(bytes: &[u8]) -> Result<Read> {
 pub(super) fn extended(model: &[u8], old: &[Option<String>], new: &[&str]) -> Option<Vec<u8>> {
     let read = Model::decode(model).ok()?;
     let same = read.pieces.len() == old.len() && read.pieces.iter().zip(old).all(|(piece, name)| piece.text == *name);
-    let lowest = read.pieces.iter().map(|piece| piece.score.unwrap_or(0.0)).fold(0.0, f32::min);
-    // Whole numbers beyond that are not all f32.
-    if !same || lowest < -8e6 {
+    if !same {
         return None;
     }
-    let pieces = new.iter().zip(1u32..).map(|(name, number)| Piece {
-        text: Some((*name).to_owned()),
-        score: Some(lowest.floor() - number as f32),
-        kind: None,
-    });
+    let mut score = read.pieces.iter().map(|piece| piece.score.unwrap_or(0.0)).fold(0.0, f32::min);
+    let mut pieces = Vec::with_capacity(new.len());
+    for name in new {
+        // Runs of spaces have -10⁹ in Llama's model, where the next number is 64 away.
+        score = (score - 1.0).min(score.next_down());
+        pieces.push(Piece { text: Some((*name).to_owned()), score: Some(score), kind: None });
+    }
+    if !score.is_finite() {
+        return None;
+    }
     let vocabulary = i32::try_from(old.len() + new.len()).ok();
-    let more = Model {
-        pieces: pieces.collect(),
-        trainer: Some(Trainer { vocabulary, ..Trainer::default() }),
-        normalizer: None,
-    };
+    let more = Model { pieces, trainer: Some(Trainer { vocabulary, ..Trainer::default() }), normalizer: None };
     Some([model, more.encode_to_vec().as_slice()].concat())
 }
 

@@ -7,7 +7,6 @@ use super::super::nearest;
 use super::super::places::Findings;
 use super::super::study::{Base, BaseOrigin, NewModel, Source, TokenizerOrigin};
 use super::super::written::{self, Dtype, ExtendTokenizer, MadeTokenizer, Tokenizer, TrainTokenizer};
-use super::checks::Scope;
 use super::hub;
 use crate::error::Error;
 

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::lengths::Lengths;
 use crate::data::read::{Row, Rows};
-use crate::data::template::{self, translation::Wording};
+use crate::data::template::{self, Template, translation::Wording};
 use crate::data::tokenizer::Encoder;
 use crate::error::{Error, Place, Result};
 use crate::random;
@@ -69,7 +69,7 @@ impl Samples {
 
 impl Sample {
     fn take(ground: &Ground<'_>, training: &Training, source: &Source, part: &MixturePart) -> Result<Self> {
-        let mut rows = Rows::open(source, ground.study.seed)?;
+        let mut rows = Rows::open_with(source, ground.study.seed, ground.progress)?;
         let (mut read, mut bytes) = (Vec::new(), 0);
         let mut whole = false;
         while read.len() < MOST_ROWS && bytes < MOST_BYTES {
@@ -86,11 +86,12 @@ impl Sample {
             Wording::new(languages, part.forward_share, stream)
         });
         let tokenizer = &ground.tokenizer;
+        let template = Template::open(&training.template, tokenizer)?.training(training.train_on);
         let numbered = read.par_iter().enumerate();
         let tokens: Result<Vec<u64>> = numbered
             .map_init(
                 || tokenizer.encoder(),
-                |encoder, (index, row)| tokens(row, index as u64, training, wording.as_ref(), encoder),
+                |encoder, (index, row)| tokens(row, index as u64, &template, wording.as_ref(), encoder),
             )
             .collect();
         Ok(Self::count(&read, &tokens?, whole))
@@ -136,16 +137,16 @@ pub(super) fn texts(row: &Row) -> Vec<&str> {
 fn tokens(
     row: &Row,
     index: u64,
-    training: &Training,
+    template: &Template,
     wording: Option<&Wording>,
     encoder: &mut Encoder<'_>,
 ) -> Result<u64> {
     let encoded = match row {
         Row::Document(text) => template::encode_document(text, encoder)?,
-        Row::Conversation(talk) => template::encode_with(training.template, talk, encoder)?,
+        Row::Conversation(talk) => template.encode(talk, encoder)?,
         Row::Pair(first, second) => {
             let wording = wording.ok_or_else(|| Error::new("the rows are pairs of sentences without languages"))?;
-            template::encode_with(training.template, &wording.conversation(index, (first, second)), encoder)?
+            template.encode(&wording.conversation(index, (first, second)), encoder)?
         }
     };
     Ok(encoded.ids.len() as u64)

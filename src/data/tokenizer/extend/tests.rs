@@ -40,7 +40,7 @@ fn sentences() -> Vec<String> {
 fn olds() -> Vec<(&'static str, Tokenizer)> {
     let words: Vec<String> = (0..400).map(|n| format!("The cat {n} sleeps in the house, and the dog reads.")).collect();
     vec![
-        ("spaces", Tokenizer::train(&words, 330).unwrap()),
+        ("spaces", Tokenizer::train(&words, 315).unwrap()),
         (
             "bytes",
             Tokenizer::from_bytes(&byte_level_of_llama_3(&["e r", "Ġ t", "Ġt h", "a s", "Ġ k", "Ġk as"])).unwrap(),

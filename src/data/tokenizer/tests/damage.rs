@@ -40,7 +40,7 @@ fn damaged_files_are_errors_or_other_tokenizers_but_never_panics() {
     let digits = golden["small"][8]["model"].as_str().unwrap().as_bytes().chunks(2);
     let model: Vec<u8> =
         digits.map(|pair| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap()).collect();
-    let trained = Tokenizer::train((0..50).map(|n| format!("kass number {n} magab")), 300).unwrap();
+    let trained = Tokenizer::train((0..50).map(|n| format!("kass number {n} magab")), 290).unwrap();
     let jsons = [
         trained.companions.get("tokenizer.json").unwrap().to_vec(),
         byte_level(),
