@@ -129,7 +129,7 @@ fn a_process_that_is_killed_goes_on_where_it_was() {
     assert_eq!(fresh.data(&server.endpoint, "a").stdout, output.stdout);
 }
 
-/// A model of two layers in two shards, as files by name.
+/// A model of two layers, as files by name.
 fn model(folder: &Path) -> Vec<(String, Vec<u8>)> {
     let words: Vec<String> = (0..400).map(|n| format!("sõna{n} loeb raamatut number {n}")).collect();
     let tokenizer = Tokenizer::train(words, 300).expect("a tokenizer");
