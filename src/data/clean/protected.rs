@@ -193,7 +193,7 @@ mod tests {
 
     const LONG_TEXT: &str = "Kui päike laskus järve taha, istus vana kalur paadisillal, parandas võrku ja mõtles \
                              homsele ilmale, mis pidi tulema tuuline.";
-    const MIDDLE_TEXT: &str = "Lapsed korjasid metsas pohli ja viisid need vanaemale.";
+    const MIDDLE_TEXT: &str = "Lapsed korjasid metsas pohli ja viisid need õhtul vanaemale koju.";
     const SHORT_TEXT: &str = "Poiss unustas vihmavarju koju.";
 
     fn hit(protected: &Protected, row: &[&str]) -> bool {
@@ -216,10 +216,10 @@ mod tests {
         let protected = Protected::of([MIDDLE_TEXT]);
         assert!(hit(
             &protected,
-            &["Eile oli nii: lapsed korjasid metsas pohli, ja viisid need vanaemale! Nii see oli."]
+            &["Eile oli nii: lapsed korjasid metsas pohli, ja viisid need õhtul VANAEMALE koju! Nii see oli."]
         ));
-        assert!(!hit(&protected, &["Lapsed korjasid metsas pohli ja viisid need koju."]));
-        assert!(!hit(&protected, &["korjasid metsas pohli ja viisid need vanaemale"]));
+        assert!(!hit(&protected, &["Lapsed korjasid metsas pohli ja viisid need õhtul onule koju."]));
+        assert!(!hit(&protected, &["korjasid metsas pohli ja viisid need õhtul vanaemale koju"]));
     }
 
     #[test]
