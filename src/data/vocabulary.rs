@@ -73,7 +73,8 @@ impl Spread {
     /// The source cannot be read.
     pub fn of(source: &Source, seed: u64, before: &Tokenizer, after: &Tokenizer) -> Result<Self> {
         let mut texts = Vec::new();
-        read(source, seed, LOOKED_AT, &Progress::silent(), &mut texts).map_err(|error| error.at(format!("source {}", source.name)))?;
+        read(source, seed, LOOKED_AT, &Progress::silent(), &mut texts)
+            .map_err(|error| error.at(format!("source {}", source.name)))?;
         let first = before.vocabulary() as u32;
         let (mut before, mut after) = (before.encoder(), after.encoder());
         let (mut characters, mut old, mut new) = (0, 0, 0);

@@ -81,7 +81,7 @@ fn new_pieces_alone_keep_what_a_model_knows() {
         let runs = place.path(name);
         let always = ["--set", "pretrain=null", "--set", "adapters=null", "--set", "compare.limit=100"];
         let arguments = ["run", RECIPE, "--quiet", "--runs", runs.to_str().expect("UTF-8")];
-        output(&[&arguments, &always, sets].concat());
+        output(&[&arguments[..], &always[..], sets].concat());
         bits(&runs.join("more-pieces"), "base", "Estonian")
     };
     let before = run("before", &["--set", "base.tokenizer=null"]);
