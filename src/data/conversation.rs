@@ -7,8 +7,10 @@ pub enum Role {
     System,
     /// Asks.
     User,
-    /// Answers; the only one whose words are trained on.
+    /// Answers; the only one whose words are trained on unless the row says otherwise.
     Assistant,
+    /// What a tool gave back to the assistant.
+    Tool,
 }
 
 /// One thing said.
@@ -20,17 +22,19 @@ pub struct Turn {
     pub text: String,
     /// What the words are about (Alpaca's `input`); empty if nothing.
     pub input: String,
+    /// Whether the words are trained on, where the row itself says so; `None` leaves it to who speaks.
+    pub trained: Option<bool>,
 }
 
 impl Turn {
     /// A turn without an input.
     pub fn new(role: Role, text: impl Into<String>) -> Self {
-        Self { role, text: text.into(), input: String::new() }
+        Self { role, text: text.into(), input: String::new(), trained: None }
     }
 
     /// A user's turn with an input; an empty input is none.
     pub fn with_input(text: impl Into<String>, input: impl Into<String>) -> Self {
-        Self { role: Role::User, text: text.into(), input: input.into() }
+        Self { role: Role::User, text: text.into(), input: input.into(), trained: None }
     }
 }
 

@@ -39,6 +39,7 @@ mod nearest;
 mod node;
 mod places;
 mod read;
+mod reading;
 mod resolve;
 mod schema;
 mod set;

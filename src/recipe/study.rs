@@ -9,6 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use super::method::*;
+pub use super::reading::*;
 pub use super::training::*;
 use crate::device::DeviceChoice;
 
@@ -105,8 +106,8 @@ pub struct Source {
     pub template: RowTemplate,
     /// For bitext: the names of the first and second language.
     pub languages: Option<[String; 2]>,
-    /// The field that holds the text of a plain row in JSON.
-    pub text_field: String,
+    /// How rows are read from files.
+    pub reading: Reading,
     /// At most this many rows, from the start.
     pub limit: Option<u64>,
 }
@@ -114,7 +115,7 @@ pub struct Source {
 /// A source's origin.
 #[derive(Debug, Clone, PartialEq)]
 pub enum SourceOrigin {
-    /// Files, read in this order; bitext has exactly two.
+    /// Files, folders and patterns with `*`, read in this order.
     Files(Vec<PathBuf>),
     /// The built-in bilingual world: a generator by name, and how many rows it makes.
     World {
@@ -131,12 +132,16 @@ pub enum SourceOrigin {
 pub enum RowTemplate {
     /// A document: all of it is trained on.
     Plain,
-    /// `instruction`, `input`, `output`.
+    /// `instruction`, `input`, `output`, and `system` where there is one.
     Alpaca,
-    /// `messages` with `role` and `content`.
+    /// `messages` with `role` and `content`, or `conversations` with `from` and `value`.
     Messages,
+    /// `prompt` and `completion`, of which only the second is trained on.
+    PromptCompletion,
     /// A pair of sentences, made into a translation instruction as the LLAMMAS scripts do.
     Translation,
+    /// `input_ids`, tokenized already; `labels` or a mask of 0 and 1 say which of them are trained on.
+    Tokens,
 }
 
 /// Continued pretraining of all parameters.

@@ -2,14 +2,14 @@
 
 use std::fs::File;
 use std::io::{BufWriter, Seek, SeekFrom, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 
 use super::cache::{HEADER, Header, LINE_BITS, MARKED, TokenFile, Unusable, WIDE};
 use super::key::Recipe;
 use crate::data::Tokenizer;
-use crate::data::read::{Read, Row, Rows};
+use crate::data::read::{self, Read, Row, Rows};
 use crate::data::template::{self, Encoded, translation::Wording};
 use crate::data::tokenizer::Encoder;
 use crate::error::{Error, Result};
@@ -66,7 +66,8 @@ fn build(recipe: &Recipe<'_>, tokenizer: &Tokenizer, path: &Path, key: &[u8; 32]
                 break;
             }
             let first = writer.rows();
-            match encode(&chunk, first, recipe, wording.as_ref(), &mut encoders) {
+            let known = in_vocabulary(&chunk, rows.files(), tokenizer.vocabulary());
+            match known.and_then(|()| encode(&chunk, first, recipe, wording.as_ref(), &mut encoders)) {
                 Ok(encoded) => encoded.iter().zip(&chunk).try_for_each(|(row, read)| writer.row(row, read))?,
                 Err(error) => return Err(keep(&mut failure, error)),
             }
@@ -116,6 +117,22 @@ fn next_chunk(rows: &mut Rows) -> Result<(Vec<Read>, u64)> {
     Ok((chunk, bytes))
 }
 
+/// Rows that are tokenized already must be so by this tokenizer.
+fn in_vocabulary(chunk: &[Read], files: &[PathBuf], vocabulary: usize) -> Result<()> {
+    for read in chunk {
+        let Row::Tokens { ids, .. } = &read.row else { continue };
+        if let Some(id) = ids.iter().find(|id| **id as usize >= vocabulary) {
+            let file = files.get(read.place.file as usize).map(PathBuf::as_path).unwrap_or(Path::new(""));
+            return Err(Error::new("a token id")
+                .at(read::place_name(file, read.place.line))
+                .got(id)
+                .expected(format!("below {vocabulary}, the size of the vocabulary"))
+                .hint("was the row tokenized with another tokenizer?"));
+        }
+    }
+    Ok(())
+}
+
 /// Tokenizes rows on all threads; the result does not depend on how many there are.
 fn encode(
     chunk: &[Read],
@@ -144,6 +161,7 @@ fn one(
     match row {
         Row::Document(text) => template::encode_document(text, encoder),
         Row::Conversation(conversation) => template::encode_with(template, conversation, encoder),
+        Row::Tokens { ids, trained } => Ok(Encoded { ids: ids.clone(), trained: trained.clone() }),
         Row::Pair(first, second) => {
             let wording = wording.ok_or_else(|| {
                 Error::new("the rows are pairs of sentences").hint("give the source the template `translation`")
@@ -279,5 +297,6 @@ fn content_hash(row: &Row) -> u64 {
         Row::Conversation(talk) => {
             talk.turns.iter().fold(start, |hash, turn| part(part(hash, &turn.text), &turn.input))
         }
+        Row::Tokens { ids, .. } => ids.iter().flat_map(|id| id.to_le_bytes()).fold(start, step),
     }
 }

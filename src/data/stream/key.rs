@@ -37,8 +37,10 @@ impl<'s> Recipe<'s> {
         };
         let name = &self.source.name;
         folder.join(match self.source.template {
-            RowTemplate::Plain => format!("{name}.tokens"),
-            RowTemplate::Alpaca | RowTemplate::Messages => format!("{name}.{template}.tokens"),
+            RowTemplate::Plain | RowTemplate::Tokens => format!("{name}.tokens"),
+            RowTemplate::Alpaca | RowTemplate::Messages | RowTemplate::PromptCompletion => {
+                format!("{name}.{template}.tokens")
+            }
             RowTemplate::Translation => format!("{name}.{template}.{:.3}.tokens", self.forward_share),
         })
     }
@@ -51,9 +53,9 @@ impl<'s> Recipe<'s> {
             format!("version {VERSION}"),
             format!("tokenizer {}", tokenizer.fingerprint()),
             format!("content {content}"),
-            format!("rows {:?} {:?} {:?}", source.template, source.text_field, source.limit),
+            format!("rows {:?} {:?} {:?}", source.template, source.reading, source.limit),
         ];
-        if source.template != RowTemplate::Plain {
+        if !matches!(source.template, RowTemplate::Plain | RowTemplate::Tokens) {
             written.push(format!("template {:?}", self.template));
         }
         if source.template == RowTemplate::Translation {

@@ -1,9 +1,10 @@
 //! A source's rows sorted into those that are trained on, held out, and left out.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::cache::TokenFile;
 use crate::data::ledger::{Count, SourceLedger};
+use crate::data::read;
 use crate::error::{Error, Result};
 use crate::random;
 use crate::recipe::{NoTarget, Packing, TooLong, Training};
@@ -121,8 +122,8 @@ impl Part {
 
     fn place(&self, row: u32, named: &Named<'_>) -> String {
         let place = self.file.place(row);
-        let file = named.files.get(place.file as usize).map(|file| file.display().to_string()).unwrap_or_default();
-        format!("source {}: {file}:{}", named.name, place.line)
+        let file = named.files.get(place.file as usize).map(PathBuf::as_path).unwrap_or(Path::new(""));
+        format!("source {}: {}", named.name, read::place_name(file, place.line))
     }
 
     fn too_long(&self, row: u32, named: &Named<'_>) -> Error {

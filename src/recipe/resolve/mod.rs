@@ -8,6 +8,7 @@ mod base;
 mod checks;
 mod compare;
 mod mixture;
+mod reading;
 mod source;
 mod start;
 mod training;
