@@ -56,7 +56,9 @@ impl Messages {
     fn open(mut input: Opened) -> Result<(Self, Vec<String>)> {
         let is_file = input.head.starts_with(MAGIC);
         if is_file {
-            input.content.consume(8);
+            // Two words: the mark and what fills it up.
+            word(&mut input)?;
+            word(&mut input)?;
         }
         let Some((header, _)) = message(&mut input)? else {
             return Err(cut_off());
@@ -86,7 +88,8 @@ impl Messages {
                 decoder.read_record_batch().map(Some).map_err(broken)
             }
             MessageHeader::DictionaryBatch => {
-                let batch = message.header_as_dictionary_batch().ok_or_else(|| damaged("a dictionary has no header"))?;
+                let batch =
+                    message.header_as_dictionary_batch().ok_or_else(|| damaged("a dictionary has no header"))?;
                 if let Some(values) = batch.data() {
                     refuse_bombs(&values, &body)?;
                 }

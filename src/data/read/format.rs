@@ -27,12 +27,14 @@ pub(super) fn of(input: &Input, wanted: Option<FileFormat>) -> Result<FileFormat
     let format = wanted.or(content).unwrap_or_else(|| by_name(&name, head));
     let refused = |what: &str, hint: &str| Err(Error::new(what).at(name.as_str()).hint(hint));
     match (format, content) {
-        (FileFormat::Parquet, Some(FileFormat::Parquet)) if opened.compressed => {
-            refused("a Parquet file cannot be read from inside a compressed one", "decompress it: it is compressed within")
-        }
-        (FileFormat::Parquet, other) if other != Some(FileFormat::Parquet) => {
-            refused("the file is not Parquet: it does not begin with PAR1", "is the file whole, and what its name says?")
-        }
+        (FileFormat::Parquet, Some(FileFormat::Parquet)) if opened.compressed => refused(
+            "a Parquet file cannot be read from inside a compressed one",
+            "decompress it: it is compressed within",
+        ),
+        (FileFormat::Parquet, other) if other != Some(FileFormat::Parquet) => refused(
+            "the file is not Parquet: it does not begin with PAR1",
+            "is the file whole, and what its name says?",
+        ),
         (FileFormat::Arrow, None) if head.starts_with(b"FEA1") => {
             refused("the file is Feather version 1", "write it again as Arrow IPC, Parquet or JSON lines")
         }
@@ -56,6 +58,8 @@ fn by_content(head: &[u8]) -> Option<FileFormat> {
 fn by_name(name: &str, head: &[u8]) -> FileFormat {
     match ending(name).as_deref() {
         Some("json") => FileFormat::Json,
+        // No row is a list, so a file that begins with one is one list.
+        Some("jsonl" | "ndjson" | "jsonlines") if first_mark(head) == Some(b'[') => FileFormat::Json,
         Some("jsonl" | "ndjson" | "jsonlines") => FileFormat::Jsonl,
         Some("csv") => FileFormat::Csv,
         Some("tsv" | "tab") => FileFormat::Tsv,
@@ -80,7 +84,16 @@ fn ending(name: &str) -> Option<String> {
 }
 
 fn looks_like_json(head: &[u8]) -> bool {
-    let head = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head);
-    let mut marks = head.iter().filter(|byte| !byte.is_ascii_whitespace());
+    let mut marks = marks(head);
     matches!((marks.next(), marks.next()), (Some(b'{'), Some(b'"' | b'}')) | (Some(b'['), Some(b'{' | b'"' | b']')))
+}
+
+fn first_mark(head: &[u8]) -> Option<u8> {
+    marks(head).next()
+}
+
+/// The bytes that are no white space, without a byte order mark.
+fn marks(head: &[u8]) -> impl Iterator<Item = u8> {
+    let head = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head);
+    head.iter().copied().filter(|byte| !byte.is_ascii_whitespace())
 }

@@ -89,13 +89,21 @@ pub(super) struct Values {
     layout: Arc<Layout>,
     slots: Vec<Option<Value>>,
     buffer: Vec<u8>,
-    inside: bool,
+    at: At,
+}
+
+/// Where in a list a reading is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum At {
+    Start,
+    Element,
+    AfterElement,
 }
 
 impl Values {
     pub fn new(scanner: Scanner, shape: Shape, layout: Arc<Layout>) -> Self {
         let slots = layout.slots();
-        Self { scanner, shape, layout, slots, buffer: Vec::new(), inside: false }
+        Self { scanner, shape, layout, slots, buffer: Vec::new(), at: At::Start }
     }
 
     pub fn next(&mut self) -> Result<Option<Found>> {
@@ -105,30 +113,31 @@ impl Values {
                 Some(_) => self.found().map(Some),
             };
         }
-        if !self.inside {
-            self.enter()?;
-            self.inside = true;
+        match self.at {
+            At::Start => self.enter()?,
+            At::Element => {}
+            At::AfterElement => match self.scanner.peek()? {
+                Some(b',') => self.scanner.pass(),
+                Some(b']') | None => {}
+                Some(_) => return Err(self.scanner.error("the JSON array has no comma or end after an element")),
+            },
         }
+        self.at = At::Element;
         match self.scanner.peek()? {
-            None => return Err(self.no_end()),
+            None => Err(self.no_end()),
             Some(b']') => {
                 self.scanner.pass();
                 self.leave()?;
-                return Ok(None);
+                Ok(None)
             }
             Some(mark @ (b',' | b':' | b'}')) => {
-                return Err(self.scanner.error(format!("{:?} where an element of the JSON array should be", mark as char)));
+                Err(self.scanner.error(format!("{:?} where an element of the JSON array should be", mark as char)))
             }
-            Some(_) => {}
+            Some(_) => {
+                self.at = At::AfterElement;
+                self.found().map(Some)
+            }
         }
-        let found = self.found()?;
-        match self.scanner.peek()? {
-            Some(b',') => self.scanner.pass(),
-            Some(b']') => {}
-            None => return Err(self.no_end()),
-            Some(_) => return Err(self.scanner.error("the JSON array has no comma or end after an element")),
-        }
-        Ok(Some(found))
     }
 
     fn found(&mut self) -> Result<Found> {

@@ -82,9 +82,10 @@ impl Layout {
         }
         let wanted = names.iter().enumerate().filter_map(|(at, name)| Some((at, self.root.get(name)?.clone())));
         let wanted: Vec<(usize, Node)> = wanted.collect();
-        let twice = wanted.iter().filter_map(|(at, _)| names.get(*at)).find(|name| {
-            names.iter().filter(|other| other == name).count() > 1
-        });
+        let twice = wanted
+            .iter()
+            .filter_map(|(at, _)| names.get(*at))
+            .find(|name| names.iter().filter(|other| other == name).count() > 1);
         if let Some(name) = twice {
             return Err(Error::new(format!("two columns have the name `{name}`")));
         }

@@ -18,7 +18,9 @@ pub(super) fn turns(list: Value, fields: &Fields<'_>, slot: usize) -> Result<Vec
         other => other,
     };
     let Value::List(messages) = list else {
-        return Err(Error::new(format!("the field `{}` must be a list of messages", fields.name(slot))).got(list.kind()));
+        return Err(
+            Error::new(format!("the field `{}` must be a list of messages", fields.name(slot))).got(list.kind())
+        );
     };
     let turn = |(index, message): (usize, Value)| {
         turn(message, fields.layout).map_err(|error| error.at(format!("message {}", index + 1)))
@@ -35,7 +37,8 @@ fn turn(mut message: Value, layout: &Layout) -> Result<Turn> {
     let role_key = layout.renamed("role").unwrap_or(if share_gpt { "from" } else { "role" });
     let text_key = layout.renamed("content").unwrap_or(if share_gpt { "value" } else { "content" });
     for key in ["tool_calls", "function_call"] {
-        let empty = matches!(message.get(key), None | Some(Value::Null)) || message.get(key) == Some(&Value::List(vec![]));
+        let empty =
+            matches!(message.get(key), None | Some(Value::Null)) || message.get(key) == Some(&Value::List(vec![]));
         if !empty {
             return Err(Error::new(format!("the message has `{key}`, which is not read"))
                 .hint("write calls of tools as the message's text"));

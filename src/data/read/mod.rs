@@ -201,7 +201,9 @@ impl Rows {
                 let files = inputs.into_iter().zip(formats).zip(0u32..);
                 Box::new(files.flat_map(move |((input, format), file)| {
                     let opened = one_file(&input, format, &layout, &reading);
-                    opened.unwrap_or_else(|error| Box::new(std::iter::once(Err(error)))).map(move |found| Ok((file, found?)))
+                    opened
+                        .unwrap_or_else(|error| Box::new(std::iter::once(Err(error))))
+                        .map(move |found| Ok((file, found?)))
                 }))
             }
         };
@@ -281,8 +283,9 @@ fn refuse_fieldless(format: FileFormat, layout: &Layout) -> Result<()> {
         (FileFormat::Text, RowTemplate::Plain) => Ok(()),
         (FileFormat::Text, RowTemplate::Translation) => Err(Error::new("bitext in plain text must be two files")
             .hint("give two text files whose lines belong together, or a table of two columns")),
-        (FileFormat::Text, _) => Err(Error::new("a plain text file has no fields")
-            .hint("rows with fields are read from .json, .jsonl, .csv, .tsv, .parquet or .arrow files; or say the format")),
+        (FileFormat::Text, _) => Err(Error::new("a plain text file has no fields").hint(
+            "rows with fields are read from .json, .jsonl, .csv, .tsv, .parquet or .arrow files; or say the format",
+        )),
         (FileFormat::Json | FileFormat::Jsonl, _) if layout.has_no_names() => {
             Err(Error::new("the two fields of a pair have no names")
                 .hint("name them, such as fields: { first: translation.en, second: translation.et }"))
@@ -307,8 +310,14 @@ pub(crate) fn place_name(path: &Path, line: u64) -> String {
 #[doc(hidden)]
 pub fn rows_of_bytes(bytes: &[u8], format: FileFormat, template: RowTemplate, most: usize) -> Result<Vec<Row>> {
     let reading = Reading { format: Some(format), on_bad_row: OnBadRow::Skip, ..Reading::default() };
-    let source =
-        Source { name: "bytes".into(), origin: SourceOrigin::Files(vec![]), template, languages: None, reading, limit: None };
+    let source = Source {
+        name: "bytes".into(),
+        origin: SourceOrigin::Files(vec![]),
+        template,
+        languages: None,
+        reading,
+        limit: None,
+    };
     let rows = Rows::of_inputs(&source, vec![Input::Memory("bytes".into(), bytes.into())])?.rows;
     rows.take(most).filter_map(|found| found.map(|(_, found)| found.row.ok()).transpose()).collect()
 }

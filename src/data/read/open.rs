@@ -208,7 +208,9 @@ impl Read for Decoded {
             Err(error) => {
                 let (name, given) = (self.compression.name(), self.given);
                 let what = match error.kind() {
-                    io::ErrorKind::UnexpectedEof => format!("the {name} data is cut off after {given} bytes of content"),
+                    io::ErrorKind::UnexpectedEof => {
+                        format!("the {name} data is cut off after {given} bytes of content")
+                    }
                     _ => format!("the {name} data is damaged after {given} bytes of content: {error}"),
                 };
                 Err(io::Error::new(io::ErrorKind::InvalidData, what))

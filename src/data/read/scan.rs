@@ -136,7 +136,6 @@ impl Scanner {
     }
 }
 
-
 fn newlines(bytes: &[u8]) -> u64 {
     bytes.iter().filter(|byte| **byte == b'\n').count() as u64
 }

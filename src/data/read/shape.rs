@@ -67,9 +67,11 @@ fn of_object(scanner: &mut Scanner, fields: &Node) -> Result<Shape> {
     match (is_row || !alone, lists.as_slice()) {
         (true, _) | (false, []) => Ok(shape),
         (false, [list]) => Ok(Shape::Within(list.clone())),
-        (false, [one, other, ..]) => Err(Error::new(format!("the JSON object has several lists, `{one}` and `{other}`"))
-            .at(scanner.name())
-            .hint("give each list a file of its own")),
+        (false, [one, other, ..]) => {
+            Err(Error::new(format!("the JSON object has several lists, `{one}` and `{other}`"))
+                .at(scanner.name())
+                .hint("give each list a file of its own"))
+        }
     }
 }
 

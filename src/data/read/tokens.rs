@@ -52,11 +52,15 @@ pub(super) fn row(fields: &mut Fields<'_>) -> Result<Row> {
         Some(mask) => zeros_and_ones(&mask, fields, ATTENTION)?,
         None => vec![true; ids.len()],
     };
-    let ids = ids.into_iter().map(|id| {
-        u32::try_from(id).map_err(|_| Error::new("a token id").got(id).expected("a whole number from 0"))
-    });
-    let tokens: Vec<(u32, bool)> =
-        ids.zip(trained).zip(kept).filter(|(_, kept)| *kept).map(|((id, trained), _)| Ok((id?, trained))).collect::<Result<_>>()?;
+    let ids = ids
+        .into_iter()
+        .map(|id| u32::try_from(id).map_err(|_| Error::new("a token id").got(id).expected("a whole number from 0")));
+    let tokens: Vec<(u32, bool)> = ids
+        .zip(trained)
+        .zip(kept)
+        .filter(|(_, kept)| *kept)
+        .map(|((id, trained), _)| Ok((id?, trained)))
+        .collect::<Result<_>>()?;
     let (ids, mut trained): (Vec<u32>, Vec<bool>) = tokens.into_iter().unzip();
     if let Some(first) = trained.first_mut() {
         *first = false;

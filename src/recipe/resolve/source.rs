@@ -107,14 +107,7 @@ fn source(
         findings.no_effect(&format!("{path}.{key}"), "it is a part of a data set on the Hub");
     }
     let limit = written.limit.map(|limit| findings.count(&format!("{path}.limit"), limit, 1..=u64::MAX, "") as u64);
-    Source {
-        name: name.to_owned(),
-        origin,
-        template,
-        languages,
-        reading,
-        limit,
-    }
+    Source { name: name.to_owned(), origin, template, languages, reading, limit }
 }
 
 fn template(path: &str, written: &written::Source, origin: &SourceOrigin, findings: &mut Findings<'_>) -> RowTemplate {
