@@ -7,8 +7,10 @@ pub enum Role {
     System,
     /// Asks.
     User,
-    /// Answers; the only one whose words are trained on.
+    /// Answers; the only one whose words are trained on unless the row says otherwise.
     Assistant,
+    /// What a tool gave back to the assistant.
+    Tool,
 }
 
 /// One thing said.

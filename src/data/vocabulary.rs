@@ -102,6 +102,10 @@ fn read(source: &Source, seed: u64, share: usize, progress: &Progress, texts: &m
         let words = match read?.row {
             Row::Document(text) => vec![text],
             Row::Pair(first, second) => vec![first, second],
+            Row::Tokens { .. } => {
+                return Err(Error::new(format!("source {} is tokenized already", source.name))
+                    .hint("a tokenizer is trained on sources of text"));
+            }
             Row::Conversation(talk) => talk.turns.into_iter().flat_map(|turn| [turn.text, turn.input]).collect(),
         };
         left = left.saturating_sub(words.iter().map(String::len).sum());
@@ -129,7 +133,7 @@ mod tests {
             origin: SourceOrigin::Files(vec![path]),
             template: RowTemplate::Alpaca,
             languages: None,
-            text_field: "text".into(),
+            reading: crate::recipe::Reading::default(),
             limit: None,
             clean: crate::recipe::Clean::default(),
         };

@@ -41,6 +41,7 @@ mod nearest;
 mod node;
 mod places;
 mod read;
+mod reading;
 mod resolve;
 mod schema;
 mod set;

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::clean::Clean;
 pub use super::method::*;
+pub use super::reading::*;
 pub use super::training::*;
 use crate::device::DeviceChoice;
 
@@ -132,8 +133,8 @@ pub struct Source {
     pub template: RowTemplate,
     /// For bitext: the names of the first and second language.
     pub languages: Option<[String; 2]>,
-    /// The field that holds the text of a plain row in JSON.
-    pub text_field: String,
+    /// How rows are read from files.
+    pub reading: Reading,
     /// At most this many rows, from the start.
     pub limit: Option<u64>,
     /// Which rows are left out.
@@ -143,7 +144,7 @@ pub struct Source {
 /// A source's origin.
 #[derive(Debug, Clone, PartialEq)]
 pub enum SourceOrigin {
-    /// Files, read in this order; bitext has exactly two.
+    /// Files, folders and patterns with `*`, read in this order.
     Files(Vec<PathBuf>),
     /// The built-in bilingual world: a generator by name, and how many rows it makes.
     World {
@@ -177,12 +178,16 @@ pub struct HubDataset {
 pub enum RowTemplate {
     /// A document: all of it is trained on.
     Plain,
-    /// `instruction`, `input`, `output`.
+    /// `instruction`, `input`, `output`, and `system` where there is one.
     Alpaca,
-    /// `messages` with `role` and `content`.
+    /// `messages` with `role` and `content`, or `conversations` with `from` and `value`.
     Messages,
+    /// `prompt` and `completion`, of which only the second is trained on.
+    PromptCompletion,
     /// A pair of sentences, made into a translation instruction as the LLAMMAS scripts do.
     Translation,
+    /// `input_ids`, tokenized already; `labels` or a mask of 0 and 1 say which of them are trained on.
+    Tokens,
 }
 
 /// Continued pretraining of all parameters.

@@ -139,10 +139,25 @@ pub(super) fn source(source: &Source) -> written::Source {
     }
     if written.builtin.is_none() {
         written.template = Some(source.template);
-        written.text = (source.template == RowTemplate::Plain).then(|| source.text_field.clone());
+        reading(source, &mut written);
         written.languages = source.languages.clone().map(Vec::from);
     }
     written
+}
+
+/// How files are read; the name of a plain row's field in its short form.
+fn reading(source: &Source, written: &mut written::Source) {
+    let reading = &source.reading;
+    if source.template == RowTemplate::Plain {
+        written.text = Some(reading.field("text").to_owned());
+    } else if !reading.fields.is_empty() {
+        written.fields = Some(Named(reading.fields.clone()));
+    }
+    written.format = reading.format;
+    written.documents = reading.documents;
+    written.header = (!reading.header).then_some(false);
+    written.quotes = (!reading.quotes).then_some(false);
+    written.on_bad_row = Some(reading.on_bad_row);
 }
 
 pub(super) fn pretrain(pretrain: &Pretrain) -> written::Pretrain {

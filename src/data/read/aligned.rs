@@ -1,57 +1,43 @@
 //! Bitext: two text files whose lines belong together.
 
-use std::path::PathBuf;
-
-use super::lines::{Line, Lines};
-use super::{Place, Read, Row};
+use super::lines::Lines;
+use super::open::Input;
+use super::{Found, Row};
 use crate::error::{Error, Result};
 
 /// The pairs of two files, line by line.
 ///
 /// # Errors
-/// There are not two files; later, the files have different numbers of lines.
-pub(super) fn pairs(files: &[PathBuf]) -> Result<impl Iterator<Item = Result<Read>> + Send + use<>> {
-    let [first, second] = files else {
-        return Err(Error::new("the number of files of a bitext")
-            .got(files.len())
-            .expected("2")
-            .hint("the first has a sentence a line in the first language, the second its translations"));
-    };
+/// A file cannot be opened; later, the files have different numbers of lines.
+pub(super) fn pairs(first: &Input, second: &Input) -> Result<impl Iterator<Item = Result<Found>> + Send + use<>> {
     let (mut left, mut right) = (Lines::open(first)?, Lines::open(second)?);
-    let names = [first.display().to_string(), second.display().to_string()];
-    let mut done = false;
-    Ok(std::iter::from_fn(move || {
-        if done {
-            return None;
+    Ok(std::iter::from_fn(move || next(&mut left, &mut right).transpose()))
+}
+
+fn next(left: &mut Lines, right: &mut Lines) -> Result<Option<Found>> {
+    let (row, line) = match (left.next()?, right.next()?) {
+        (Some(one), Some(other)) => {
+            let pair = one.text().and_then(|one| Ok(Row::Pair(one.to_owned(), other.text()?.to_owned())));
+            (pair, one.number)
         }
-        let pair = next(&mut left, &mut right, &names).transpose();
-        done = !matches!(pair, Some(Ok(_)));
-        pair
-    }))
+        (None, None) => return Ok(None),
+        (one, _) => {
+            // All lines of the longer file are counted, for the message.
+            let longer = if one.is_some() { &mut *left } else { &mut *right };
+            while longer.next()?.is_some() {}
+            return Err(uneven(left, right));
+        }
+    };
+    Ok(Some(Found { row, line, bytes: left.taken() + right.taken() }))
 }
 
-fn next(left: &mut Lines, right: &mut Lines, names: &[String; 2]) -> Result<Option<Read>> {
-    match (left.next().transpose()?, right.next().transpose()?) {
-        (Some(one), Some(other)) => Ok(Some(Read {
-            place: Place { file: 0, line: one.number },
-            bytes: one.bytes + other.bytes,
-            row: Row::Pair(one.text, other.text),
-        })),
-        (None, None) => Ok(None),
-        (Some(extra), None) => Err(uneven(names, [count(extra, left)?, right.number()])),
-        (None, Some(extra)) => Err(uneven(names, [left.number(), count(extra, right)?])),
-    }
-}
-
-/// All lines of the longer file.
-fn count(extra: Line, rest: &mut Lines) -> Result<u64> {
-    rest.try_fold(extra.number, |_, line| line.map(|line| line.number))
-}
-
-fn uneven(names: &[String; 2], counts: [u64; 2]) -> Error {
+fn uneven(left: &Lines, right: &Lines) -> Error {
     Error::new(format!(
         "the two files of a bitext have different numbers of lines: {} has {}, {} has {}",
-        names[0], counts[0], names[1], counts[1]
+        left.name(),
+        left.number(),
+        right.name(),
+        right.number()
     ))
     .hint("line n of one must be the translation of line n of the other")
 }

@@ -1,151 +1,209 @@
-//! Values of a JSON file: the elements of one array, or one value a line.
+//! Rows of JSON files: a value a line, the elements of one list, or one value after the other.
 
-use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use super::lines::Lines;
+use super::layout::Layout;
+use super::lines::{Lines, not_utf8};
+use super::open::Input;
+use super::row::{self, Fields};
+use super::scan::Scanner;
+use super::shape::{self, Shape};
+use super::value::Value;
+use super::{Found, FoundRows, Row, record};
 use crate::error::{Error, Result};
-use crate::files;
 
-/// A value and where it begins.
-#[derive(Debug)]
-pub(super) struct Value {
-    pub value: serde_json::Value,
-    pub line: u64,
-    pub bytes: u64,
-}
-
-type Values = Box<dyn Iterator<Item = Result<Value>> + Send>;
-
-/// The values of a file. An array is read into memory whole, lines are not.
-pub(super) fn values(path: &Path) -> Result<Values> {
-    if first_byte(path)? == Some(b'[') {
-        return Ok(Box::new(Elements::open(path)?));
-    }
-    let mut lines = Lines::open(path)?;
-    let mut skipped = 0;
-    Ok(Box::new(std::iter::from_fn(move || {
-        loop {
-            let line = match lines.next()? {
-                Ok(line) => line,
-                Err(error) => return Some(Err(error)),
-            };
-            skipped += line.bytes;
-            if !line.text.trim().is_empty() {
-                let value = serde_json::from_str(&line.text).map_err(|e| {
-                    invalid(&e)
-                        .at(format!("{}:{}", lines.place(line.number), e.column()))
-                        .hint("the file must be one JSON array, or have one JSON object a line")
-                });
-                let bytes = std::mem::take(&mut skipped);
-                return Some(value.map(|value| Value { value, line: line.number, bytes }));
+/// The rows of a file with one value a line.
+pub(super) fn lines(input: &Input, layout: Arc<Layout>) -> Result<FoundRows> {
+    let mut lines = Lines::open(input)?;
+    let mut slots = layout.slots();
+    let mut next = move || -> Result<Option<Found>> {
+        while let Some(line) = lines.next()? {
+            if line.is_blank() {
+                continue;
             }
+            let row = row_of(line.bytes, &layout, &mut slots, |_, column| match column {
+                Some(column) => format!("{}:{column}", line.place()),
+                None => line.place(),
+            });
+            let (row, line) = (row.map_err(|error| error.into_line_error()), line.number);
+            return Ok(Some(Found { row, line, bytes: lines.taken() }));
         }
-    })))
+        Ok(None)
+    };
+    Ok(Box::new(std::iter::from_fn(move || next().transpose())))
 }
 
-fn invalid(source: &serde_json::Error) -> Error {
-    let text = source.to_string();
-    // The library counts lines from the start of what it was given, which is not the file.
-    Error::new(format!("cannot read JSON: {}", text.split(" at line ").next().unwrap_or(&text)))
+/// The rows of a file that is one list, has one in it, or has one value after the other.
+pub(super) fn values(input: &Input, layout: Arc<Layout>) -> Result<FoundRows> {
+    let shape = shape::of(input, &layout.root)?;
+    if shape == Shape::Lines {
+        return lines(input, layout);
+    }
+    let mut values = Values::new(Scanner::open(input)?, shape, layout);
+    Ok(Box::new(std::iter::from_fn(move || values.next().transpose())))
 }
 
-fn first_byte(path: &Path) -> Result<Option<u8>> {
-    let failed = |e| Error::io(path, "read the file", &e);
-    let mut start = Vec::new();
-    std::fs::File::open(path).map_err(failed)?.take(1 << 16).read_to_end(&mut start).map_err(failed)?;
-    let start = start.strip_prefix("\u{feff}".as_bytes()).unwrap_or(&start);
-    Ok(start.iter().copied().find(|byte| !byte.is_ascii_whitespace()))
+/// A row that cannot be read, and whether that is because it is no JSON.
+struct Unreadable {
+    error: Error,
+    syntax: bool,
 }
 
-/// The elements of an array, parsed one at a time.
-struct Elements {
-    path: PathBuf,
-    text: String,
-    at: usize,
-    line: u64,
-    counted: usize,
-    taken: usize,
-    done: bool,
+impl Unreadable {
+    fn into_line_error(self) -> Error {
+        match self.syntax {
+            true => self.error.hint("the file must be one JSON array, or have one JSON object a line"),
+            false => self.error,
+        }
+    }
 }
 
-impl Elements {
-    fn open(path: &Path) -> Result<Self> {
-        let text = files::read_text(path)?;
-        let at = text.find('[').map_or(text.len(), |at| at + 1);
-        Ok(Self { path: path.to_owned(), text, at, line: 1, counted: 0, taken: 0, done: false })
+/// A value as a row. `place` names a line, counted from 0 at the value's start, and a column where it is known.
+fn row_of(
+    bytes: &[u8],
+    layout: &Layout,
+    slots: &mut [Option<Value>],
+    place: impl Fn(u64, Option<usize>) -> String,
+) -> Result<Row, Unreadable> {
+    let text = std::str::from_utf8(bytes).map_err(|source| {
+        let good = bytes.get(..source.valid_up_to()).unwrap_or_default();
+        let lines = good.iter().filter(|byte| **byte == b'\n').count() as u64;
+        Unreadable { error: not_utf8().at(place(lines, None)), syntax: false }
+    })?;
+    slots.fill(None);
+    let root = record::parse(text, &layout.root, slots).map_err(|source| {
+        let message = source.to_string();
+        // The library counts lines from the start of what it was given, which is not the file.
+        let what = message.split(" at line ").next().unwrap_or(&message);
+        let place = place((source.line() as u64).saturating_sub(1), Some(source.column()));
+        Unreadable { error: Error::new(format!("cannot read JSON: {what}")).at(place), syntax: true }
+    })?;
+    let fields = Fields { layout, slots, names: &|| record::keys(text) };
+    row::row(root, fields).map_err(|error| Unreadable { error: error.at(place(0, None)), syntax: false })
+}
+
+/// Values read one at a time.
+pub(super) struct Values {
+    scanner: Scanner,
+    shape: Shape,
+    layout: Arc<Layout>,
+    slots: Vec<Option<Value>>,
+    buffer: Vec<u8>,
+    at: At,
+}
+
+/// Where in a list a reading is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum At {
+    Start,
+    Element,
+    AfterElement,
+}
+
+impl Values {
+    pub fn new(scanner: Scanner, shape: Shape, layout: Arc<Layout>) -> Self {
+        let slots = layout.slots();
+        Self { scanner, shape, layout, slots, buffer: Vec::new(), at: At::Start }
     }
 
-    fn rest(&self) -> &str {
-        self.text.get(self.at..).unwrap_or_default()
-    }
-
-    fn skip_spaces(&mut self) -> Option<char> {
-        let rest = self.rest().trim_start();
-        let first = rest.chars().next();
-        self.at = self.text.len() - rest.len();
-        first
-    }
-
-    /// The line of the byte at `at`.
-    fn line_at(&mut self, at: usize) -> u64 {
-        let new = self.text.get(self.counted..at).unwrap_or_default();
-        self.line += new.bytes().filter(|byte| *byte == b'\n').count() as u64;
-        self.counted = self.counted.max(at);
-        self.line
-    }
-
-    fn error(&mut self, error: Error) -> Result<Option<Value>> {
-        let line = self.line_at(self.at);
-        Err(error.at(format!("{}:{line}", self.path.display())))
-    }
-
-    fn read(&mut self) -> Result<Option<Value>> {
-        if self.skip_spaces() == Some(']') {
-            self.at += 1;
-            return match self.skip_spaces() {
+    pub fn next(&mut self) -> Result<Option<Found>> {
+        if self.shape == Shape::Values {
+            return match self.scanner.peek()? {
                 None => Ok(None),
-                Some(more) => self.error(Error::new(format!("{more:?} after the end of the JSON array"))),
+                Some(_) => self.found().map(Some),
             };
         }
-        let mut parser = serde_json::Deserializer::from_str(self.rest()).into_iter::<serde_json::Value>();
-        let parsed = parser.next();
-        let length = parser.byte_offset();
-        let value = match parsed {
-            Some(Ok(value)) => value,
-            Some(Err(e)) => {
-                self.at += offset(self.rest(), e.line(), e.column());
-                return self.error(invalid(&e));
+        match self.at {
+            At::Start => self.enter()?,
+            At::Element => {}
+            At::AfterElement => match self.scanner.peek()? {
+                Some(b',') => self.scanner.pass(),
+                Some(b']') | None => {}
+                Some(_) => return Err(self.scanner.error("the JSON array has no comma or end after an element")),
+            },
+        }
+        self.at = At::Element;
+        match self.scanner.peek()? {
+            None => Err(self.no_end()),
+            Some(b']') => {
+                self.scanner.pass();
+                self.leave()?;
+                Ok(None)
             }
-            None => return self.error(Error::new("the JSON array has no end").hint("is the file cut off?")),
-        };
-        let line = self.line_at(self.at);
-        self.at += length;
-        match self.skip_spaces() {
-            Some(',') => self.at += 1,
-            Some(']') => {}
-            _ => return self.error(Error::new("the JSON array has no comma or end after an element")),
+            Some(mark @ (b',' | b':' | b'}')) => {
+                Err(self.scanner.error(format!("{:?} where an element of the JSON array should be", mark as char)))
+            }
+            Some(_) => {
+                self.at = At::AfterElement;
+                self.found().map(Some)
+            }
         }
-        let bytes = (self.at - std::mem::replace(&mut self.taken, self.at)) as u64;
-        Ok(Some(Value { value, line, bytes }))
     }
-}
 
-/// The offset of a line and column, both from 1, in a text.
-fn offset(text: &str, line: usize, column: usize) -> usize {
-    let before: usize = text.split_inclusive('\n').take(line.saturating_sub(1)).map(str::len).sum();
-    (before + column.saturating_sub(1)).min(text.len())
-}
-
-impl Iterator for Elements {
-    type Item = Result<Value>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        if self.done {
-            return None;
+    fn found(&mut self) -> Result<Found> {
+        let line = self.scanner.line();
+        if !self.scanner.value(&mut self.buffer)? {
+            return Err(self.no_end());
         }
-        let value = self.read().transpose();
-        self.done = !matches!(value, Some(Ok(_)));
-        value
+        let name = self.scanner.name();
+        let row = row_of(&self.buffer, &self.layout, &mut self.slots, |below, _| format!("{name}:{}", line + below));
+        let row = row.map_err(|unreadable| unreadable.error);
+        Ok(Found { row, line, bytes: self.scanner.taken() })
+    }
+
+    fn no_end(&self) -> Error {
+        let what = if self.shape == Shape::Values { "the JSON value has no end" } else { "the JSON array has no end" };
+        self.scanner.error(what).hint("is the file cut off?")
+    }
+
+    /// Goes to the list.
+    fn enter(&mut self) -> Result<()> {
+        // The first byte is the bracket that the shape was told from.
+        self.scanner.peek()?;
+        self.scanner.pass();
+        let Shape::Within(list) = self.shape.clone() else { return Ok(()) };
+        while let Some(key) = self.key()? {
+            if key == list && self.scanner.peek()? == Some(b'[') {
+                self.scanner.pass();
+                return Ok(());
+            }
+            self.skip()?;
+        }
+        Err(self.scanner.error(format!("the list `{list}` of the JSON object is gone")))
+    }
+
+    /// Looks at what comes after the list.
+    fn leave(&mut self) -> Result<()> {
+        if let Shape::Within(list) = self.shape.clone() {
+            while let Some(key) = self.key()? {
+                if self.scanner.peek()? == Some(b'[') {
+                    return Err(self
+                        .scanner
+                        .error(format!("the JSON object has a second list, `{key}` beside `{list}`"))
+                        .hint("give each list a file of its own"));
+                }
+                self.skip()?;
+            }
+        }
+        match self.scanner.peek()? {
+            None => Ok(()),
+            Some(more) => {
+                let more = if more.is_ascii() { format!("{:?}", more as char) } else { "text".to_owned() };
+                Err(self.scanner.error(format!("{more} after the end of the JSON array")))
+            }
+        }
+    }
+
+    /// The next key of the object around the list, up to its colon; `None` after the object's end.
+    fn key(&mut self) -> Result<Option<String>> {
+        let key = self.scanner.key(&mut self.buffer)?;
+        key.map_err(|what| self.scanner.error(what))
+    }
+
+    fn skip(&mut self) -> Result<()> {
+        match self.scanner.value(&mut self.buffer)? {
+            true => Ok(()),
+            false => Err(self.scanner.error("the JSON object has no end").hint("is the file cut off?")),
+        }
     }
 }

@@ -1,39 +1,33 @@
-//! Lines of a text file, checked to be UTF-8.
+//! Lines of a text file.
 
-use std::fs::File;
-use std::io::{BufRead, BufReader};
-use std::path::{Path, PathBuf};
+use std::io::{BufRead, Read};
 
+use super::open::{Input, Opened};
 use crate::error::{Error, Result};
 
-/// Reads a file line by line.
-#[derive(Debug)]
+/// No line, no JSON value and no cell of a table may be longer, so that a damaged file cannot fill the memory.
+pub(super) const LONGEST: usize = 1 << 30;
+
+/// Reads a file line by line into one buffer.
 pub(super) struct Lines {
-    path: PathBuf,
-    input: BufReader<File>,
+    input: Opened,
     buffer: Vec<u8>,
     line: u64,
 }
 
 /// A line without its end.
-#[derive(Debug)]
-pub(super) struct Line {
-    pub text: String,
+pub(super) struct Line<'l> {
+    /// What stands in it; UTF-8 or not.
+    pub bytes: &'l [u8],
     /// From 1.
     pub number: u64,
-    /// Bytes in the file, its end included.
-    pub bytes: u64,
+    name: &'l str,
 }
 
 impl Lines {
-    pub fn open(path: &Path) -> Result<Self> {
-        let file = File::open(path).map_err(|e| Error::io(path, "read the file", &e))?;
-        Ok(Self { path: path.to_owned(), input: BufReader::with_capacity(1 << 18, file), buffer: Vec::new(), line: 0 })
-    }
-
-    /// A line of the file, for errors.
-    pub fn place(&self, line: u64) -> String {
-        format!("{}:{line}", self.path.display())
+    /// Opens a file.
+    pub fn open(input: &Input) -> Result<Self> {
+        Ok(Self { input: input.open()?, buffer: Vec::new(), line: 0 })
     }
 
     /// Lines read so far.
@@ -41,30 +35,65 @@ impl Lines {
         self.line
     }
 
-    fn read(&mut self) -> Result<Option<Line>> {
+    /// The file's name in messages.
+    pub fn name(&self) -> &str {
+        &self.input.name
+    }
+
+    /// Bytes of the file that were read since this was last asked for.
+    pub fn taken(&mut self) -> u64 {
+        self.input.taken()
+    }
+
+    /// The next line, which is there until the one after it is asked for.
+    ///
+    /// # Errors
+    /// The file cannot be read, or the line is longer than any row may be.
+    pub fn next(&mut self) -> Result<Option<Line<'_>>> {
         self.buffer.clear();
-        let read = self.input.read_until(b'\n', &mut self.buffer);
-        let bytes = read.map_err(|e| Error::io(&self.path, "read the file", &e))?;
-        if bytes == 0 {
+        let read = (&mut self.input.content).take(LONGEST as u64).read_until(b'\n', &mut self.buffer);
+        let count = read.map_err(|e| self.input.failed(&e))?;
+        if count == 0 {
             return Ok(None);
         }
         self.line += 1;
-        let text = std::str::from_utf8(&self.buffer).map_err(|_| {
-            Error::new("text is not valid UTF-8")
-                .at(format!("{}:{}", self.path.display(), self.line))
-                .hint("convert the file to UTF-8, for example with iconv")
-        })?;
-        let text = text.strip_suffix('\n').unwrap_or(text);
-        let text = text.strip_suffix('\r').unwrap_or(text);
-        let text = if self.line == 1 { text.strip_prefix('\u{feff}').unwrap_or(text) } else { text };
-        Ok(Some(Line { text: text.to_owned(), number: self.line, bytes: bytes as u64 }))
+        if count == LONGEST {
+            return Err(too_long("the line").at(format!("{}:{}", self.input.name, self.line)));
+        }
+        let bytes = self.buffer.strip_suffix(b"\n").unwrap_or(&self.buffer);
+        let bytes = bytes.strip_suffix(b"\r").unwrap_or(bytes);
+        let bytes = if self.line == 1 { bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes) } else { bytes };
+        Ok(Some(Line { bytes, number: self.line, name: &self.input.name }))
     }
 }
 
-impl Iterator for Lines {
-    type Item = Result<Line>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        self.read().transpose()
+impl<'l> Line<'l> {
+    /// The text.
+    ///
+    /// # Errors
+    /// It is not UTF-8: the row is bad, not the file.
+    pub fn text(&self) -> Result<&'l str> {
+        std::str::from_utf8(self.bytes).map_err(|_| not_utf8().at(self.place()))
     }
+
+    /// Whether nothing but white space is in it.
+    pub fn is_blank(&self) -> bool {
+        self.bytes.iter().all(u8::is_ascii_whitespace)
+            || std::str::from_utf8(self.bytes).is_ok_and(|text| text.trim().is_empty())
+    }
+
+    /// Where it is.
+    pub fn place(&self) -> String {
+        format!("{}:{}", self.name, self.number)
+    }
+}
+
+/// The error of a row that is not UTF-8.
+pub(super) fn not_utf8() -> Error {
+    Error::new("text is not valid UTF-8").hint("convert the file to UTF-8, for example with iconv")
+}
+
+/// The error of a row that is longer than memory should be asked for.
+pub(super) fn too_long(what: &str) -> Error {
+    Error::new(format!("{what} is longer than 1 GiB")).hint("is the file damaged, or a quote not closed?")
 }

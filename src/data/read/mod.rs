@@ -1,29 +1,63 @@
 //! Rows of a source, one by one, each with the file and line it comes from.
 //!
-//! | file | rows |
+//! | format | rows |
 //! |---|---|
-//! | `.json` | the elements of one array, or an object a line |
-//! | `.jsonl`, `.ndjson` | an object a line |
-//! | anything else | text: documents with blank lines between them if the file has such lines, else a document a line |
+//! | JSON | the elements of one list, of the one list inside an object, or one value after the other |
+//! | JSON lines | a value a line |
+//! | CSV, TSV | a row after the one that names the columns |
+//! | Parquet, Arrow IPC | a row; nested columns are what they would be in JSON |
+//! | text | documents with blank lines between them if the file has such lines, else a document a line |
 //!
-//! Bitext is two text files whose lines belong together.
+//! Bitext is two text files whose lines belong together, or two fields of any other format. Files may be compressed.
+//!
+//! | module | concept |
+//! |---|---|
+//! | `paths`, `open`, `format` | which files, their content, what format it has |
+//! | `lines`, `text`, `aligned` | text |
+//! | `shape`, `scan`, `json`, `record` | JSON |
+//! | `table` | CSV and TSV |
+//! | `parquet`, `arrow`, `columns`, `cell` | Parquet and Arrow IPC |
+//! | `layout`, `value` | the fields of a row that are kept |
+//! | `row`, `messages`, `tokens` | those fields as a row |
 
 mod aligned;
-mod fields;
+mod arrow;
+mod cell;
+mod columns;
+mod format;
 pub(crate) mod hub;
 mod json;
+mod layout;
 mod lines;
+mod messages;
+mod open;
+mod parquet;
+mod paths;
+mod record;
+mod row;
+mod scan;
+mod shape;
+mod table;
 #[cfg(test)]
 mod tests;
 mod text;
+mod tokens;
+mod value;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use crate::data::Conversation;
 use crate::data::world::{self, WorldRow};
 use crate::error::{Error, Result};
 use crate::progress::Progress;
-use crate::recipe::{RowTemplate, Source, SourceOrigin};
+use crate::recipe::{FileFormat, OnBadRow, Reading, RowTemplate, Source, SourceOrigin};
+use layout::Layout;
+use open::Input;
+pub(crate) use paths::expanded;
+
+/// Skipped rows of which the places and reasons are kept.
+const FIRST_SKIPPED: usize = 10;
 
 /// A row as it stands in the source.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,6 +68,13 @@ pub enum Row {
     Conversation(Conversation),
     /// The same sentence in the source's first and second language.
     Pair(String, String),
+    /// Token ids, and which of them are targets; equally long.
+    Tokens {
+        /// The ids.
+        ids: Vec<u32>,
+        /// Which of them are trained on; never the first.
+        trained: Vec<bool>,
+    },
 }
 
 /// Where a row begins.
@@ -41,8 +82,17 @@ pub enum Row {
 pub struct Place {
     /// Index into [`Rows::files`].
     pub file: u32,
-    /// Line, from 1.
+    /// Line, from 1; in Parquet and Arrow files the number of the row.
     pub line: u64,
+}
+
+/// Rows that could not be read and were left out.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Skipped {
+    /// How many.
+    pub count: u64,
+    /// Where the first ten are, and what is wrong with each.
+    pub first: Vec<String>,
 }
 
 /// The rows of a source in order.
@@ -50,7 +100,11 @@ pub struct Rows {
     files: Vec<PathBuf>,
     bytes: u64,
     left: u64,
-    rows: Box<dyn Iterator<Item = Result<Read>> + Send>,
+    skips: bool,
+    skipped: Skipped,
+    /// Nothing can be read after an error.
+    failed: bool,
+    rows: Box<dyn Iterator<Item = Result<(u32, Found)>> + Send>,
 }
 
 /// A row, where it begins, and how many bytes of the source were read for it.
@@ -64,11 +118,21 @@ pub struct Read {
     pub bytes: u64,
 }
 
+/// What stands at a place of a file: a row, or what is wrong with it. An error around it means that the rest of the file
+/// cannot be read.
+struct Found {
+    row: Result<Row>,
+    line: u64,
+    bytes: u64,
+}
+
+type FoundRows = Box<dyn Iterator<Item = Result<Found>> + Send>;
+
 impl Rows {
     /// Opens a source. `seed` is what the built-in world is made from.
     ///
     /// # Errors
-    /// A file that is missing, empty, compressed or of the wrong kind for the source's template.
+    /// A file that is missing, empty, an archive, or of the wrong kind for the source's template.
     pub fn open(source: &Source, seed: u64) -> Result<Self> {
         Self::open_with(source, seed, Progress::silent())
     }
@@ -76,9 +140,12 @@ impl Rows {
     /// As [`Rows::open`], and says how far files are that are fetched.
     pub fn open_with(source: &Source, seed: u64, progress: Progress) -> Result<Self> {
         match &source.origin {
-            SourceOrigin::Hub(dataset) => hub::rows(source, dataset, seed, progress),
+            SourceOrigin::Hub(dataset) => hub::rows(source, dataset, progress),
             SourceOrigin::World { generator, rows } => Self::of_world(source, generator, *rows, seed),
-            SourceOrigin::Files(paths) => Self::of_files(source, paths),
+            SourceOrigin::Files(paths) => {
+                let inputs = expanded(paths)?.into_iter().map(Input::File).collect();
+                Self::of_inputs(source, inputs)
+            }
         }
     }
 
@@ -90,6 +157,11 @@ impl Rows {
     /// The size of the source, in the unit of [`Read::bytes`].
     pub fn bytes(&self) -> u64 {
         self.bytes
+    }
+
+    /// The rows that were left out so far; none where a bad row is an error.
+    pub fn skipped(&self) -> &Skipped {
+        &self.skipped
     }
 
     fn of_world(source: &Source, generator: &str, rows: u64, seed: u64) -> Result<Self> {
@@ -105,31 +177,79 @@ impl Rows {
                 WorldRow::Pair { english, estonian } if swapped => Row::Pair(estonian, english),
                 WorldRow::Pair { english, estonian } => Row::Pair(english, estonian),
             };
-            Ok(Read { row, place: Place { file: 0, line }, bytes: 1 })
+            Ok((0, Found { row: Ok(row), line, bytes: 1 }))
         });
         Ok(Self {
             files: vec![PathBuf::from(format!("world {generator}"))],
             bytes: count,
             left: source.limit.unwrap_or(u64::MAX),
+            skips: false,
+            skipped: Skipped::default(),
+            failed: false,
             rows: Box::new(numbered),
         })
     }
 
-    fn of_files(source: &Source, paths: &[PathBuf]) -> Result<Self> {
-        let files = expanded(paths)?;
-        let mut bytes = 0;
-        for file in &files {
-            refuse_unreadable(file)?;
-            bytes += size(file)?;
-        }
-        let rows: Box<dyn Iterator<Item = Result<Read>> + Send> = if source.template == RowTemplate::Translation {
-            Box::new(aligned::pairs(&files)?)
-        } else {
-            let (template, text_field) = (source.template, source.text_field.clone());
-            let opened = files.clone().into_iter().zip(0u32..);
-            Box::new(opened.flat_map(move |(path, file)| one_file(&path, file, template, &text_field)))
+    fn of_inputs(source: &Source, inputs: Vec<Input>) -> Result<Self> {
+        let reading = &source.reading;
+        let formats = inputs.iter().map(|input| format::of(input, reading.format)).collect::<Result<Vec<_>>>()?;
+        let bytes = inputs.iter().map(Input::size).sum::<Result<u64>>()?;
+        let files = inputs.iter().map(|input| PathBuf::from(input.name())).collect();
+        let layout = Arc::new(Layout::new(source));
+        let text = |format: &FileFormat| *format == FileFormat::Text;
+        let rows: Box<dyn Iterator<Item = Result<(u32, Found)>> + Send> = match inputs.as_slice() {
+            [first, second] if layout.has_no_names() && formats.iter().all(text) => {
+                Box::new(aligned::pairs(first, second)?.map(|found| Ok((0, found?))))
+            }
+            _ => {
+                for (input, format) in inputs.iter().zip(&formats) {
+                    refuse_fieldless(*format, &layout).map_err(|error| error.at(input.name()))?;
+                }
+                let reading = reading.clone();
+                let files = inputs.into_iter().zip(formats).zip(0u32..);
+                Box::new(files.flat_map(move |((input, format), file)| {
+                    let opened = one_file(&input, format, &layout, &reading);
+                    opened
+                        .unwrap_or_else(|error| Box::new(std::iter::once(Err(error))))
+                        .map(move |found| Ok((file, found?)))
+                }))
+            }
         };
-        Ok(Self { files, bytes, left: source.limit.unwrap_or(u64::MAX), rows })
+        let (left, skips) = (source.limit.unwrap_or(u64::MAX), reading.on_bad_row == OnBadRow::Skip);
+        Ok(Self { files, bytes, left, skips, skipped: Skipped::default(), failed: false, rows })
+    }
+
+    /// The next row, and with it the bytes of those that were skipped before it.
+    fn read(&mut self) -> Option<Result<Read>> {
+        let mut skipped_bytes = 0;
+        loop {
+            let (file, found) = match self.rows.next()? {
+                Ok(found) => found,
+                Err(error) => return Some(Err(error)),
+            };
+            match found.row {
+                Ok(row) => {
+                    let place = Place { file, line: found.line };
+                    return Some(Ok(Read { row, place, bytes: skipped_bytes + found.bytes }));
+                }
+                Err(error) if self.skips => {
+                    skipped_bytes += found.bytes;
+                    self.skipped.add(&error);
+                }
+                Err(error) => return Some(Err(error)),
+            }
+        }
+    }
+}
+
+impl Skipped {
+    fn add(&mut self, error: &Error) {
+        self.count += 1;
+        if self.first.len() < FIRST_SKIPPED {
+            // The hint says what to do about a row that is an error.
+            let text = error.to_string();
+            self.first.push(text.lines().next().unwrap_or_default().to_owned());
+        }
     }
 }
 
@@ -143,88 +263,76 @@ impl Iterator for Rows {
     type Item = Result<Read>;
 
     fn next(&mut self) -> Option<Self::Item> {
+        if self.failed {
+            return None;
+        }
         self.left = self.left.checked_sub(1)?;
-        self.rows.next()
+        let read = self.read();
+        self.failed = !matches!(read, Some(Ok(_)));
+        read
     }
 }
 
-type FileRows = Box<dyn Iterator<Item = Result<Read>> + Send>;
-
-fn one_file(path: &Path, file: u32, template: RowTemplate, text_field: &str) -> FileRows {
-    let opened: Result<FileRows> = match (is_json(path), template) {
-        (true, _) => {
-            let (name, text_field) = (path.to_owned(), text_field.to_owned());
-            json::values(path).map(move |values| -> FileRows {
-                Box::new(values.map(move |value| {
-                    let json::Value { value, line, bytes } = value?;
-                    let row = fields::row(value, template, &text_field);
-                    let row = row.map_err(|error| error.at(format!("{}:{line}", name.display())))?;
-                    Ok(Read { row, place: Place { file, line }, bytes })
-                }))
-            })
-        }
-        (false, RowTemplate::Plain) => text::documents(path).map(move |documents| -> FileRows {
-            Box::new(documents.map(move |document| {
-                let text::Document { text, line, bytes } = document?;
-                Ok(Read { row: Row::Document(text), place: Place { file, line }, bytes })
-            }))
-        }),
-        (false, _) => Err(Error::new("a plain text file has no fields")
-            .at(path.display().to_string())
-            .hint("instructions and messages are read from .json or .jsonl files")),
-    };
-    opened.unwrap_or_else(|error| Box::new(std::iter::once(Err(error))))
+/// What stands in a file of a kind that is not known yet.
+fn one_input(input: &Input, layout: &Arc<Layout>, reading: &Reading) -> Result<FoundRows> {
+    let format = format::of(input, reading.format)?;
+    refuse_fieldless(format, layout).map_err(|error| error.at(input.name()))?;
+    one_file(input, format, layout, reading)
 }
 
-fn is_json(path: &Path) -> bool {
-    extension(path).is_some_and(|extension| ["json", "jsonl", "ndjson"].contains(&extension.as_str()))
-}
-
-fn extension(path: &Path) -> Option<String> {
-    path.extension().map(|extension| extension.to_string_lossy().to_lowercase())
-}
-
-/// Files as given, folders as the files in them by name.
-pub(crate) fn expanded(paths: &[PathBuf]) -> Result<Vec<PathBuf>> {
-    let mut files = Vec::new();
-    for path in paths {
-        if !path.is_dir() {
-            files.push(path.clone());
-            continue;
-        }
-        let failed = |e| Error::io(path, "list the folder", &e);
-        let mut inside = Vec::new();
-        for entry in std::fs::read_dir(path).map_err(failed)? {
-            let entry = entry.map_err(failed)?;
-            if entry.path().is_file() && !entry.file_name().to_string_lossy().starts_with('.') {
-                inside.push(entry.path());
-            }
-        }
-        if inside.is_empty() {
-            return Err(Error::new("the folder has no files").at(path.display().to_string()));
-        }
-        inside.sort();
-        files.extend(inside);
+fn one_file(input: &Input, format: FileFormat, layout: &Arc<Layout>, reading: &Reading) -> Result<FoundRows> {
+    let layout = Arc::clone(layout);
+    match format {
+        FileFormat::Json => json::values(input, layout),
+        FileFormat::Jsonl => json::lines(input, layout),
+        FileFormat::Csv | FileFormat::Tsv => table::rows(input, format, layout, reading),
+        FileFormat::Parquet => parquet::rows(input, layout),
+        FileFormat::Arrow => arrow::rows(input, layout),
+        FileFormat::Text => Ok(Box::new(text::documents(input, reading.documents)?)),
     }
-    Ok(files)
 }
 
-fn refuse_unreadable(path: &Path) -> Result<()> {
-    let refused = |what: &str, hint: &str| Err(Error::new(what).at(path.display().to_string()).hint(hint));
-    match extension(path).as_deref() {
-        Some("gz" | "zst" | "xz" | "bz2" | "zip" | "tar" | "tgz") => {
-            refused("the file is compressed", "decompress it first")
+/// Text has no fields, and JSON has no order of fields.
+fn refuse_fieldless(format: FileFormat, layout: &Layout) -> Result<()> {
+    match (format, layout.template) {
+        (FileFormat::Text, RowTemplate::Plain) => Ok(()),
+        (FileFormat::Text, RowTemplate::Translation) => Err(Error::new("bitext in plain text must be two files")
+            .hint("give two text files whose lines belong together, or a table of two columns")),
+        (FileFormat::Text, _) => Err(Error::new("a plain text file has no fields").hint(
+            "rows with fields are read from .json, .jsonl, .csv, .tsv, .parquet or .arrow files; or say the format",
+        )),
+        (FileFormat::Json | FileFormat::Jsonl, _) if layout.has_no_names() => {
+            Err(Error::new("the two fields of a pair have no names")
+                .hint("name them, such as fields: { first: translation.en, second: translation.et }"))
         }
-        Some("parquet" | "arrow") => refused("the file is in a binary table format", "export it as .jsonl first"),
-        Some("csv" | "tsv") => refused("the file is a table", "export it as .jsonl, with a field for each column"),
         _ => Ok(()),
     }
 }
 
-fn size(path: &Path) -> Result<u64> {
-    let size = std::fs::metadata(path).map_err(|e| Error::io(path, "read the file", &e))?.len();
-    if size == 0 {
-        return Err(Error::new("the file is empty").at(path.display().to_string()));
+/// A place in a file as people name it: `file:line`, or the number of a row where the file has no lines.
+pub(crate) fn place_name(path: &Path, line: u64) -> String {
+    let format = format::of(&Input::File(path.to_owned()), None);
+    match format {
+        Ok(FileFormat::Parquet | FileFormat::Arrow) => format!("{}: row {line}", path.display()),
+        _ => format!("{}:{line}", path.display()),
     }
-    Ok(size)
+}
+
+/// The rows in bytes of a format, bad ones left out: for tests that try any bytes at all.
+///
+/// # Errors
+/// The bytes cannot be read to their end, or to the row after `most`.
+#[doc(hidden)]
+pub fn rows_of_bytes(bytes: &[u8], format: FileFormat, template: RowTemplate, most: usize) -> Result<Vec<Row>> {
+    let reading = Reading { format: Some(format), on_bad_row: OnBadRow::Skip, ..Reading::default() };
+    let source = Source {
+        name: "bytes".into(),
+        origin: SourceOrigin::Files(vec![]),
+        template,
+        languages: None,
+        reading,
+        limit: None,
+    };
+    let rows = Rows::of_inputs(&source, vec![Input::Memory("bytes".into(), bytes.into())])?.rows;
+    rows.take(most).filter_map(|found| found.map(|(_, found)| found.row.ok()).transpose()).collect()
 }

@@ -37,9 +37,9 @@ impl<'s> Recipe<'s> {
             format!("version {VERSION}"),
             format!("tokenizer {}", tokenizer.fingerprint()),
             format!("content {content}"),
-            format!("rows {:?} {:?} {:?}", source.template, source.text_field, source.limit),
+            format!("rows {:?} {:?} {:?}", source.template, source.reading, source.limit),
         ];
-        if source.template != RowTemplate::Plain {
+        if !matches!(source.template, RowTemplate::Plain | RowTemplate::Tokens) {
             written.push(format!("template {}", self.template.fingerprint()));
         }
         if source.template == RowTemplate::Translation {

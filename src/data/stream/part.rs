@@ -1,10 +1,11 @@
 //! A source's rows sorted into those that are trained on, held out, and left out.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::cache::{Row, TokenFile};
 use super::row_set::{Filling, RowSet};
 use crate::data::ledger::{Count, SourceLedger};
+use crate::data::read;
 use crate::error::{Error, Result};
 use crate::random;
 use crate::recipe::{NoTarget, Packing, TooLong, Training};
@@ -119,8 +120,8 @@ impl Part {
 
     fn place(&self, row: u32, named: &Named<'_>) -> Result<String> {
         let place = self.file.place(row)?;
-        let file = named.files.get(place.file as usize).map(|file| file.display().to_string()).unwrap_or_default();
-        Ok(format!("source {}: {file}:{}", named.name, place.line))
+        let file = named.files.get(place.file as usize).map(PathBuf::as_path).unwrap_or(Path::new(""));
+        Ok(format!("source {}: {}", named.name, read::place_name(file, place.line)))
     }
 
     fn too_long(&self, row: u32, named: &Named<'_>) -> Result<Error> {

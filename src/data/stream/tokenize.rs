@@ -6,6 +6,7 @@
 
 use std::io;
 use std::io::{Seek, Write};
+use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Mutex, PoisonError};
 
@@ -14,7 +15,7 @@ use rayon::prelude::*;
 use super::cache::{Tokenized, Writer};
 use super::stats::{self, Stats};
 use crate::data::Tokenizer;
-use crate::data::read::{Read, Row, Rows};
+use crate::data::read::{self, Read, Row, Rows};
 use crate::data::template::{self, Encoded, Template, translation::Wording};
 use crate::data::tokenizer::Encoder;
 use crate::error::{Error, Result};
@@ -35,6 +36,8 @@ pub(super) struct Encoding<'a> {
     pub tokenizer: &'a Tokenizer,
     pub template: &'a Template,
     pub wording: Option<Wording>,
+    /// The files of the source, for errors.
+    pub files: Vec<PathBuf>,
 }
 
 /// Why it stopped early.
@@ -123,8 +126,12 @@ fn keep(read: Read, _counted: &mut Stats) -> Option<Read> {
     Some(read)
 }
 
-/// Counts rows that could not be read: the place for a reader that skips such rows.
-fn skipped(_rows: &Rows, _counted: &mut Stats) {}
+/// Counts rows that could not be read.
+fn skipped(rows: &Rows, counted: &mut Stats) {
+    let skipped = rows.skipped();
+    counted.skipped.count += skipped.count;
+    counted.skipped.first.extend(skipped.first.iter().cloned());
+}
 
 fn tokenize(
     chunks: Receiver<Result<Chunk>>,
@@ -162,12 +169,17 @@ impl Encoding<'_> {
     fn part(&self, reads: &[Read], first: u64, encoder: &mut Encoder<'_>) -> Result<Tokenized> {
         let mut part = Tokenized::new(self.is_wide());
         for (read, index) in reads.iter().zip(first..) {
-            let encoded = self.row(&read.row, index, encoder)?;
+            let encoded = self.row(&read.row, index, encoder).map_err(|error| error.at(self.place(read)))?;
             let added = part.row(&encoded.ids, &encoded.trained, content_hash(&read.row), read.place);
             added.ok_or_else(|| Error::new("the row's length").got(encoded.ids.len()).expected("below 2^32 tokens"))?;
             part.stats.row(stats::characters(&read.row), encoded.ids.len() as u64);
         }
         Ok(part)
+    }
+
+    fn place(&self, read: &Read) -> String {
+        let file = self.files.get(read.place.file as usize).map_or(Path::new(""), PathBuf::as_path);
+        read::place_name(file, read.place.line)
     }
 
     /// Whether ids do not fit two bytes.
@@ -178,6 +190,7 @@ impl Encoding<'_> {
     fn row(&self, row: &Row, index: u64, encoder: &mut Encoder<'_>) -> Result<Encoded> {
         match row {
             Row::Document(text) => template::encode_document(text, encoder),
+            Row::Tokens { ids, trained } => self.given(ids, trained),
             Row::Conversation(conversation) => self.template.encode(conversation, encoder),
             Row::Pair(first, second) => {
                 let wording = self.wording.as_ref().ok_or_else(|| {
@@ -195,11 +208,26 @@ impl Encoding<'_> {
     }
 }
 
+impl Encoding<'_> {
+    /// A row that is tokenized already, which must be so by this tokenizer.
+    fn given(&self, ids: &[u32], trained: &[bool]) -> Result<Encoded> {
+        let vocabulary = self.tokenizer.vocabulary();
+        match ids.iter().find(|id| **id as usize >= vocabulary) {
+            None => Ok(Encoded { ids: ids.to_vec(), trained: trained.to_vec() }),
+            Some(id) => Err(Error::new("a token id")
+                .got(id)
+                .expected(format!("below {vocabulary}, the size of the vocabulary"))
+                .hint("was the row tokenized with another tokenizer?")),
+        }
+    }
+}
+
 /// Bytes of a row's texts.
 fn text_bytes(row: &Row) -> usize {
     match row {
         Row::Document(text) => text.len(),
         Row::Pair(first, second) => first.len() + second.len(),
+        Row::Tokens { ids, .. } => 4 * ids.len(),
         Row::Conversation(talk) => talk.turns.iter().map(|turn| turn.text.len() + turn.input.len()).sum(),
     }
 }
@@ -213,6 +241,7 @@ fn content_hash(row: &Row) -> u64 {
     match row {
         Row::Document(text) => part(start, text),
         Row::Pair(first, second) => part(part(start, first), second),
+        Row::Tokens { ids, .. } => ids.iter().flat_map(|id| id.to_le_bytes()).fold(start, step),
         Row::Conversation(talk) => {
             talk.turns.iter().fold(start, |hash, turn| part(part(hash, &turn.text), &turn.input))
         }

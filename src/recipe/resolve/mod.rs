@@ -10,6 +10,7 @@ mod clean;
 mod compare;
 mod hub;
 mod mixture;
+mod reading;
 mod source;
 mod start;
 mod training;

@@ -9,7 +9,7 @@ use super::super::places::Findings;
 use super::super::shapes::Named;
 use super::super::study::{RowTemplate, Source, SourceOrigin};
 use super::super::written;
-use super::{checks, clean, hub};
+use super::{checks, clean, hub, reading};
 use crate::error::Error;
 
 /// The generators of the built-in world, and what their rows are.
@@ -96,6 +96,10 @@ fn source(
 ) -> Source {
     let template = template(path, written, &origin, findings);
     let languages = languages(path, written, &origin, template, findings);
+    let reading = match origin {
+        SourceOrigin::World { .. } => reading::of_world(path, findings),
+        SourceOrigin::Files(_) | SourceOrigin::Hub(_) => reading::of_files(path, written, template, findings),
+    };
     if template != RowTemplate::Plain || matches!(origin, SourceOrigin::World { .. }) {
         findings.no_effect(&format!("{path}.text"), "it names the field of plain rows in a file");
     }
@@ -105,15 +109,8 @@ fn source(
         }
     }
     let limit = written.limit.map(|limit| findings.count(&format!("{path}.limit"), limit, 1..=u64::MAX, "") as u64);
-    let mut source = Source {
-        name: name.to_owned(),
-        origin,
-        template,
-        languages,
-        text_field: written.text.clone().unwrap_or_else(|| "text".to_owned()),
-        limit,
-        clean: Clean::default(),
-    };
+    let mut source =
+        Source { name: name.to_owned(), origin, template, languages, reading, limit, clean: Clean::default() };
     source.clean = clean::clean(&source, written.clean.as_ref(), findings);
     source
 }
@@ -146,17 +143,20 @@ fn languages(
             findings.no_effect(&key, "translation-pairs are English and Estonian");
             return Some(["English".to_owned(), "Estonian".to_owned()]);
         }
-        SourceOrigin::Files(files) => files.len(),
+        SourceOrigin::Files(files) => files.as_slice(),
         // Each row of a data set has both sentences.
-        SourceOrigin::Hub(_) => 2,
+        SourceOrigin::Hub(_) => &[],
     };
-    if files != 2 {
+    let in_fields =
+        matches!(origin, SourceOrigin::Hub(_)) || written.fields.is_some() || reading::are_tables(written, files);
+    if files.len() != 2 && !in_fields && !findings.is_broken(&format!("{path}.fields")) {
         let expected = "two files whose lines belong together, the first language's first";
-        let got = if files == 1 { "one file".to_owned() } else { format!("{files} files") };
-        findings.wrong(&format!("{path}.path"), got, expected, "");
+        let got = if files.len() == 1 { "one file".to_owned() } else { format!("{} files", files.len()) };
+        let hint = "or name the two fields of its rows: fields: { first: translation.en, second: translation.et }";
+        findings.wrong(&format!("{path}.path"), got, expected, hint);
     }
     let Some(written) = &written.languages else {
-        findings.missing(&key, "name the languages of the two files, such as languages: [English, Estonian]");
+        findings.missing(&key, "name the languages of the two sides, such as languages: [English, Estonian]");
         return None;
     };
     match written.as_slice() {

@@ -52,6 +52,40 @@ fn the_llammas_study_means_what_the_paper_says() {
 }
 
 #[test]
+fn how_files_are_read_is_kept_and_written_back() {
+    let study = round_trip(
+        "name: x\nbase: { model: m }\nsources:
+  a: { path: 'a/*.jsonl.zst', template: alpaca, fields: { instruction: juhis, output: vastus }, on_bad_row: skip }
+  b: { path: b.txt, documents: file, format: text }
+  c: { path: c, text: keha.tekst }
+  d: { path: d.jsonl, template: translation, languages: [A, B], fields: { first: translation.en, second: second } }
+  e: { path: [e.tsv.gz, f.csv], template: translation, languages: [A, B], header: false, quotes: false }
+  g: { path: g.parquet, template: tokens, fields: { labels: targets } }
+compare: { tasks: [{ task: choice, data: world, language: English }] }\n",
+    )
+    .study;
+    let reading = |at: usize| study.sources[at].reading.clone();
+    let default = Reading::default();
+    let named =
+        |names: &[(&str, &str)]| names.iter().map(|(a, b)| ((*a).to_owned(), (*b).to_owned())).collect::<Vec<_>>();
+    let alpaca = named(&[("instruction", "juhis"), ("output", "vastus")]);
+    assert_eq!(reading(0), Reading { fields: alpaca, on_bad_row: OnBadRow::Skip, ..default.clone() });
+    let file = Reading { documents: Some(Documents::File), format: Some(FileFormat::Text), ..default.clone() };
+    assert_eq!(reading(1), file);
+    assert_eq!(reading(2), Reading { fields: named(&[("text", "keha.tekst")]), ..default.clone() });
+    assert_eq!(reading(3).fields, named(&[("first", "translation.en"), ("second", "second")]));
+    assert_eq!(reading(4), Reading { header: false, quotes: false, ..default.clone() });
+    assert_eq!(reading(5).field("labels"), "targets");
+    assert_eq!(reading(5).field("input_ids"), "input_ids");
+    let written = round_trip(
+        "name: x\nbase: { model: m }\nsources: { c: { path: c, text: text } }\n\
+        compare: { tasks: [{ task: choice, data: world, language: English }] }\n",
+    );
+    assert_eq!(written.study.sources[0].reading, default, "the default said is the default");
+    assert!(written.resolved_yaml().expect("YAML").contains("on_bad_row: error"));
+}
+
+#[test]
 fn every_recipe_that_comes_with_the_program_has_no_mistakes() {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/recipes");
     let mut seen = 0;

@@ -49,7 +49,7 @@ impl Fixture {
             origin: SourceOrigin::Files(vec![path]),
             template,
             languages: None,
-            text_field: "text".into(),
+            reading: crate::recipe::Reading::default(),
             limit: None,
             clean: crate::recipe::Clean::default(),
         });

@@ -139,7 +139,7 @@ fn the_built_in_world_is_a_source_like_any_other() {
             origin: SourceOrigin::World { generator: generator.into(), rows: 200 },
             template,
             languages: Some(["Estonian".into(), "English".into()]),
-            text_field: "text".into(),
+            reading: crate::recipe::Reading::default(),
             limit: None,
             clean: crate::recipe::Clean::default(),
         });

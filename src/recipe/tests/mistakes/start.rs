@@ -216,11 +216,15 @@ fn a_builtin_source_is_one_of_those_known_and_has_rows() {
 
 #[test]
 fn bitext_has_two_files_and_two_languages() {
-    assert_snapshot!(mistakes_in_source("path: p, template: translation, languages: [English, Estonian]"), @"recipe r.yaml:7:14  sources.s.path is one file, must be two files whose lines belong together, the first language's first");
+    assert_snapshot!(mistakes_in_source("path: p, template: translation, languages: [English, Estonian]"), @"
+    recipe r.yaml:7:14  sources.s.path is one file, must be two files whose lines belong together, the first language's first
+      hint: or name the two fields of its rows: fields: { first: translation.en, second: translation.et }
+    ");
     assert_snapshot!(mistakes_in_source("path: [p, q, r], template: translation"), @"
     recipe r.yaml:7:3  sources.s.languages is missing
-      hint: name the languages of the two files, such as languages: [English, Estonian]
+      hint: name the languages of the two sides, such as languages: [English, Estonian]
     recipe r.yaml:7:8  sources.s.path is 3 files, must be two files whose lines belong together, the first language's first
+      hint: or name the two fields of its rows: fields: { first: translation.en, second: translation.et }
     ");
     assert_snapshot!(mistakes_in_source("path: [p, q], template: translation, languages: [English, English]"), @"
     recipe r.yaml:7:45  sources.s.languages is [English, English], must be the names of two languages
@@ -233,7 +237,31 @@ fn bitext_has_two_files_and_two_languages() {
 }
 
 #[test]
+fn fields_are_those_that_the_template_reads() {
+    let chat = "path: p, template: alpaca, fields: { instrction: juhis, output: vastus, colour: x, input: a..b }";
+    assert_snapshot!(mistakes_in_source(chat), @"
+    recipe r.yaml:7:45  unknown key sources.s.fields.instrction
+      hint: did you mean instruction?
+    recipe r.yaml:7:80  unknown key sources.s.fields.colour
+      hint: fields of this template: instruction, input, output, system
+    ");
+    assert_snapshot!(mistakes_in_source("path: p, text: a, fields: { text: b }"), @"");
+    let pairs = "path: p, template: translation, languages: [A, B], fields: { first: translation.en }";
+    assert_snapshot!(mistakes_in_source(pairs), @"");
+    assert_snapshot!(mistakes_in_source("path: p, format: josnl, on_bad_row: ignore, documents: lines"), @"");
+}
+
+#[test]
 fn a_key_of_a_source_that_means_nothing_is_a_mistake() {
+    assert_snapshot!(mistakes_in_source("path: p, format: jsonl, documents: line, header: false, quotes: false"), @"
+    recipe r.yaml:7:32  sources.s.documents has no effect: it says what a document of a plain text file is
+      hint: take it out
+    recipe r.yaml:7:49  sources.s.header has no effect: only csv and tsv files have it
+      hint: take it out
+    recipe r.yaml:7:64  sources.s.quotes has no effect: only csv and tsv files have it
+      hint: take it out
+    ");
+    assert_snapshot!(mistakes_in_source("builtin: english-text, rows: 5, fields: { text: t }, on_bad_row: skip"), @"");
     assert_snapshot!(mistakes_in_source("path: p, languages: [English, Estonian], rows: 5, subset: et, split: train, limit: 0"), @"
     recipe r.yaml:7:17  sources.s.languages has no effect: only template: translation has two languages
       hint: take it out

@@ -1,9 +1,16 @@
 //! Every format, and what is wrong with bad ones.
 
-use std::path::Path;
+mod bad_rows;
+mod compression;
+mod damage;
+mod json;
+mod real;
+mod tables;
+mod templates;
 
 use super::*;
 use crate::data::{Role, Turn};
+use crate::recipe::Documents;
 
 fn source(template: RowTemplate, paths: Vec<PathBuf>) -> Source {
     Source {
@@ -11,7 +18,7 @@ fn source(template: RowTemplate, paths: Vec<PathBuf>) -> Source {
         origin: SourceOrigin::Files(paths),
         template,
         languages: None,
-        text_field: "text".into(),
+        reading: Reading::default(),
         limit: None,
         clean: crate::recipe::Clean::default(),
     }
@@ -19,12 +26,24 @@ fn source(template: RowTemplate, paths: Vec<PathBuf>) -> Source {
 
 /// Writes a file of that name and reads its rows.
 fn rows_of(name: &str, content: impl AsRef<[u8]>, template: RowTemplate) -> Result<Vec<(u64, Row)>> {
+    rows_by(name, content, template, &Reading::default())
+}
+
+/// As [`rows_of`], read in a way of its own.
+fn rows_by(name: &str, content: impl AsRef<[u8]>, template: RowTemplate, reading: &Reading) -> Result<Vec<(u64, Row)>> {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join(name);
     std::fs::write(&path, &content).unwrap();
-    let rows = Rows::open(&source(template, vec![path]), 0)?.collect::<Result<Vec<_>>>()?;
+    let source = Source { reading: reading.clone(), ..source(template, vec![path]) };
+    let rows = Rows::open(&source, 0)?.collect::<Result<Vec<_>>>()?;
     assert!(rows.iter().map(|read| read.bytes).sum::<u64>() <= content.as_ref().len() as u64);
     Ok(rows.into_iter().map(|read| (read.place.line, read.row)).collect())
+}
+
+/// A reading in which fields have other names.
+fn named(fields: &[(&str, &str)]) -> Reading {
+    let fields = fields.iter().map(|(own, name)| ((*own).to_owned(), (*name).to_owned())).collect();
+    Reading { fields, ..Reading::default() }
 }
 
 fn documents(content: impl AsRef<[u8]>) -> Vec<(u64, String)> {
@@ -110,8 +129,8 @@ fn a_bad_row_names_its_file_and_line_and_what_is_missing() {
     );
     let number = error_of("a.jsonl", "{\"text\": 5}", RowTemplate::Plain);
     assert!(number.contains("a.jsonl:1  the field `text` is a number, must be a text"), "{number}");
-    let role = error_of("a.jsonl", r#"{"messages": [{"role": "tool", "content": "x"}]}"#, RowTemplate::Messages);
-    assert!(role.contains("a.jsonl:1: message 1  the field `role` is \"tool\", must be system"), "{role}");
+    let role = error_of("a.jsonl", r#"{"messages": [{"role": "narrator", "content": "x"}]}"#, RowTemplate::Messages);
+    assert!(role.contains("a.jsonl:1: message 1  the field `role` is \"narrator\", must be system"), "{role}");
     let list = error_of("a.jsonl", "[1, 2]\n", RowTemplate::Alpaca);
     assert!(list.contains("the row is a number, must be an object"), "{list}");
 }
@@ -143,8 +162,12 @@ fn bad_utf8_names_its_line() {
 #[test]
 fn unreadable_files_are_refused_before_anything_is_read() {
     assert!(error_of("a.txt", "", RowTemplate::Plain).contains("a.txt  the file is empty"));
-    assert!(error_of("a.jsonl.zst", "x", RowTemplate::Plain).contains("compressed"));
-    assert!(error_of("a.parquet", "x", RowTemplate::Plain).contains("binary table"));
+    assert!(error_of("a.parquet", "x", RowTemplate::Plain).contains("a.parquet  the file is not Parquet"));
+    assert!(error_of("a.arrow", "x", RowTemplate::Plain).contains("a.arrow  the file is not an Arrow"));
+    assert!(error_of("a.jsonl", b"PK\x03\x04", RowTemplate::Plain).contains("the file is a zip archive"));
+    let tar = [&[b'x'; 257][..], b"ustar\x0000"].concat();
+    assert!(error_of("a.txt", tar, RowTemplate::Plain).contains("the file is a tar archive"));
+    assert!(error_of("a.txt", b"\x04\x22\x4d\x18", RowTemplate::Plain).contains("lz4 -d"));
     assert!(error_of("a.txt", "x", RowTemplate::Alpaca).contains("no fields"));
     let absent = Rows::open(&source(RowTemplate::Plain, vec!["/nowhere/a.txt".into()]), 0).unwrap_err().to_string();
     assert!(absent.contains("/nowhere/a.txt  cannot read the file"), "{absent}");
@@ -167,8 +190,45 @@ fn aligned_files_give_pairs_and_uneven_ones_an_error_with_both_counts() {
     assert!(error.contains("a.en has 3, ") && error.contains("a.et has 1"), "{error}");
     let error = bitext("one\n", "üks\nkaks\n").unwrap_err().to_string();
     assert!(error.contains("a.en has 1, ") && error.contains("a.et has 2"), "{error}");
-    let one = Rows::open(&source(RowTemplate::Translation, vec![Path::new(file!()).to_owned()]), 0);
-    assert!(one.unwrap_err().to_string().contains("files of a bitext is 1, must be 2"));
+    let one = error_of("a.txt", "x", RowTemplate::Translation);
+    assert!(one.contains("a.txt  bitext in plain text must be two files"), "{one}");
+    let nameless = error_of("a.jsonl", "{}", RowTemplate::Translation);
+    assert!(nameless.contains("a.jsonl  the two fields of a pair have no names"), "{nameless}");
+}
+
+#[test]
+fn documents_are_what_the_recipe_says() {
+    let text = "üks\nkaks\n\n\nkolm\n\n";
+    let read = |documents| {
+        let reading = Reading { documents: Some(documents), ..Reading::default() };
+        let rows = rows_by("a.txt", text, RowTemplate::Plain, &reading).unwrap();
+        rows.into_iter().map(|(line, row)| (line, format!("{row:?}"))).collect::<Vec<_>>()
+    };
+    let row = |line, text: &str| (line, format!("{:?}", Row::Document(text.into())));
+    assert_eq!(read(Documents::Line), [row(1, "üks"), row(2, "kaks"), row(5, "kolm")]);
+    assert_eq!(read(Documents::BlankLine), [row(1, "üks\nkaks"), row(5, "kolm")]);
+    assert_eq!(read(Documents::File), [row(1, "üks\nkaks\n\n\nkolm")]);
+}
+
+#[test]
+fn a_pattern_is_what_it_matches_in_order() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir(folder.path().join("inner")).unwrap();
+    for name in ["b-2.txt", "b-1.txt", "a.txt", ".b-0.txt", "b-3.json", "inner/b-4.txt", "x[1].txt"] {
+        std::fs::write(folder.path().join(name), "text\n").unwrap();
+    }
+    let names = |patterns: &[&str]| -> Result<Vec<String>> {
+        let paths: Vec<PathBuf> = patterns.iter().map(|pattern| folder.path().join(pattern)).collect();
+        let files = expanded(&paths)?;
+        Ok(files.iter().map(|file| file.strip_prefix(folder.path()).unwrap().display().to_string()).collect())
+    };
+    assert_eq!(names(&["b-*.txt"]).unwrap(), ["b-1.txt", "b-2.txt"]);
+    assert_eq!(names(&["**/b-*.txt"]).unwrap(), ["b-1.txt", "b-2.txt", "inner/b-4.txt"]);
+    assert_eq!(names(&["b-[23].*", "a.txt"]).unwrap(), ["b-2.txt", "b-3.json", "a.txt"], "in the order written");
+    assert_eq!(names(&["x[1].txt"]).unwrap(), ["x[1].txt"], "a file that is there is no pattern");
+    let nothing = names(&["a.txt", "c-*.txt"]).unwrap_err().to_string();
+    assert!(nothing.contains("c-*.txt  the pattern matches no file"), "{nothing}");
+    assert!(names(&["***"]).unwrap_err().to_string().contains("the pattern cannot be read"));
 }
 
 #[test]
@@ -189,26 +249,4 @@ fn a_folder_is_its_files_in_order_and_a_limit_counts_over_all() {
     assert_eq!(texts(&all), ["one", "two", "three"]);
     all.limit = Some(2);
     assert_eq!(texts(&all), ["one", "two"]);
-}
-
-#[test]
-fn real_files_are_read_to_their_end() {
-    let data = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/data"));
-    if !data.is_dir() {
-        eprintln!("SKIPPED: ../shared is absent");
-        return;
-    }
-    let count = |template, names: &[&str]| {
-        let paths = names.iter().map(|name| data.join(name)).collect();
-        let rows: Vec<Read> = Rows::open(&source(template, paths), 0).unwrap().collect::<Result<_>>().unwrap();
-        rows.len()
-    };
-    assert_eq!(count(RowTemplate::Alpaca, &["instruct/alpaca_5000.json"]), 5000);
-    assert!(count(RowTemplate::Alpaca, &["instruct/gsm8k_train_alpaca.json"]) > 7000);
-    assert_eq!(count(RowTemplate::Messages, &["instruct/torchtune_chat_tiny.json"]), 1);
-    assert!(count(RowTemplate::Messages, &["instruct/dummy_conversation.json"]) > 100);
-    assert_eq!(count(RowTemplate::Plain, &["text_en/c4_demo.jsonl"]), 300);
-    assert_eq!(count(RowTemplate::Plain, &["text_et/estonian_law.txt"]), 663);
-    let bitext = ["parallel/mlqe_pe_et-en/train.src", "parallel/mlqe_pe_et-en/train.pe"];
-    assert_eq!(count(RowTemplate::Translation, &bitext), 7000);
 }
