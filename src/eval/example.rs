@@ -53,6 +53,20 @@ impl Example {
         }
     }
 
+    /// The texts by which a row of training gives the example away: all of it but short answers to a question.
+    pub fn telling(&self) -> Vec<&str> {
+        match self {
+            Self::Translation { source, references } | Self::Correction { source, references } => {
+                std::iter::once(source).chain(references).map(String::as_str).collect()
+            }
+            Self::Choice { premise, choices, .. } => {
+                std::iter::once(premise).chain(choices).map(String::as_str).collect()
+            }
+            Self::Answer { context, question, .. } => vec![context, question],
+            Self::Text(text) => vec![text],
+        }
+    }
+
     /// The sentence to translate or to correct; empty for the other kinds.
     pub fn source(&self) -> &str {
         match self {

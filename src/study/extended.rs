@@ -101,7 +101,7 @@ fn inputs(
         let source = source.ok_or_else(|| Error::new(format!("there is no source named {name}")))?;
         let hash = source_fingerprint(source, study.seed, cache, progress).at(format!("sources.{name}"))?;
         // Which of its rows and which of their fields are read changes the texts as well.
-        let read = format!("{:?}", (&source.template, &source.text_field, &source.languages, source.limit));
+        let read = format!("{:?}", (&source.template, &source.reading, &source.languages, source.limit));
         sources.insert(name.clone(), json!({ "content": hash, "read": read }));
     }
     Ok(json!({

@@ -7,9 +7,11 @@ use candle_core::Device;
 use serde_json::{Value, json};
 
 use crate::data::Tokenizer;
+use crate::data::clean::Protected;
 use crate::data::stream::{CacheFolder, source_fingerprint};
 use crate::device;
 use crate::error::{Place, Result};
+use crate::eval::{Example, Task};
 use crate::files;
 use crate::model::{Llama, Parameters};
 use crate::progress::Progress;
@@ -47,6 +49,8 @@ pub struct Ground<'a> {
     pub base: PathBuf,
     /// How people know the base: its path, or its name in the program.
     pub base_name: String,
+    /// What sources that are decontaminated must not have: the texts of the study's own tasks.
+    pub protected: Protected,
     /// Hashes of what came from outside.
     pub origins: Value,
     /// Bars and lines.
@@ -74,6 +78,7 @@ impl<'a> Ground<'a> {
             before: opened.before,
             base: opened.folder,
             base_name: opened.name,
+            protected: protected(study)?,
             origins,
             progress: options.progress,
             stop: options.stop,
@@ -147,4 +152,16 @@ fn source_hashes(study: &Study, options: &RunOptions<'_>) -> Result<Value> {
         hashes.insert(source.name.clone(), json!(hash));
     }
     Ok(Value::Object(hashes))
+}
+
+/// The texts of the study's tasks, if a source is to have none of them.
+fn protected(study: &Study) -> Result<Protected> {
+    let mut protected = Protected::default();
+    let Some(compare) = &study.compare else { return Ok(protected) };
+    if study.sources.iter().any(|source| source.clean.decontaminate) {
+        for task in Task::load_all(compare, study.seed)? {
+            protected.add(task.name(), task.examples().map(Example::telling));
+        }
+    }
+    Ok(protected)
 }

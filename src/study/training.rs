@@ -20,8 +20,16 @@ use crate::train::{self, Job, Outcome, Plan, Setup, Trained};
 pub fn open_stream(ground: &Ground<'_>, training: &Training, stage: &str) -> Result<Stream> {
     let folder = ground.folder.data();
     files::make_folder(&folder)?;
-    let stream =
-        Stream::open(ground.study, training, &ground.tokenizer, stage, ground.cache, &ground.progress).at(stage)?;
+    let stream = Stream::open(
+        ground.study,
+        training,
+        &ground.tokenizer,
+        stage,
+        ground.cache,
+        &ground.protected,
+        &ground.progress,
+    )
+    .at(stage)?;
     files::write_json(&folder.join(format!("{stage}.ledger.json")), stream.ledger())?;
     Ok(stream)
 }

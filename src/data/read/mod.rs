@@ -332,6 +332,7 @@ pub fn rows_of_bytes(bytes: &[u8], format: FileFormat, template: RowTemplate, mo
         languages: None,
         reading,
         limit: None,
+        clean: crate::recipe::Clean::default(),
     };
     let rows = Rows::of_inputs(&source, vec![Input::Memory("bytes".into(), bytes.into())])?.rows;
     rows.take(most).filter_map(|found| found.map(|(_, found)| found.row.ok()).transpose()).collect()

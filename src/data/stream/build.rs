@@ -4,6 +4,7 @@ use super::cache::{CacheFolder, Entry, TokenFile, Unusable, Writer};
 use super::key::Recipe;
 use super::tokenize::{self, Encoding, Stopped};
 use crate::data::Tokenizer;
+use crate::data::clean::Cleaner;
 use crate::data::read::Rows;
 use crate::data::template::translation::Wording;
 use crate::error::{Error, Result};
@@ -66,6 +67,7 @@ fn build(recipe: &Recipe<'_>, tokenizer: &Tokenizer, entry: &Entry, progress: &P
     let mut bar = progress.bar(&source.name, unit, 0, rows.bytes());
     let encoding =
         Encoding { tokenizer, template: recipe.template, wording: wording(recipe)?, files: rows.files().to_vec() };
+    let cleaner = Cleaner::new(&source.clean, source.languages.as_ref(), recipe.protected).map_err(at)?;
     let (mut bad_row, mut tokens, mut made) = (None, 0, None);
     let written = files::write_with(&entry.tokens(), |out| {
         let mut writer = Writer::new(out, encoding.is_wide(), &entry.sides())?;
@@ -73,7 +75,7 @@ fn build(recipe: &Recipe<'_>, tokenizer: &Tokenizer, entry: &Entry, progress: &P
             tokens = so_far;
             bar.advance(bytes, format!("{} tokens", short_count(so_far)));
         };
-        match tokenize::all(rows, &encoding, &mut writer, &mut seen) {
+        match tokenize::all(rows, &encoding, cleaner, &mut writer, &mut seen) {
             Ok(more) => made = Some(writer.finish(*entry.key(), more)?),
             Err(Stopped::Disk(error)) => return Err(error),
             Err(Stopped::Row(error)) => {

@@ -5,6 +5,7 @@ use sha2::{Digest, Sha256};
 use super::cache::CacheFolder;
 use super::fingerprint;
 use crate::data::Tokenizer;
+use crate::data::clean::{self, Protected};
 use crate::data::template::Template;
 use crate::data::world::{self, WorldRow};
 use crate::error::Result;
@@ -22,11 +23,18 @@ pub(super) struct Recipe<'s> {
     pub template: &'s Template,
     pub forward_share: f64,
     pub seed: u64,
+    pub protected: &'s Protected,
 }
 
 impl<'s> Recipe<'s> {
-    pub fn new(study: &Study, source: &'s Source, part: &MixturePart, template: &'s Template) -> Self {
-        Self { source, template, forward_share: part.forward_share, seed: study.seed }
+    pub fn new(
+        study: &Study,
+        source: &'s Source,
+        part: &MixturePart,
+        template: &'s Template,
+        protected: &'s Protected,
+    ) -> Self {
+        Self { source, template, forward_share: part.forward_share, seed: study.seed, protected }
     }
 
     /// The hash of everything the tokens depend on.
@@ -45,6 +53,10 @@ impl<'s> Recipe<'s> {
         if source.template == RowTemplate::Translation {
             let share = self.forward_share.to_bits();
             written.push(format!("translation {:?} {share:x} {} {:?}", source.languages, self.seed, source.name));
+        }
+        let cleaned = clean::fingerprint(&source.clean, self.protected);
+        if !cleaned.is_empty() {
+            written.push(cleaned);
         }
         let hash = files::sha256(written.join("\n"));
         let mut key = [0; 32];

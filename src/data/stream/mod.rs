@@ -43,6 +43,7 @@ use concat::Concat;
 use part::{Named, Part};
 use rotation::Rotation;
 
+use crate::data::clean::Protected;
 use crate::data::ledger::{Ledger, SourceLedger};
 use crate::data::template::Template;
 use crate::data::{Sequence, Tokenizer};
@@ -116,7 +117,8 @@ impl Mixed {
 impl Stream {
     /// Tokenizes the sources of a mixture (once: the result is kept in `cache`) and plans all steps.
     ///
-    /// `stage` names the run's randomness: the same name, seed and sources give the same steps.
+    /// `stage` names the run's randomness: the same name, seed and sources give the same steps. `protected` are the texts
+    /// of evaluation sets, which sources that are decontaminated must not have.
     ///
     /// # Errors
     /// A source cannot be read, has a row that the recipe does not allow, or has no row left.
@@ -126,10 +128,11 @@ impl Stream {
         tokenizer: &Tokenizer,
         stage: &str,
         cache: &CacheFolder,
+        protected: &Protected,
         progress: &Progress,
     ) -> Result<Self> {
         check(training)?;
-        let (parts, ledgers) = parts(study, training, tokenizer, cache, progress)?;
+        let (parts, ledgers) = parts(study, training, tokenizer, cache, protected, progress)?;
         let mixed = mix(parts, study, training, stage);
         let stream = random::Stream::new(study.seed, &format!("{stage} sequences"));
         let (length, batch) = (training.sequence_length, training.batch);
@@ -214,6 +217,7 @@ fn parts(
     training: &Training,
     tokenizer: &Tokenizer,
     cache: &CacheFolder,
+    protected: &Protected,
     progress: &Progress,
 ) -> Result<(Vec<Part>, Vec<SourceLedger>)> {
     let mut sorted = (Vec::new(), Vec::new());
@@ -221,7 +225,7 @@ fn parts(
     for part in training.mixture.parts.iter().filter(|part| part.weight > 0.0) {
         let source = study.sources.iter().find(|source| source.name == part.source);
         let source = source.ok_or_else(|| Error::new(format!("there is no source named {}", part.source)))?;
-        let recipe = key::Recipe::new(study, source, part, &template);
+        let recipe = key::Recipe::new(study, source, part, &template, protected);
         let (file, cached) = build::open(&recipe, tokenizer, cache, progress)?;
         let files = match &source.origin {
             SourceOrigin::Files(paths) => crate::data::read::expanded(paths)?,

@@ -106,6 +106,8 @@ pub(super) fn characters(row: &Row) -> u64 {
     match row {
         Row::Document(text) => count(text),
         Row::Pair(first, second) => count(first) + count(second),
+        // Nobody knows them any more.
+        Row::Tokens { .. } => 0,
         Row::Conversation(Conversation { turns }) => {
             turns.iter().map(|turn| count(&turn.text) + count(&turn.input)).sum()
         }

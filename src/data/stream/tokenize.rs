@@ -15,6 +15,7 @@ use rayon::prelude::*;
 use super::cache::{Tokenized, Writer};
 use super::stats::{self, Stats};
 use crate::data::Tokenizer;
+use crate::data::clean::{Cleaner, Examined, Verdict};
 use crate::data::read::{self, Read, Row, Rows};
 use crate::data::template::{self, Encoded, Template, translation::Wording};
 use crate::data::tokenizer::Encoder;
@@ -51,8 +52,6 @@ pub(super) enum Stopped {
 /// Rows that are tokenized together.
 struct Chunk {
     rows: Vec<Read>,
-    /// Rows before them.
-    first: u64,
     /// Bytes of the source that were read for them.
     bytes: u64,
 }
@@ -63,6 +62,7 @@ struct Chunk {
 pub(super) fn all<W: Write + Seek + Send>(
     rows: Rows,
     encoding: &Encoding<'_>,
+    mut cleaner: Cleaner<'_>,
     writer: &mut Writer<W>,
     seen: &mut dyn FnMut(u64, u64),
 ) -> Result<Stats, Stopped> {
@@ -71,14 +71,15 @@ pub(super) fn all<W: Write + Seek + Send>(
         let (parts, to_write) = sync_channel::<Vec<Tokenized>>(WAITING);
         let reader = scope.spawn(move || read(rows, &chunks));
         let disk = scope.spawn(move || to_write.into_iter().flatten().try_for_each(|part| writer.write(part)));
-        let tokenized = tokenize(to_tokenize, encoding, &parts, seen);
+        let tokenized = tokenize(to_tokenize, encoding, &mut cleaner, &parts, seen);
         // The ends of channels are gone now, so both threads come to theirs.
         drop(parts);
         let written = disk.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
         let read = reader.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
         written.map_err(Stopped::Disk)?;
-        tokenized.map_err(Stopped::Row)?;
-        Ok(read)
+        let mut counted = tokenized.map_err(Stopped::Row)?;
+        counted.join(read);
+        Ok(counted)
     })
 }
 
@@ -86,25 +87,21 @@ pub(super) fn all<W: Write + Seek + Send>(
 fn read(mut rows: Rows, chunks: &SyncSender<Result<Chunk>>) -> Stats {
     let bytes = (CHUNK_BYTES * rayon::current_num_threads()).min(MOST_CHUNK_BYTES);
     let mut counted = Stats::default();
-    let mut first = 0;
     loop {
-        let mut chunk = Chunk { rows: Vec::new(), first, bytes: 0 };
+        let mut chunk = Chunk { rows: Vec::new(), bytes: 0 };
         let (mut held, mut end) = (0, None);
         while chunk.rows.len() < CHUNK_ROWS && held < bytes && end.is_none() {
             match rows.next() {
                 Some(Ok(read)) => {
                     counted.bytes += read.bytes;
                     chunk.bytes += read.bytes;
-                    if let Some(read) = keep(read, &mut counted) {
-                        held += text_bytes(&read.row);
-                        chunk.rows.push(read);
-                    }
+                    held += text_bytes(&read.row);
+                    chunk.rows.push(read);
                 }
                 Some(Err(error)) => end = Some(Err(error)),
                 None => end = Some(Ok(())),
             }
         }
-        first += chunk.rows.len() as u64;
         // A receiver that is gone has its reasons.
         let gone = !chunk.rows.is_empty() && chunks.send(Ok(chunk)).is_err();
         match end {
@@ -121,47 +118,58 @@ fn read(mut rows: Rows, chunks: &SyncSender<Result<Chunk>>) -> Stats {
     counted
 }
 
-/// Decides whether a row is used, or changes it: the place for cleaning. What goes is counted by [`Stats::drop`].
-fn keep(read: Read, _counted: &mut Stats) -> Option<Read> {
-    Some(read)
-}
-
 /// Counts rows that could not be read.
 fn skipped(rows: &Rows, counted: &mut Stats) {
     let skipped = rows.skipped();
     counted.skipped.count += skipped.count;
-    counted.skipped.first.extend(skipped.first.iter().cloned());
+    counted.skipped.first = skipped.first.first().cloned();
 }
 
 fn tokenize(
     chunks: Receiver<Result<Chunk>>,
     encoding: &Encoding<'_>,
+    cleaner: &mut Cleaner<'_>,
     parts: &SyncSender<Vec<Tokenized>>,
     seen: &mut dyn FnMut(u64, u64),
-) -> Result<()> {
+) -> Result<Stats> {
     let encoders = Mutex::new(Vec::new());
-    let mut tokens = 0;
+    let (mut tokens, mut first, mut counted) = (0, 0, Stats::default());
     for chunk in chunks {
-        let chunk = chunk?;
+        let mut chunk = chunk?;
+        clean(&mut chunk, cleaner, &mut counted);
         let part_rows = chunk.rows.len().div_ceil(PARTS * rayon::current_num_threads()).max(1);
         let each = chunk.rows.par_chunks(part_rows).enumerate().map(|(at, reads)| {
             let free = encoders.lock().unwrap_or_else(PoisonError::into_inner).pop();
             let mut encoder = free.unwrap_or_else(|| encoding.tokenizer.encoder());
-            let part = encoding.part(reads, chunk.first + (at * part_rows) as u64, &mut encoder);
+            let part = encoding.part(reads, first + (at * part_rows) as u64, &mut encoder);
             encoders.lock().unwrap_or_else(PoisonError::into_inner).push(encoder);
             part
         });
         // Collected before errors are looked at: the first error is the first row's, not the first in time.
         let each: Vec<Result<Tokenized>> = each.collect();
         let each = each.into_iter().collect::<Result<Vec<_>>>()?;
+        first += chunk.rows.len() as u64;
         tokens += each.iter().map(Tokenized::tokens).sum::<u64>();
         seen(chunk.bytes, tokens);
         if parts.send(each).is_err() {
             // The writer has stopped, and says why.
-            return Ok(());
+            break;
         }
     }
-    Ok(())
+    Ok(counted)
+}
+
+/// Leaves out the rows that cleaning takes away: looked at on all threads, decided in their order.
+fn clean(chunk: &mut Chunk, cleaner: &mut Cleaner<'_>, counted: &mut Stats) {
+    let examined: Vec<Examined> = chunk.rows.par_iter().map(|read| cleaner.examine(&read.row)).collect();
+    let mut examined = examined.iter();
+    chunk.rows.retain(|read| match examined.next().map(|examined| cleaner.decide(examined)) {
+        Some(Verdict::Drop(reason)) => {
+            counted.drop(reason.name(), 1, stats::characters(&read.row));
+            false
+        }
+        Some(Verdict::Keep) | None => true,
+    });
 }
 
 impl Encoding<'_> {

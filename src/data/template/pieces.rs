@@ -124,14 +124,14 @@ struct Writer {
 impl Writer {
     fn new(format: Format, turns: &[Turn]) -> Self {
         let first = turns.iter().find(|turn| turn.role == Role::User);
-        let with_input = first.is_some_and(|turn| !turn.input.trim().is_empty());
+        let with_input = first.is_some_and(|turn| !trimmed(&turn.input).is_empty());
         let preamble = if with_input { ALPACA_WITH_INPUT } else { ALPACA_WITHOUT_INPUT };
         let preamble = Some((preamble.to_owned(), None));
         Self { format, pieces: Vec::new(), given: String::new(), words: Vec::new(), preamble }
     }
 
     fn turn(&mut self, index: usize, turn: &Turn) {
-        let (text, input) = (turn.text.trim(), turn.input.trim());
+        let (text, input) = (trimmed(&turn.text), trimmed(&turn.input));
         if turn.role == Role::Assistant {
             self.introduce_answer();
             self.flush();
@@ -209,4 +209,9 @@ impl Writer {
             self.pieces.push(Piece::Given(std::mem::take(&mut self.given), words));
         }
     }
+}
+
+/// A text without white space around it, as Python's `strip` takes it away: four separators of ASCII are such, too.
+fn trimmed(text: &str) -> &str {
+    text.trim_matches(|character: char| character.is_whitespace() || matches!(character, '\u{1c}'..='\u{1f}'))
 }

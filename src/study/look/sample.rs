@@ -126,6 +126,7 @@ pub(super) fn texts(row: &Row) -> Vec<&str> {
     match row {
         Row::Document(text) => vec![text],
         Row::Pair(first, second) => vec![first, second],
+        Row::Tokens { .. } => Vec::new(),
         Row::Conversation(talk) => {
             let each = talk.turns.iter().flat_map(|turn| [turn.text.as_str(), turn.input.as_str()]);
             each.filter(|text| !text.is_empty()).collect()
@@ -143,6 +144,7 @@ fn tokens(
 ) -> Result<u64> {
     let encoded = match row {
         Row::Document(text) => template::encode_document(text, encoder)?,
+        Row::Tokens { ids, .. } => return Ok(ids.len() as u64),
         Row::Conversation(talk) => template.encode(talk, encoder)?,
         Row::Pair(first, second) => {
             let wording = wording.ok_or_else(|| Error::new("the rows are pairs of sentences without languages"))?;

@@ -100,7 +100,15 @@ impl Fixture {
     }
 
     fn open(&self, training: &Training) -> Result<Stream> {
-        Stream::open(&self.study(), training, &self.tokenizer, "stage", &self.cache(), &Progress::silent())
+        Stream::open(
+            &self.study(),
+            training,
+            &self.tokenizer,
+            "stage",
+            &self.cache(),
+            &Protected::default(),
+            &Progress::silent(),
+        )
     }
 }
 

@@ -80,11 +80,12 @@ fn small_weights_show_other_rows_each_epoch_and_no_row_comes_twice_in_one() {
         assert!(now.values().all(|count| *count == 1), "round {round}: {now:?}");
         assert_eq!(now.keys().filter(|row| row.starts_with('1')).count(), 20, "the source that runs out is read whole");
         let large = now.keys().filter(|row| row.starts_with('2')).count();
-        assert!((19..=21).contains(&large), "{large}");
+        // As many tokens as the other source; rows have 3 to 11 and their question.
+        assert!((17..=23).contains(&large), "{large}");
         now.keys().for_each(|row| *seen.entry(row.clone()).or_default() += 1);
     }
     let large = seen.iter().filter(|(row, _)| row.starts_with('2')).map(|(_, count)| *count);
-    assert!(large.clone().all(|count| count == 1) && large.count() >= 58, "three epochs of a third each");
+    assert!(large.clone().all(|count| count == 1) && large.count() >= 55, "three epochs of a third each");
     for ledger in &stream.ledger().sources {
         assert!((ledger.realised_share - 0.5).abs() < 0.02, "{ledger:?}");
     }
@@ -194,8 +195,15 @@ fn another_seed_or_stage_gives_another_order() {
     let training = training(&[("a", 1.0)], Packing::Concat, Budget::Epochs(1.0));
     let first = all_steps(&fixture.open(&training).unwrap());
     assert_eq!(all_steps(&fixture.open(&training).unwrap()), first);
-    let other =
-        Stream::open(&fixture.study(), &training, &fixture.tokenizer, "other", &fixture.cache(), &Progress::silent());
+    let other = Stream::open(
+        &fixture.study(),
+        &training,
+        &fixture.tokenizer,
+        "other",
+        &fixture.cache(),
+        &Protected::default(),
+        &Progress::silent(),
+    );
     assert_ne!(all_steps(&other.unwrap()), first);
     fixture.seed = 12;
     assert_ne!(all_steps(&fixture.open(&training).unwrap()), first);

@@ -74,6 +74,7 @@ impl Message {
             Role::System => "system",
             Role::User => "user",
             Role::Assistant => "assistant",
+            Role::Tool => "tool",
         };
         Self { role, content }
     }

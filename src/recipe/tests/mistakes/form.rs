@@ -131,7 +131,7 @@ compare: { tasks: { task: choice } }
 "), @r#"
     recipe r.yaml:1:7  name is 5, must be a text
       hint: in quotes it is a text: '5'
-    recipe r.yaml:2:7  base is "tiny-english", must be a map with keys of model, builtin, new, dtype, tf32, tokenizer
+    recipe r.yaml:2:7  base is "tiny-english", must be a map with keys of model, revision, builtin, new, dtype, tf32, tokenizer
     recipe r.yaml:3:1  sources is a list, must be a map
     recipe r.yaml:4:9  device is true, must be a text
       hint: in quotes it is a text: 'true'

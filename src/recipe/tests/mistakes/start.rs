@@ -174,14 +174,14 @@ fn a_source_has_one_origin() {
 #[test]
 fn a_data_set_of_the_hub_has_an_owner_and_a_revision_that_is_one() {
     assert_snapshot!(mistakes_in_source("hub: squad"), @r#"
-    recipe r.yaml:7:8  sources.s.hub is "squad", must be owner/name of a data set on the Hub
+    recipe r.yaml:7:13  sources.s.hub is "squad", must be owner/name of a data set on the Hub
       hint: the owner stands in the address of its page: huggingface.co/datasets/owner/name
     "#);
-    assert_snapshot!(mistakes_in_source("hub: a/../b"), @r#"recipe r.yaml:7:8  sources.s.hub is "a/../b", must be owner/name of a data set on the Hub"#);
+    assert_snapshot!(mistakes_in_source("hub: a/../b"), @r#"recipe r.yaml:7:13  sources.s.hub is "a/../b", must be owner/name of a data set on the Hub"#);
     assert_snapshot!(mistakes_in_source("hub: a/b, revision: ../x, split: '', rows: 5"), @r#"
-    recipe r.yaml:7:18  sources.s.revision is "../x", must be a branch, a tag or a commit
+    recipe r.yaml:7:28  sources.s.revision is "../x", must be a branch, a tag or a commit
       hint: the default is main
-    recipe r.yaml:7:34  sources.s.split is "", must be a name that the data set has
+    recipe r.yaml:7:41  sources.s.split is "", must be a name that the data set has
     recipe r.yaml:7:38  sources.s.rows has no effect: it says how many rows a builtin source makes; see limit
       hint: take it out
     "#);
