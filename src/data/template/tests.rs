@@ -19,7 +19,7 @@ fn encode_prompt(template: &ChatTemplate, conversation: &Conversation, tokenizer
 }
 
 fn render(template: ChatTemplate, conversation: &Conversation) -> Rendered {
-    let tokenizer = Tokenizer::train(["a", "b"], 263).unwrap();
+    let tokenizer = Tokenizer::train(["ab ab ab"], 263).unwrap();
     Template::open(&template, &tokenizer).unwrap().render(conversation, &tokenizer).unwrap()
 }
 

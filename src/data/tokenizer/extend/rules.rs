@@ -82,7 +82,10 @@ impl Rules {
         let characters = String::from_utf8_lossy(text);
         let letter = characters.chars().any(char::is_alphabetic);
         // Bytes on their way to a character are no letters yet.
-        let unfinished = self.spelling == Spelling::Bytes && characters.contains(char::REPLACEMENT_CHARACTER);
+        let of_a_word = |c: char| c == char::REPLACEMENT_CHARACTER || c == ' ' || c.is_alphabetic();
+        let unfinished = self.spelling == Spelling::Bytes
+            && characters.contains(char::REPLACEMENT_CHARACTER)
+            && characters.chars().all(of_a_word);
         (letter || unfinished)
             && characters.chars().count() <= LONGEST_PIECE
             && self.part(text)

@@ -182,7 +182,7 @@ fn a_data_set_of_the_hub_has_an_owner_and_a_revision_that_is_one() {
     recipe r.yaml:7:28  sources.s.revision is "../x", must be a branch, a tag or a commit
       hint: the default is main
     recipe r.yaml:7:41  sources.s.split is "", must be a name that the data set has
-    recipe r.yaml:7:38  sources.s.rows has no effect: it says how many rows a builtin source makes; see limit
+    recipe r.yaml:7:45  sources.s.rows has no effect: it says how many rows a builtin source makes; see limit
       hint: take it out
     "#);
     assert_snapshot!(mistakes_in_source("hub: a/b, template: translation"), @"
@@ -245,7 +245,10 @@ fn fields_are_those_that_the_template_reads() {
     recipe r.yaml:7:80  unknown key sources.s.fields.colour
       hint: fields of this template: instruction, input, output, system
     ");
-    assert_snapshot!(mistakes_in_source("path: p, text: a, fields: { text: b }"), @"");
+    assert_snapshot!(mistakes_in_source("path: p, text: a, fields: { text: b }"), @"
+    recipe r.yaml:7:36  sources.s has text and fields.text
+      hint: keep one of them
+    ");
     let pairs = "path: p, template: translation, languages: [A, B], fields: { first: translation.en }";
     assert_snapshot!(mistakes_in_source(pairs), @"");
     assert_snapshot!(mistakes_in_source("path: p, format: josnl, on_bad_row: ignore, documents: lines"), @"");
@@ -261,7 +264,12 @@ fn a_key_of_a_source_that_means_nothing_is_a_mistake() {
     recipe r.yaml:7:64  sources.s.quotes has no effect: only csv and tsv files have it
       hint: take it out
     ");
-    assert_snapshot!(mistakes_in_source("builtin: english-text, rows: 5, fields: { text: t }, on_bad_row: skip"), @"");
+    assert_snapshot!(mistakes_in_source("builtin: english-text, rows: 5, fields: { text: t }, on_bad_row: skip"), @"
+    recipe r.yaml:7:40  sources.s.fields has no effect: it says how files are read
+      hint: take it out
+    recipe r.yaml:7:61  sources.s.on_bad_row has no effect: it says how files are read
+      hint: take it out
+    ");
     assert_snapshot!(mistakes_in_source("path: p, languages: [English, Estonian], rows: 5, subset: et, split: train, limit: 0"), @"
     recipe r.yaml:7:17  sources.s.languages has no effect: only template: translation has two languages
       hint: take it out
