@@ -22,11 +22,13 @@ fn json(path: &Path) -> Value {
 
 /// Bits per byte of a candidate in a language, from the comparison.
 fn bits(run: &Path, candidate: &str, language: &str) -> f64 {
-    let text = std::fs::read_to_string(run.join("comparison.json")).expect("a comparison");
-    let table: Value = serde_json::from_str(&text).expect("JSON");
-    println!("{table}");
-    let _ = (candidate, language);
-    0.0
+    let table = json(&run.join("comparison.json"));
+    let task = format!("text {language}, world");
+    let columns = table["columns"].as_array().expect("columns");
+    let column = columns.iter().position(|column| column["task"] == task && column["metric"] == "bits-per-byte");
+    let candidates = table["candidates"].as_array().expect("candidates");
+    let row = candidates.iter().find(|row| row["candidate"] == candidate).expect("the candidate");
+    row["scores"][column.expect("the column")]["value"].as_f64().expect("a number")
 }
 
 #[test]
@@ -56,9 +58,9 @@ fn a_model_gets_pieces_and_learns_to_use_them() {
     let (snapshot, adapter) = (snapshot.to_str().expect("UTF-8"), run.join("adapters/general"));
     let merged = place.path("merged");
     let (adapter, merged) = (adapter.to_str().expect("UTF-8"), merged.to_str().expect("UTF-8"));
-    output(&["merge", "--base", snapshot, "--adapter", adapter, "--out", merged]);
+    output(&["merge", snapshot, adapter, merged]);
     for model in [base.to_str().expect("UTF-8"), merged] {
-        output(&["generate", "--model", model, "--prompt", "Tere", "--max-new-tokens", "4"]);
+        output(&["generate", "--model", model, "--max-new-tokens", "4", "Tere"]);
     }
 
     // Other pieces make another base; the older one is kept.
@@ -69,7 +71,7 @@ fn a_model_gets_pieces_and_learns_to_use_them() {
     let estonian = &shown["vocabulary"]["sources"][0];
     assert_eq!(estonian["source"], "estonian");
     let number = |key: &str| estonian[key].as_f64().expect("a number");
-    assert!(number("characters_per_token_after") > 1.3 * number("characters_per_token_before"), "{estonian}");
+    assert!(number("characters_per_token_after") > 1.15 * number("characters_per_token_before"), "{estonian}");
     assert!(number("new_pieces_used") > 150.0, "{estonian}");
     assert!(run.join("replaced/base-1/made.json").exists());
 }
@@ -87,5 +89,5 @@ fn new_pieces_alone_keep_what_a_model_knows() {
     let before = run("before", &["--set", "base.tokenizer=null"]);
     let after = run("after", &[]);
     println!("bits per byte of Estonian: {before:.3} as it was, {after:.3} with 300 untrained pieces");
-    assert!(after.is_finite() && after < 2.0 * before);
+    assert!(before > 0.0 && after.is_finite() && after < 1.5 * before, "{before} → {after}");
 }

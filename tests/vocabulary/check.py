@@ -3,7 +3,8 @@
     python check.py JOBS.json
 
 A job is {"folder": folder, "files": [text files], "out": file}. Every line of the files is tokenized, without BOS, by each reader; `out`
-gets the number of lines, and for each reader the count and the FNV-1a hash of all ids, the id 0xffffffff after each line.
+gets the number of lines, and for each reader the count and the FNV-1a hash of all ids, the id 0xffffffff after each line. Text that looks
+like a special token, as `<unk>` in WikiText, stays text.
 """
 
 import json
@@ -25,8 +26,9 @@ def fnv1a(ids):
 
 def readers(folder):
     crate = tokenizers.Tokenizer.from_file(str(folder / "tokenizer.json"))
+    crate.encode_special_tokens = True
     yield "tokenizers", lambda lines: [one.ids for one in crate.encode_batch(lines, add_special_tokens=False)]
-    fast = transformers.PreTrainedTokenizerFast.from_pretrained(folder)
+    fast = transformers.PreTrainedTokenizerFast.from_pretrained(folder, split_special_tokens=True)
     yield "transformers", lambda lines: fast(lines, add_special_tokens=False)["input_ids"]
     if (folder / "tokenizer.model").exists():
         pieces = sentencepiece.SentencePieceProcessor(model_file=str(folder / "tokenizer.model"))

@@ -74,10 +74,11 @@ impl Tokenizer {
         }
         let rules = Rules::new(self)?;
         let units = Units::count(self, &rules, texts)?;
-        if units.is_empty() {
-            return Err(Error::new("there is no text to extend the tokenizer with"));
-        }
         let pieces = Learner::new(self, &rules, units).learn(tokens);
+        if pieces.is_empty() && tokens > 0 {
+            return Err(Error::new("there is no text to extend the tokenizer with")
+                .hint("new pieces are of words that come at least twice"));
+        }
         if pieces.len() < tokens {
             return Err(Error::new("the texts are too small for the new pieces of the tokenizer: they give")
                 .got(pieces.len())

@@ -76,11 +76,15 @@ fn any_text_keeps_its_old_ids_in_the_place_of_its_new_ones_and_comes_back_whole(
 }
 
 #[test]
-fn a_text_with_no_new_pair_is_tokenized_as_before() {
+fn english_with_no_new_pair_is_tokenized_as_before() {
     for (name, old) in olds() {
         let extended = old.extend(sentences(), 60).unwrap();
-        let text = "x = {y: 3}\n\n\tz  ";
-        assert_eq!(extended.tokenizer.encode(text).unwrap(), old.encode(text).unwrap(), "{name}");
+        // The words of the first are pieces of the one, and letters of Estonian pairs to the other.
+        let english = "The cat 12 sleeps in the house, and the dog reads.";
+        let texts = [english, "x = {y: 3}\n\n\tz  ", "THE END???"];
+        for text in texts.into_iter().filter(|text| name == "spaces" || *text != english) {
+            assert_eq!(extended.tokenizer.encode(text).unwrap(), old.encode(text).unwrap(), "{name}: {text}");
+        }
         assert!(extended.tokenizer.encode("kass loeb").unwrap().len() < old.encode("kass loeb").unwrap().len());
         let (new, old) = (&extended.tokenizer, &old);
         assert_eq!((new.bos(), new.eos(), new.unknown()), (old.bos(), old.eos(), old.unknown()));
@@ -94,26 +98,33 @@ fn new_texts(extended: &Extended) -> Vec<String> {
     ids.map(|id| String::from_utf8_lossy(extended.tokenizer.pieces.get(id).unwrap()).into_owned()).collect()
 }
 
+/// As many new pieces as the sentences give.
+fn all_there_are(old: &Tokenizer) -> Extended {
+    let rules = Rules::new(old).unwrap();
+    let units = Units::count(old, &rules, sentences()).unwrap();
+    let all = Learner::new(old, &rules, units).learn(usize::MAX).len();
+    old.extend(sentences(), all).unwrap()
+}
+
 #[test]
 fn new_pieces_are_words_or_parts_of_words() {
     for (name, old) in olds() {
-        let extended = old.extend(sentences(), 120).unwrap();
+        let extended = all_there_are(&old);
         let texts = new_texts(&extended);
         for text in &texts {
             let word = text.strip_prefix(' ').unwrap_or(text);
-            let mark = word.chars().count() > 1 && word.contains(['.', ',', '!', ')']);
-            assert!(!word.is_empty() && !word.contains([' ', '\n']) && !mark, "{name}: {text:?}");
+            assert!(!word.is_empty() && !word.contains([' ', '\n']), "{name}: {text:?}");
             assert!(!word.chars().any(|c| c.is_numeric() || c.is_control()), "{name}: {text:?}");
             let alone = word.chars().count() == 1;
             let inside = word.chars().skip(1).all(|c| c.is_alphabetic() || c == char::REPLACEMENT_CHARACTER);
             assert!(alone || inside, "{name}: {text:?}");
         }
         assert!(texts.iter().any(|text| text == " raamatukogu"), "{name}: {texts:?}");
-        assert!(texts.contains(&"ქალი".to_owned()) || texts.iter().any(|text| text.contains('ქ')), "{name}: {texts:?}");
+        assert!(texts.iter().any(|text| text.ends_with("ქალი")), "{name}: {texts:?}");
     }
     // A space model has no piece of a mark and letters; a byte-level one may have what its pattern leaves together.
     let [(_, spaces), (_, bytes)] = olds().try_into().unwrap();
-    let mark = |old: &Tokenizer| new_texts(&old.extend(sentences(), 120).unwrap()).contains(&"-alune".to_owned());
+    let mark = |old: &Tokenizer| new_texts(&all_there_are(old)).contains(&"-alune".to_owned());
     assert!(!mark(&spaces) && mark(&bytes));
 }
 
@@ -232,7 +243,7 @@ fn texts_and_tokenizers_that_will_not_do_are_refused() {
     for (_, old) in olds() {
         let few = old.extend(["kass kass"], 1000).unwrap_err().to_string();
         assert!(few.contains("the texts are too small") && few.contains("must be 1000"), "{few}");
-        assert!(old.extend(["\n \n"], 5).unwrap_err().to_string().contains("no text to extend"));
+        assert!(old.extend(["1 2 3 ..."], 5).unwrap_err().to_string().contains("no text to extend"));
     }
     let other = Tokenizer::from_bytes(&byte_level()).unwrap();
     let refused = other.extend(sentences(), 5).unwrap_err().to_string();

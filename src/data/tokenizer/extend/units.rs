@@ -68,11 +68,6 @@ impl Units {
         Ok(Self { counts: line.counts })
     }
 
-    /// Whether there is nothing to learn from.
-    pub fn is_empty(&self) -> bool {
-        self.counts.is_empty()
-    }
-
     /// The runs with their counts, in no order.
     pub fn into_runs(self) -> impl Iterator<Item = (Vec<u32>, u64)> {
         self.counts.into_iter()

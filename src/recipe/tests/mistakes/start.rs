@@ -187,7 +187,7 @@ fn a_data_set_of_the_hub_has_an_owner_and_a_revision_that_is_one() {
     "#);
     assert_snapshot!(mistakes_in_source("hub: a/b, template: translation"), @"
     recipe r.yaml:7:3  sources.s.languages is missing
-      hint: name the languages of the two files, such as languages: [English, Estonian]
+      hint: name the languages of the two sides, such as languages: [English, Estonian]
     ");
 }
 
@@ -250,8 +250,17 @@ fn fields_are_those_that_the_template_reads() {
       hint: keep one of them
     ");
     let pairs = "path: p, template: translation, languages: [A, B], fields: { first: translation.en }";
-    assert_snapshot!(mistakes_in_source(pairs), @"");
-    assert_snapshot!(mistakes_in_source("path: p, format: josnl, on_bad_row: ignore, documents: lines"), @"");
+    assert_snapshot!(mistakes_in_source(pairs), @"
+    recipe r.yaml:7:59  sources.s.fields.second is missing
+      hint: a pair has two fields, such as translation.en
+    ");
+    assert_snapshot!(mistakes_in_source("path: p, format: josnl, on_bad_row: ignore, documents: lines"), @r#"
+    recipe r.yaml:7:25  sources.s.format is "josnl", must be json, jsonl, csv, tsv, text, parquet or arrow
+      hint: did you mean jsonl?
+    recipe r.yaml:7:44  sources.s.on_bad_row is "ignore", must be error or skip
+    recipe r.yaml:7:63  sources.s.documents is "lines", must be line, file or blank-line
+      hint: did you mean line?
+    "#);
 }
 
 #[test]
