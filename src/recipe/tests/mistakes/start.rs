@@ -233,10 +233,22 @@ fn fields_are_those_that_the_template_reads() {
     recipe r.yaml:7:80  unknown key sources.s.fields.colour
       hint: fields of this template: instruction, input, output, system
     ");
-    assert_snapshot!(mistakes_in_source("path: p, text: a, fields: { text: b }"), @"");
+    assert_snapshot!(mistakes_in_source("path: p, text: a, fields: { text: b }"), @"
+    recipe r.yaml:7:36  sources.s has text and fields.text
+      hint: keep one of them
+    ");
     let pairs = "path: p, template: translation, languages: [A, B], fields: { first: translation.en }";
-    assert_snapshot!(mistakes_in_source(pairs), @"");
-    assert_snapshot!(mistakes_in_source("path: p, format: josnl, on_bad_row: ignore, documents: lines"), @"");
+    assert_snapshot!(mistakes_in_source(pairs), @"
+    recipe r.yaml:7:59  sources.s.fields.second is missing
+      hint: a pair has two fields, such as translation.en
+    ");
+    assert_snapshot!(mistakes_in_source("path: p, format: josnl, on_bad_row: ignore, documents: lines"), @r#"
+    recipe r.yaml:7:25  sources.s.format is "josnl", must be json, jsonl, csv, tsv, text, parquet or arrow
+      hint: did you mean jsonl?
+    recipe r.yaml:7:44  sources.s.on_bad_row is "ignore", must be error or skip
+    recipe r.yaml:7:63  sources.s.documents is "lines", must be line, file or blank-line
+      hint: did you mean line?
+    "#);
 }
 
 #[test]
@@ -249,7 +261,12 @@ fn a_key_of_a_source_that_means_nothing_is_a_mistake() {
     recipe r.yaml:7:64  sources.s.quotes has no effect: only csv and tsv files have it
       hint: take it out
     ");
-    assert_snapshot!(mistakes_in_source("builtin: english-text, rows: 5, fields: { text: t }, on_bad_row: skip"), @"");
+    assert_snapshot!(mistakes_in_source("builtin: english-text, rows: 5, fields: { text: t }, on_bad_row: skip"), @"
+    recipe r.yaml:7:40  sources.s.fields has no effect: it says how files are read
+      hint: take it out
+    recipe r.yaml:7:61  sources.s.on_bad_row has no effect: it says how files are read
+      hint: take it out
+    ");
     assert_snapshot!(mistakes_in_source("path: p, languages: [English, Estonian], rows: 5, subset: et, split: train, limit: 0"), @"
     recipe r.yaml:7:17  sources.s.languages has no effect: only template: translation has two languages
       hint: take it out
