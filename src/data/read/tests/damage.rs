@@ -54,8 +54,6 @@ fn mutated(mut bytes: Vec<u8>, changes: &[(u16, u8)], kept: u16) -> Vec<u8> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
-
     #[test]
     fn no_bytes_make_a_reader_panic(bytes in prop::collection::vec(any::<u8>(), 0..300), start in 0usize..5) {
         let starts = [&b""[..], b"ARROW1\0\0\xff\xff\xff\xff", b"\xff\xff\xff\xff\x10\0\0\0", b"PAR1", b"\x1f\x8b\x08"];

@@ -5,6 +5,7 @@ mod compression;
 mod damage;
 mod json;
 mod real;
+mod speed;
 mod tables;
 mod templates;
 

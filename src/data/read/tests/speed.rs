@@ -1,0 +1,62 @@
+//! How fast files are read. Nothing is asserted: the numbers are for people.
+
+use std::fmt::Write;
+use std::io::Write as _;
+use std::time::Instant;
+
+use super::*;
+
+const BYTES: usize = 200_000_000;
+
+fn write(path: &Path, row: &str, between: &str, ends: [&str; 2]) {
+    let mut text = ends[0].to_owned();
+    while text.len() < BYTES {
+        let _ = write!(text, "{row}{between}");
+    }
+    text.truncate(text.len() - between.len());
+    text.push_str(ends[1]);
+    std::fs::write(path, text).unwrap();
+}
+
+#[test]
+#[ignore = "half a minute and a gigabyte of disk: megabytes a second of each format"]
+fn speed_of_each_format() {
+    let folder = tempfile::tempdir().unwrap();
+    let words = "Kass magas päikese käes ja õues oli vaikne, sest lapsed olid juba ammu koju läinud. ".repeat(8);
+    let long =
+        format!("{{\"text\": \"{words}\", \"url\": \"https://a.ee/b\", \"meta\": {{\"date\": 5, \"tags\": [\"a\"]}}}}");
+    let ascii = long.replace('ä', "a").replace('õ', "o");
+    let talk = format!(
+        "{{\"messages\": [{{\"role\": \"user\", \"content\": \"{words}\"}}, {{\"role\": \"assistant\", \"content\": \"{words}\"}}]}}"
+    );
+    let alpaca = format!("{{\"instruction\": \"Mida tegi kass?\", \"input\": \"\", \"output\": \"{words}\"}}");
+    let cases = [
+        ("long.jsonl", &long, "\n", ["", ""], RowTemplate::Plain),
+        ("ascii.jsonl", &ascii, "\n", ["", ""], RowTemplate::Plain),
+        ("talk.jsonl", &talk, "\n", ["", ""], RowTemplate::Messages),
+        ("alpaca.jsonl", &alpaca, "\n", ["", ""], RowTemplate::Alpaca),
+        ("alpaca.json", &alpaca, ",\n", ["[", "]"], RowTemplate::Alpaca),
+        ("a.csv", &format!("1,\"{words}\",x"), "\n", ["id,text,more\n", ""], RowTemplate::Plain),
+        ("a.txt", &words, "\n", ["", ""], RowTemplate::Plain),
+    ];
+    for (name, row, between, ends, template) in cases {
+        let path = folder.path().join(name);
+        write(&path, row, between, ends);
+        timed(name, path.clone(), template);
+        std::fs::remove_file(path).unwrap();
+    }
+    let path = folder.path().join("long.jsonl.zst");
+    let mut encoder = zstd::stream::write::Encoder::new(std::fs::File::create(&path).unwrap(), 1).unwrap();
+    for _ in 0..BYTES / long.len() {
+        writeln!(encoder, "{long}").unwrap();
+    }
+    encoder.finish().unwrap();
+    timed("long.jsonl.zst", path, RowTemplate::Plain);
+}
+
+fn timed(name: &str, path: PathBuf, template: RowTemplate) {
+    let start = Instant::now();
+    let rows = Rows::open(&source(template, vec![path]), 0).unwrap().map(|read| read.unwrap()).count();
+    let seconds = start.elapsed().as_secs_f64();
+    eprintln!("{name:>16}  {rows:>8} rows  {:>6.0} MB/s", BYTES as f64 / 1e6 / seconds);
+}
