@@ -78,7 +78,7 @@ impl Cache {
             return Ok(());
         }
         files::make_folder(path.parent().unwrap_or(&path))?;
-        files::write(&path, commit)
+        put(&path, commit)
     }
 
     /// The files of a commit, if they were listed before; a list that cannot be read is none.
@@ -97,7 +97,8 @@ impl Cache {
         };
         let path = self.inside("trees", &format!("{commit}.json"));
         files::make_folder(path.parent().unwrap_or(&path))?;
-        files::write_json(&path, &Tree { format_version: 1, files: entries.iter().map(file).collect() })
+        let tree = Tree { format_version: 1, files: entries.iter().map(file).collect() };
+        put(&path, serde_json::to_vec(&tree).map_err(|e| Error::new(format!("cannot write the list of files: {e}")))?)
     }
 
     /// The files that lie in a commit's folder, in the order of their names.
@@ -173,6 +174,15 @@ pub(super) fn is_inside(path: &str) -> bool {
 pub(super) fn is_etag(etag: &str) -> bool {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
     (1..=200).contains(&etag.len()) && etag.bytes().all(allowed)
+}
+
+/// Writes a small file that others may write at the same moment: each under a name of its own until it is whole.
+fn put(path: &Path, content: impl AsRef<[u8]>) -> Result<()> {
+    let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let own = format!(".{name}.{}-{:?}", std::process::id(), std::thread::current().id());
+    let own = path.with_file_name(own);
+    files::write(&own, content)?;
+    std::fs::rename(&own, path).map_err(|e| Error::io(path, "write the file", &e))
 }
 
 #[cfg(test)]
