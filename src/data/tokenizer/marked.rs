@@ -266,9 +266,9 @@ mod tests {
     #[test]
     fn nothing_is_found_in_plain_parts_or_across_their_edges() {
         let text = "<s>a</s>b</s>";
-        assert_eq!(found(text, &[4..8]), [(1, 0, 3), (2, 9, 13)]);
-        assert_eq!(found(text, &[7..8]), [(1, 0, 3), (2, 9, 13)]);
-        assert_eq!(found(text, &[0..text.len()]), []);
+        assert_eq!(found(text, std::slice::from_ref(&(4..8))), [(1, 0, 3), (2, 9, 13)]);
+        assert_eq!(found(text, std::slice::from_ref(&(7..8))), [(1, 0, 3), (2, 9, 13)]);
+        assert_eq!(found(text, std::slice::from_ref(&(0..text.len()))), []);
     }
 
     #[test]

@@ -47,7 +47,7 @@ fn mutated(mut bytes: Vec<u8>, changes: &[(u16, u8)], kept: u16) -> Vec<u8> {
         let at = place(*part, bytes.len());
         bytes[at] = *value;
     }
-    if kept % 4 == 0 {
+    if kept.is_multiple_of(4) {
         bytes.truncate(place(kept, bytes.len()));
     }
     bytes

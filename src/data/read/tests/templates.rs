@@ -27,7 +27,7 @@ fn alpaca_rows_may_have_a_system_text_and_fields_of_other_names() {
     let reading = named(&[("instruction", "juhis"), ("output", "andmed.vastus"), ("input", "a.b")]);
     let row = r#"{"juhis": "i", "andmed": {"vastus": "o", "muu": {"vastus": 5}}, "a.b": "x", "instruction": 7}"#;
     let expected = talk(vec![Turn::with_input("i", "x"), Turn::new(Role::Assistant, "o")]);
-    assert_eq!(rows(row, RowTemplate::Alpaca, &reading), [expected.clone()]);
+    assert_eq!(rows(row, RowTemplate::Alpaca, &reading), std::slice::from_ref(&expected));
     let table = "juhis,andmed.vastus,a.b,muu\ni,o,x,\n";
     assert_eq!(rows_by("a.csv", table, RowTemplate::Alpaca, &reading).unwrap()[0].1, expected);
     let error = rows_by("a.jsonl", r#"{"juhis": "i", "andmed": {}}"#, RowTemplate::Alpaca, &reading);
@@ -110,7 +110,7 @@ fn pairs_are_two_files_a_table_or_two_fields() {
     let pair = Row::Pair("Cat, \"big\"".into(), "Kass\nsuur".into());
     let paths = named(&[("first", "translation.en"), ("second", "translation.et")]);
     let nested = r#"{"translation": {"et": "Kass\nsuur", "en": "Cat, \"big\""}}"#;
-    assert_eq!(rows(nested, RowTemplate::Translation, &paths), [pair.clone()]);
+    assert_eq!(rows(nested, RowTemplate::Translation, &paths), std::slice::from_ref(&pair));
     assert_eq!(rows_by("a.json", nested, RowTemplate::Translation, &paths).unwrap()[0].1, pair);
     let table = "en,et\n\"Cat, \"\"big\"\"\",\"Kass\nsuur\"\n";
     assert_eq!(rows_of("a.csv", table, RowTemplate::Translation).unwrap(), [(2, pair.clone())]);

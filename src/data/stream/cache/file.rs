@@ -129,7 +129,7 @@ impl TokenFile {
         let (mut start, mut lengths, mut starts) = (0u64, std::mem::take(&mut self.lengths), Vec::new());
         let mut targets = self.targets.take();
         self.for_each(|number, row| {
-            if number as usize % SPAN == 0 {
+            if (number as usize).is_multiple_of(SPAN) {
                 starts.push(start);
             }
             start = start.checked_add(u64::from(row.length)).ok_or(Fault::Damaged)?;

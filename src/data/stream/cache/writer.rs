@@ -154,7 +154,7 @@ impl<W: Write + Seek> Writer<W> {
         // Of the last byte, only a part may be full.
         let rest = bytes.get(whole).copied().unwrap_or(last);
         bytes.truncate(whole);
-        self.pending = (if all % 8 == 0 { 0 } else { rest }, (all % 8) as u32);
+        self.pending = (if all.is_multiple_of(8) { 0 } else { rest }, (all % 8) as u32);
         self.marks.out.write_all(&bytes)
     }
 
