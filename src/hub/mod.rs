@@ -3,7 +3,7 @@
 //! ```no_run
 //! use emakeel::hub::{Client, Dataset, Name, Wanted};
 //! use emakeel::progress::Progress;
-//! let client = Client::from_environment()?;
+//! let client = Client::from_environment();
 //! let wanted = Wanted { subset: Some("et".into()), ..Wanted::of(Name::new("uonlp/CulturaX")?) };
 //! let dataset = Dataset::open(&client, &wanted)?;
 //! let mut files = dataset.files(true, Progress::new(false));
