@@ -25,7 +25,7 @@ pub(crate) fn open(dataset: &HubDataset) -> Result<Dataset> {
     )
 }
 
-/// The files that [`Place::file`] counts, as people know them.
+/// The files that [`Place::file`](super::Place::file) counts, as people know them.
 pub(crate) fn names(dataset: &Dataset) -> Vec<PathBuf> {
     dataset.entries().iter().map(|entry| dataset.address(entry).into()).collect()
 }
