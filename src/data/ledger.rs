@@ -151,7 +151,7 @@ impl Ledger {
 
 impl SourceLedger {
     /// Lines about rows that never became tokens; nothing if all did.
-    fn lost(&self) -> String {
+    pub(crate) fn lost(&self) -> String {
         let mut lines = String::new();
         // Writing to a string cannot fail.
         if self.skipped.count > 0 {

@@ -13,6 +13,7 @@ use super::excerpt::{Document, Excerpt, Piece, Shown};
 use super::lengths::Lengths;
 use super::signs::{self, BRACKETS, LINE_END, Sign, TAB, TOKEN_MARK, on_one_line};
 use crate::data::Spread;
+use crate::data::ledger::SourceLedger;
 use crate::progress::short_count;
 
 const COLUMNS: usize = 100;
@@ -69,6 +70,7 @@ fn sources(out: &mut String, stage: &StageLook) {
         let figures = cells.filter(|cell| cell.value.starts_with(|it: char| it.is_ascii_digit()));
         figures.map(|cell| cell.value.chars().count()).max().unwrap_or(0)
     };
+    let losses: String = stage.ledger.sources.iter().map(SourceLedger::lost).collect();
     for (name, groups) in &all {
         let _ = writeln!(out, "{TITLE}{}{TITLE:#}", on_one_line(name));
         for (index, group) in groups.iter().enumerate() {
@@ -86,6 +88,9 @@ fn sources(out: &mut String, stage: &StageLook) {
             }
             out.push('\n');
         }
+    }
+    for line in losses.lines() {
+        let _ = writeln!(out, "  {}", on_one_line(line));
     }
 }
 
