@@ -56,6 +56,8 @@ pub struct SourceLedger {
     pub no_target: Count,
     /// Rows whose end was cut off, and the tokens lost.
     pub truncated: Count,
+    /// Rows that are longer than a sequence and trained on in pieces, and their tokens.
+    pub split: Count,
     /// Rows that can be trained on, and their tokens after any cut.
     pub usable: Count,
     /// Tokens the run reads from this source, repeats included.

@@ -10,19 +10,58 @@ pub use super::template::{ChatTemplate, TrainOn};
 pub struct MixturePart {
     /// The name of a source.
     pub source: String,
-    /// Its share; all shares of a mixture sum to 1.
-    pub weight: f64,
+    /// How much of it is taken.
+    pub amount: Amount,
     /// For bitext: the share of first→second among the translation instructions, in `[0, 1]`.
     pub forward_share: f64,
 }
 
-/// Weighted sources.
+/// How much of a source a mixture takes. The parts of a mixture are all shares, or none is.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Amount {
+    /// A share of the whole; all shares of a mixture sum to 1.
+    Share(f64),
+    /// So many rows, each time through the mixture.
+    Rows(u64),
+    /// So many tokens, to the nearest row, each time through the mixture.
+    Tokens(u64),
+    /// All of it so many times, each time through the mixture.
+    Epochs(f64),
+}
+
+impl Amount {
+    /// The share, if it is one.
+    pub(crate) fn share_mut(&mut self) -> Option<&mut f64> {
+        match self {
+            Self::Share(share) => Some(share),
+            Self::Rows(_) | Self::Tokens(_) | Self::Epochs(_) => None,
+        }
+    }
+}
+
+/// Sources, and how much of each.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Mixture {
     /// The parts, in the order written.
     pub parts: Vec<MixturePart>,
-    /// What a weight is a share of.
+    /// What a share is a share of.
     pub by: MixtureUnit,
+    /// When one time through sources with shares ends.
+    pub stopping: StoppingStrategy,
+}
+
+/// When one time through a mixture ends: the words of `interleave_datasets` in Hugging Face's `datasets`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum StoppingStrategy {
+    /// When the first source has been read whole, for its share: no row is repeated before that.
+    #[default]
+    FirstExhausted,
+    /// When the last source has been read whole: those that end before it begin again.
+    AllExhausted,
+    /// When the last source has been read whole, once each: shares hold until the first one ends, then the others go
+    /// on without it.
+    AllExhaustedWithoutReplacement,
 }
 
 /// What a weight is a share of.
@@ -64,6 +103,8 @@ pub enum TooLong {
     Drop,
     /// Keep the beginning and count the tokens lost.
     Truncate,
+    /// Cut documents of plain text into as many sequences as they need; leave longer conversations out and count them.
+    Split,
 }
 
 /// What to do with a row that has no token to train on.

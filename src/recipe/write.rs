@@ -16,7 +16,7 @@ use super::study::{
     AdapterPlan, Base, BaseOrigin, Compare, NewModel, Pretrain, Publish, RowTemplate, Source, SourceOrigin, Study,
     TaskData, TaskKind, TaskSettings, TokenizerOrigin,
 };
-use super::training::{Budget, Mixture, OptimizerSettings, Recompute, Schedule, Training};
+use super::training::{Amount, Budget, Mixture, MixturePart, OptimizerSettings, Recompute, Schedule, Training};
 use super::written::{self, Dtype, MethodWord, Part, TaskWord, Tokenizer};
 use crate::device::DeviceChoice;
 use crate::error::{Error, Result};
@@ -219,9 +219,12 @@ pub(super) fn adapter(plan: &AdapterPlan) -> written::Adapter {
 }
 
 fn training(training: &Training) -> written::Training {
+    let shares = training.mixture.parts.iter().any(|part| matches!(part.amount, Amount::Share(_)));
     written::Training {
         mixture: Some(mixture(&training.mixture)),
         mixture_by: Some(training.mixture.by),
+        // Amounts say themselves when a round ends.
+        stopping_strategy: shares.then_some(training.mixture.stopping),
         sequence_length: Some(count(training.sequence_length)),
         batch: Some(count(training.batch)),
         micro_batch: Some(count(training.micro_batch)),
@@ -249,13 +252,18 @@ fn training(training: &Training) -> written::Training {
 
 /// A ratio is written where it is not the default: only bitext can have one.
 fn mixture(mixture: &Mixture) -> Named<Part> {
-    let part = |weight: f64, share: f64| {
-        if share == 0.5 {
-            return Part::Weight(weight);
+    let part = |one: &MixturePart| {
+        let ratio = (one.forward_share != 0.5).then(|| ratio(one.forward_share));
+        let keys = written::PartKeys { ratio, ..written::PartKeys::default() };
+        match one.amount {
+            Amount::Share(weight) if keys.ratio.is_none() => Part::Weight(weight),
+            Amount::Share(weight) => Part::Keys(written::PartKeys { weight: Some(weight), ..keys }),
+            Amount::Rows(rows) => Part::Keys(written::PartKeys { rows: Some(Count(rows)), ..keys }),
+            Amount::Tokens(tokens) => Part::Keys(written::PartKeys { tokens: Some(Count(tokens)), ..keys }),
+            Amount::Epochs(epochs) => Part::Keys(written::PartKeys { epochs: Some(epochs), ..keys }),
         }
-        Part::Bitext(written::BitextPart { weight: Some(weight), ratio: Some(ratio(share)) })
     };
-    Named(mixture.parts.iter().map(|one| (one.source.clone(), part(one.weight, one.forward_share))).collect())
+    Named(mixture.parts.iter().map(|one| (one.source.clone(), part(one))).collect())
 }
 
 fn optimizer(settings: &OptimizerSettings) -> written::Optimizer {

@@ -2,7 +2,8 @@
 
 use serde_json::Value;
 
-use crate::recipe::{AdapterPlan, Budget, Method, Study};
+use crate::progress::short_count;
+use crate::recipe::{AdapterPlan, Amount, Budget, Method, Study};
 
 /// What a card is written from.
 #[derive(Debug)]
@@ -34,18 +35,28 @@ pub fn write_card(facts: &CardFacts<'_>) -> String {
         study.name,
         env!("CARGO_PKG_VERSION"),
     ));
-    card.push_str("## Trained on\n\n| source | share asked | forward share of translation |\n|---|---|---|\n");
+    card.push_str("## Trained on\n\n| source | asked | forward share of translation |\n|---|---|---|\n");
     for part in &plan.training.mixture.parts {
         let forward = if study.sources.iter().any(|s| s.name == part.source && s.languages.is_some()) {
             format!("{:.2}", part.forward_share)
         } else {
             "–".to_owned()
         };
-        card.push_str(&format!("| {} | {:.1} % | {forward} |\n", part.source, 100.0 * part.weight));
+        card.push_str(&format!("| {} | {} | {forward} |\n", part.source, asked(part.amount)));
     }
     card.push_str(&procedure(facts));
     card.push_str(&usage(facts));
     card
+}
+
+/// How much of a source the recipe asks for.
+fn asked(amount: Amount) -> String {
+    match amount {
+        Amount::Share(share) => format!("{:.1} %", 100.0 * share),
+        Amount::Rows(rows) => format!("{} rows a round", short_count(rows)),
+        Amount::Tokens(tokens) => format!("{} tokens a round", short_count(tokens)),
+        Amount::Epochs(epochs) => format!("{epochs} times a round"),
+    }
 }
 
 fn header(facts: &CardFacts<'_>) -> String {

@@ -60,7 +60,8 @@ impl Rows {
             return (0..self.batch).map(|index| self.sequence(&[row], stream.child(index as u64))).collect();
         }
         let rows = self.rows_of(step);
-        let items: Vec<(Item, u32)> = (0u32..).zip(rows).map(|(row, r)| (Item { source: 0, row }, r.tokens)).collect();
+        let items: Vec<(Item, u32)> =
+            (0u32..).zip(rows).map(|(row, r)| (Item { source: 0, row, start: 0 }, r.tokens)).collect();
         let packed = Packed::best_fit(&items, self.sequence_length as u32);
         let sequence = |index: usize| {
             let of_sequence = packed.sequence(index).iter().filter_map(|item| rows.get(item.row as usize).copied());

@@ -120,7 +120,7 @@ fn settings(args: &BenchArgs) -> Training {
         schedule: Schedule { kind: ScheduleKind::Constant, warmup: 0.0, final_learning_rate: LEARNING_RATE },
         template: ChatTemplate::Plain,
         train_on: TrainOn::Assistant,
-        mixture: Mixture { parts: Vec::new(), by: MixtureUnit::Tokens },
+        mixture: Mixture { parts: Vec::new(), by: MixtureUnit::Tokens, stopping: Default::default() },
         checkpoint_every: u64::MAX,
         evaluate_every: 0,
         held_out: 0.0,

@@ -2,7 +2,8 @@
 //!
 //! Rows of a round are put, longest first, into the sequence that they fill best (best-fit decreasing; within a few
 //! hundredths of full in practice), and the sequences are shuffled. Packing decides which rows share a step, never what
-//! a row is: bounds keep them apart. A round of very many rows is packed in pieces, each a fair sample of it, so that
+//! a row is: bounds keep them apart. Documents that are longer than a sequence may be split; their pieces are then packed
+//! as rows are. A round of very many rows is packed in pieces, each a fair sample of it, so that
 //! memory does not grow with the source.
 
 use std::collections::BTreeMap;
@@ -18,11 +19,13 @@ use crate::recipe::Budget;
 /// Rows that are packed together, at most about.
 const PIECE: u64 = 1 << 20;
 
-/// A row of one of the sources.
+/// A row of one of the sources, or a piece of one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Item {
     pub source: u16,
     pub row: u32,
+    /// The token of the row that it begins with.
+    pub start: u32,
 }
 
 /// Sequences as lists of rows.
@@ -198,12 +201,13 @@ impl BestFit {
         for item in items {
             let source = usize::from(item.source);
             if let (Some((part, _)), Some(read)) = (mixed.get(source), self.read.get_mut(source)) {
-                let length = part.length(item.row);
+                let piece = part.piece(item.row, u64::from(item.start));
+                let length = piece.end - piece.start;
                 tokens += length;
                 *read = Read {
-                    rows: read.rows + 1,
+                    rows: read.rows + u64::from(item.start == 0),
                     tokens: read.tokens + length,
-                    trained: read.trained + part.targets(item.row)?,
+                    trained: read.trained + part.targets(item.row, piece)?,
                 };
             }
         }
@@ -223,10 +227,10 @@ impl BestFit {
         for (source, round) in self.round(mixed, piece.round).iter().enumerate() {
             if let Some((part, rotation)) = mixed.get(source) {
                 let bound = |number: u64| (u128::from(round.len()) * u128::from(number) / u128::from(piece.of)) as u64;
-                rows.extend((bound(piece.number)..bound(piece.number + 1)).map(|index| {
-                    let row = rotation.row_of(part, round, index);
-                    (Item { source: source as u16, row }, part.length(row) as u32)
-                }));
+                rows.extend(
+                    (bound(piece.number)..bound(piece.number + 1))
+                        .flat_map(|index| part.items(source as u16, rotation.row_of(part, round, index))),
+                );
             }
         }
         let packed = Packed::best_fit(&rows, self.capacity);
@@ -244,9 +248,14 @@ impl BestFit {
     }
 
     fn sequence(&self, mixed: &Mixed, index: u64) -> Result<Sequence> {
+        mixed.unpack(&self.items(mixed, index))
+    }
+
+    /// What a sequence is made of.
+    pub fn items(&self, mixed: &Mixed, index: u64) -> Vec<Item> {
         let after = self.pieces.partition_point(|(before, _)| *before <= index);
-        let Some((before, piece)) = self.pieces.get(after.saturating_sub(1)) else { return Ok(Sequence::default()) };
-        mixed.unpack(self.piece(mixed, *piece).sequence((index - before) as usize))
+        let Some((before, piece)) = self.pieces.get(after.saturating_sub(1)) else { return Vec::new() };
+        self.piece(mixed, *piece).sequence((index - before) as usize).to_vec()
     }
 
     fn piece(&self, mixed: &Mixed, piece: Piece) -> Arc<Packed> {
@@ -280,7 +289,11 @@ mod tests {
     use super::*;
 
     fn rows(lengths: &[u32]) -> Vec<(Item, u32)> {
-        lengths.iter().enumerate().map(|(row, length)| (Item { source: 0, row: row as u32 }, *length)).collect()
+        lengths
+            .iter()
+            .enumerate()
+            .map(|(row, length)| (Item { source: 0, row: row as u32, start: 0 }, *length))
+            .collect()
     }
 
     proptest::proptest! {

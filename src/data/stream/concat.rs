@@ -12,7 +12,7 @@ use super::interleave::Interleave;
 use super::rotation::Round;
 use crate::data::Sequence;
 use crate::error::{Error, Result};
-use crate::recipe::Budget;
+use crate::recipe::{Budget, StoppingStrategy};
 
 /// The plan of a run: where each sequence comes from.
 #[derive(Debug)]
@@ -44,39 +44,54 @@ impl Concat {
     /// Plans a run; also the tokens of each step, one after the other.
     pub fn plan(mixed: &Mixed, budget: Budget, length: usize, batch: usize) -> (Self, Vec<u64>) {
         let length = length as u64;
-        let (slots, limits) = match budget {
-            Budget::Tokens(tokens) => {
-                let steps = tokens.div_ceil(length * batch as u64);
-                (steps * batch as u64, vec![u64::MAX; mixed.len()])
-            }
-            Budget::Epochs(epochs) => (u64::MAX, mixed.ends(epochs.ceil() as u64)),
+        let (slots, rounds) = match budget {
+            Budget::Tokens(tokens) => (tokens.div_ceil(length * batch as u64) * batch as u64, None),
+            Budget::Epochs(epochs) => (u64::MAX, Some(epochs.ceil() as u64)),
         };
-        // A last token alone could not be predicted from anything.
-        let sequences = |limit: &u64| limit / length + u64::from(limit % length > 1);
-        let available: Vec<u64> = limits.iter().map(sequences).collect();
-        let mut interleave = Interleave::new(&mixed.tokens_per_round());
         let mut plan = Self {
             length,
             sources: Vec::new(),
             before_step: Vec::new(),
-            limits,
+            limits: rounds.map_or(vec![u64::MAX; mixed.len()], |rounds| mixed.ends(rounds)),
             rounds: (0..mixed.len()).map(|_| Mutex::default()).collect(),
         };
-        let mut step_tokens = Vec::new();
-        for slot in 0..slots {
-            let counts = interleave.counts().to_vec();
-            let Some(source) = interleave.next(|source| counts.get(source) < available.get(source)) else { break };
-            if slot.is_multiple_of(batch as u64) {
-                plan.before_step.extend_from_slice(&counts);
-                step_tokens.push(0);
+        // Sources that end before others are waited for at the end of each round.
+        let waits = mixed.stopping == StoppingStrategy::AllExhaustedWithoutReplacement;
+        let phases = if waits { rounds.unwrap_or(u64::MAX) } else { 1 };
+        let (mut taken, mut step_tokens) = (vec![0; mixed.len()], Vec::new());
+        for phase in 1..=phases {
+            let available = plan.available(mixed, (phase < phases).then_some(phase));
+            let mut interleave = Interleave::new(&mixed.proportions());
+            while (plan.sources.len() as u64) < slots {
+                let Some(source) = interleave.next(|source| taken.get(source) < available.get(source)) else { break };
+                if plan.sources.len().is_multiple_of(batch) {
+                    plan.before_step.extend_from_slice(&taken);
+                    step_tokens.push(0);
+                }
+                let span = plan.span(source, taken.get(source).copied().unwrap_or(0));
+                if let (Some(tokens), Some(taken)) = (step_tokens.last_mut(), taken.get_mut(source)) {
+                    *tokens += span.end - span.start;
+                    *taken += 1;
+                }
+                plan.sources.push(source as u16);
             }
-            let span = plan.span(source, counts.get(source).copied().unwrap_or(0));
-            if let Some(tokens) = step_tokens.last_mut() {
-                *tokens += span.end - span.start;
+            if plan.sources.len() as u64 == slots {
+                break;
             }
-            plan.sources.push(source as u16);
         }
         (plan, step_tokens)
+    }
+
+    /// The sequences of each source that begin in the first `rounds` rounds; without a number, in the whole run.
+    fn available(&self, mixed: &Mixed, rounds: Option<u64>) -> Vec<u64> {
+        match rounds {
+            Some(rounds) => mixed.ends(rounds).into_iter().map(|end| end.div_ceil(self.length)).collect(),
+            // A last token alone could not be predicted from anything.
+            None => {
+                let sequences = |limit: &u64| limit / self.length + u64::from(limit % self.length > 1);
+                self.limits.iter().map(sequences).collect()
+            }
+        }
     }
 
     /// Number of sequences.

@@ -1,8 +1,10 @@
 //! The ledger of a plan: what each source gives to the whole run.
 
+use super::part::Part;
+use super::rotation::Rotation;
 use super::{Mixed, Plan};
 use crate::data::ledger::{Ledger, SourceLedger};
-use crate::recipe::{MixtureUnit, Training};
+use crate::recipe::{Amount, MixtureUnit, Training};
 
 /// Completes the ledgers of the sources, which so far count their rows, with what the plan reads from each.
 pub(super) fn ledger(
@@ -37,7 +39,8 @@ pub(super) fn ledger(
         MixtureUnit::Rows => ledger.rows_read,
     };
     let all: f64 = sources.iter().map(measure).sum();
-    for ledger in &mut sources {
+    for (ledger, asked) in sources.iter_mut().zip(asked(training.mixture.by, mixed)) {
+        ledger.asked_share = asked;
         ledger.realised_share = measure(ledger) / all;
     }
     Ledger {
@@ -54,4 +57,18 @@ pub(super) fn ledger(
         trained_tokens: sources.iter().map(|ledger| ledger.trained_tokens).sum(),
         sources,
     }
+}
+
+/// The share that the recipe asks for of each source; amounts have that of one time through the mixture.
+fn asked(by: MixtureUnit, mixed: &Mixed) -> Vec<f64> {
+    let per_round = |rotation: &Rotation| match by {
+        MixtureUnit::Tokens => rotation.tokens_per_round(),
+        MixtureUnit::Rows => rotation.rows_per_round(),
+    };
+    let all: f64 = mixed.rotations.iter().map(per_round).sum();
+    let of = |(part, rotation): (&Part, &Rotation)| match part.amount {
+        Amount::Share(share) => share,
+        Amount::Rows(_) | Amount::Tokens(_) | Amount::Epochs(_) => per_round(rotation) / all,
+    };
+    mixed.parts.iter().zip(&mixed.rotations).map(of).collect()
 }

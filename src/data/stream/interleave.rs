@@ -19,11 +19,6 @@ impl Interleave {
         Self { weights: weights.iter().map(|w| w / sum).collect(), counts: vec![0; weights.len()], chosen: 0, slack }
     }
 
-    /// Sequences taken from each source so far.
-    pub fn counts(&self) -> &[u64] {
-        &self.counts
-    }
-
     /// The next source among those that have `left` anything; `None` if none has.
     pub fn next(&mut self, left: impl Fn(usize) -> bool) -> Option<usize> {
         let time = (self.chosen + 1) as f64;
@@ -54,7 +49,7 @@ mod tests {
             let mut interleave = Interleave::new(&raw);
             for time in 1..=2000u32 {
                 interleave.next(|_| true).unwrap();
-                for (count, weight) in interleave.counts().iter().zip(&raw) {
+                for (count, weight) in interleave.counts.iter().zip(&raw) {
                     let wanted = weight / sum * f64::from(time);
                     proptest::prop_assert!((*count as f64 - wanted).abs() < 1.0 + 1e-6, "{} of {}", count, wanted);
                 }

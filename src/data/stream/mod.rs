@@ -50,7 +50,9 @@ use crate::data::{Sequence, Tokenizer};
 use crate::error::{Error, Result};
 use crate::progress::Progress;
 use crate::random;
-use crate::recipe::{Budget, MixtureUnit, Packing, SourceOrigin, Study, Training};
+use crate::recipe::{
+    Amount, Budget, MixtureUnit, Packing, RowTemplate, SourceOrigin, StoppingStrategy, Study, Training,
+};
 
 /// Of each source, at most about this many held-out tokens are evaluated; all held-out rows stay out of training.
 const MOST_HELD_OUT: u64 = 1 << 20;
@@ -78,6 +80,7 @@ enum Plan {
 struct Mixed {
     parts: Vec<Part>,
     rotations: Vec<Rotation>,
+    stopping: StoppingStrategy,
 }
 
 impl Mixed {
@@ -89,8 +92,17 @@ impl Mixed {
         Some((self.parts.get(source)?, self.rotations.get(source)?))
     }
 
-    fn tokens_per_round(&self) -> Vec<f64> {
-        self.rotations.iter().map(Rotation::tokens_per_round).collect()
+    /// In which proportion sequences are taken from the sources.
+    fn proportions(&self) -> Vec<f64> {
+        let pairs = self.parts.iter().zip(&self.rotations);
+        let of = |(part, rotation): (&Part, &Rotation)| match part.amount {
+            // Until the first of them ends; what a round has of each is another matter.
+            Amount::Share(share) if self.stopping == StoppingStrategy::AllExhaustedWithoutReplacement => {
+                share * if rotation.by_rows() { rotation.tokens_a_row() } else { 1.0 }
+            }
+            _ => rotation.tokens_per_round(),
+        };
+        pairs.map(of).collect()
     }
 
     /// The tokens that each source gives to the first `rounds` rounds.
@@ -104,10 +116,7 @@ impl Mixed {
         let mut sequence = Sequence { ids: Vec::new(), trained: Vec::new(), bounds: vec![0] };
         for item in items {
             if let Some(part) = self.parts.get(usize::from(item.source)) {
-                let length = part.length(item.row);
-                part.file.copy_ids(item.row, 0..length, &mut sequence.ids)?;
-                part.file.copy_trained(item.row, 0..length, &mut sequence.trained)?;
-                sequence.bounds.push(sequence.ids.len() as u32);
+                part.copy(item.row, part.piece(item.row, u64::from(item.start)), &mut sequence)?;
             }
         }
         Ok(sequence)
@@ -222,7 +231,7 @@ fn parts(
 ) -> Result<(Vec<Part>, Vec<SourceLedger>)> {
     let mut sorted = (Vec::new(), Vec::new());
     let template = Template::open(&training.template, tokenizer)?.training(training.train_on);
-    for part in training.mixture.parts.iter().filter(|part| part.weight > 0.0) {
+    for part in &training.mixture.parts {
         let source = study.sources.iter().find(|source| source.name == part.source);
         let source = source.ok_or_else(|| Error::new(format!("there is no source named {}", part.source)))?;
         let recipe = key::Recipe::new(study, source, part, &template, protected);
@@ -232,13 +241,14 @@ fn parts(
             SourceOrigin::Hub(dataset) => crate::data::read::hub::names(&crate::data::read::hub::open(dataset)?),
             SourceOrigin::World { generator, .. } => vec![format!("world {generator}").into()],
         };
-        let named = Named { name: &source.name, weight: part.weight, files: &files, cache: &cached };
+        let plain = source.template == RowTemplate::Plain;
+        let named = Named { name: &source.name, amount: part.amount, plain, files: &files, cache: &cached };
         let (part, ledger) = Part::sort(&named, file, training)?;
         sorted.0.push(part);
         sorted.1.push(ledger);
     }
     match sorted.0.len() {
-        0 => Err(Error::new("the mixture has no source with a weight above 0")),
+        0 => Err(Error::new("the mixture has no source")),
         count if count > usize::from(u16::MAX) => {
             Err(Error::new("the number of sources of a mixture").got(count).expected("at most 65535"))
         }
@@ -247,17 +257,21 @@ fn parts(
 }
 
 fn mix(parts: Vec<Part>, study: &Study, training: &Training, stage: &str) -> Mixed {
-    let by_rows = training.mixture.by == MixtureUnit::Rows;
     let rounds = match training.budget {
         Budget::Tokens(_) => f64::INFINITY,
         Budget::Epochs(epochs) => epochs,
     };
     let order = |part: &Part| random::Stream::new(study.seed, &format!("{stage} order of {}", part.name));
+    let by_rows = |part: &Part| match part.amount {
+        Amount::Share(_) => training.mixture.by == MixtureUnit::Rows,
+        Amount::Rows(_) => true,
+        Amount::Tokens(_) | Amount::Epochs(_) => false,
+    };
     let mut rotations: Vec<Rotation> =
-        parts.iter().map(|part| Rotation::new(part, by_rows, rounds, order(part))).collect();
-    let weights: Vec<f64> = parts.iter().map(|part| part.weight).collect();
-    rotation::divide(&mut rotations, &weights);
-    Mixed { parts, rotations }
+        parts.iter().map(|part| Rotation::new(part, by_rows(part), rounds, order(part))).collect();
+    let amounts: Vec<Amount> = parts.iter().map(|part| part.amount).collect();
+    rotation::divide(&mut rotations, &amounts, training.mixture.stopping);
+    Mixed { parts, rotations, stopping: training.mixture.stopping }
 }
 
 /// The held-out rows, source by source, packed as those trained on.
@@ -268,7 +282,7 @@ fn held_out(mixed: &Mixed, training: &Training) -> Result<Vec<Sequence>> {
         let mut left = MOST_HELD_OUT;
         let mut rows = Vec::new();
         for row in part.held_out.iter() {
-            rows.push((Item { source: source as u16, row }, part.length(row) as u32));
+            rows.extend(part.items(source as u16, row));
             left = left.saturating_sub(part.length(row));
             if left == 0 {
                 break;

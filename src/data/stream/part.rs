@@ -1,22 +1,24 @@
 //! A source's rows sorted into those that are trained on, held out, and left out.
 
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
+use super::best_fit::Item;
 use super::cache::{Row, TokenFile};
 use super::row_set::{Filling, RowSet};
 use crate::data::ledger::{Count, SourceLedger};
-use crate::data::read;
+use crate::data::{Sequence, read};
 use crate::error::{Error, Result};
 use crate::random;
-use crate::recipe::{NoTarget, Packing, TooLong, Training};
+use crate::recipe::{Amount, NoTarget, Packing, TooLong, Training};
 
 /// The rows of a source that a run of training uses.
 #[derive(Debug)]
 pub(super) struct Part {
     /// The source's name.
     pub name: String,
-    /// The share that the recipe asks for.
-    pub weight: f64,
+    /// How much of it the recipe asks for.
+    pub amount: Amount,
     /// All rows of the source as tokens.
     pub file: TokenFile,
     /// Rows to train on.
@@ -24,13 +26,17 @@ pub(super) struct Part {
     /// Rows never trained on.
     pub held_out: RowSet,
     /// The most tokens that a row may have; longer ones are cut.
-    pub longest: u64,
+    longest: u64,
+    /// The most tokens of a row that are trained on together; longer rows are split.
+    piece: u64,
 }
 
 /// A source's files, for naming a row.
 pub(super) struct Named<'f> {
     pub name: &'f str,
-    pub weight: f64,
+    pub amount: Amount,
+    /// Whether rows are documents of text, which may be split.
+    pub plain: bool,
     pub files: &'f [PathBuf],
     /// The file of tokens in the cache.
     pub cache: &'f str,
@@ -44,7 +50,9 @@ impl Part {
     pub fn sort(named: &Named<'_>, file: TokenFile, training: &Training) -> Result<(Self, SourceLedger)> {
         // Documents that are cut to length anyway are never too long.
         let fits = training.packing == Packing::Concat;
-        let longest = if fits { u64::MAX } else { training.sequence_length as u64 };
+        let splits = named.plain && training.too_long == TooLong::Split;
+        let piece = if fits { u64::MAX } else { training.sequence_length as u64 };
+        let longest = if splits { u64::MAX } else { piece };
         let stats = file.stats();
         let mut ledger = SourceLedger {
             source: named.name.to_owned(),
@@ -54,17 +62,17 @@ impl Part {
             cache: named.cache.to_owned(),
             skipped: stats.skipped.clone(),
             dropped: stats.dropped.clone(),
-            asked_share: named.weight,
             ..SourceLedger::default()
         };
         let (mut rows, mut held_out) = (Filling::new(file.rows()), Filling::new(file.rows()));
         let mut part = Self {
             name: named.name.to_owned(),
-            weight: named.weight,
+            amount: named.amount,
             rows: RowSet::default(),
             held_out: RowSet::default(),
             file,
             longest,
+            piece,
         };
         part.file.for_each_row(|number, row| {
             let class = part.classify(number, row, training)?;
@@ -79,11 +87,11 @@ impl Part {
                 Class::Trained => rows.add(number),
                 Class::TooLong | Class::NoTarget => {}
             }
-            count(&mut ledger, class, u64::from(row.length), longest);
+            count(&mut ledger, class, u64::from(row.length), &part);
             Ok(())
         })?;
         (part.rows, part.held_out) = (rows.done(), held_out.done());
-        if part.rows.is_empty() && part.weight > 0.0 {
+        if part.rows.is_empty() {
             return Err(nothing_left(&ledger));
         }
         Ok((part, ledger))
@@ -94,12 +102,58 @@ impl Part {
         self.file.length(row).min(self.longest)
     }
 
-    /// Targets of a row that are used.
+    /// The tokens of a row that are trained on together, beginning with token `start`: the whole row, or a piece of it.
+    ///
+    /// Pieces are as long as they may be, but the last is never a token alone, which nothing could predict.
+    pub fn piece(&self, row: u32, start: u64) -> Range<u64> {
+        let length = self.length(row);
+        let end = start.saturating_add(self.piece).min(length);
+        start..if end + 1 == length && end - start > 1 { end - 1 } else { end }
+    }
+
+    /// All pieces of a row, one after the other.
+    pub fn pieces(&self, row: u32) -> impl Iterator<Item = Range<u64>> {
+        let length = self.length(row);
+        std::iter::successors(Some(self.piece(row, 0)), move |piece| {
+            (piece.end < length).then(|| self.piece(row, piece.end))
+        })
+    }
+
+    /// A row as what packing places: its pieces and their lengths.
+    pub fn items(&self, source: u16, row: u32) -> impl Iterator<Item = (Item, u32)> {
+        let item = move |piece: Range<u64>| {
+            (Item { source, row, start: piece.start as u32 }, (piece.end - piece.start) as u32)
+        };
+        self.pieces(row).map(item)
+    }
+
+    /// Appends a piece of a row to a sequence.
     ///
     /// # Errors
     /// The file of tokens is damaged or cannot be read.
-    pub fn targets(&self, row: u32) -> Result<u64> {
-        self.file.targets(row, self.length(row))
+    pub fn copy(&self, row: u32, piece: Range<u64>, sequence: &mut Sequence) -> Result<()> {
+        let first = sequence.trained.len();
+        self.file.copy_ids(row, piece.clone(), &mut sequence.ids)?;
+        self.file.copy_trained(row, piece, &mut sequence.trained)?;
+        // Nothing in the sequence predicts the first token of a piece.
+        if let Some(trained) = sequence.trained.get_mut(first) {
+            *trained = false;
+        }
+        sequence.bounds.push(sequence.ids.len() as u32);
+        Ok(())
+    }
+
+    /// Targets of a piece of a row.
+    ///
+    /// # Errors
+    /// The file of tokens is damaged or cannot be read.
+    pub fn targets(&self, row: u32, piece: Range<u64>) -> Result<u64> {
+        if piece.start == 0 {
+            return self.file.targets(row, piece.end);
+        }
+        let mut trained = Vec::new();
+        self.file.copy_trained(row, piece, &mut trained)?;
+        Ok(trained.into_iter().skip(1).filter(|trained| *trained).count() as u64)
     }
 
     fn classify(&self, number: u32, row: Row, training: &Training) -> Result<Class> {
@@ -108,7 +162,7 @@ impl Part {
             Class::NoTarget
         } else if too_long && training.too_long != TooLong::Truncate {
             Class::TooLong
-        } else if too_long && self.targets(number)? == 0 {
+        } else if too_long && self.targets(number, 0..self.longest)? == 0 {
             // What there was to train on is in the part that is cut off.
             Class::NoTarget
         } else if random::Stream::new(0, "held-out").unit_at(row.hash) < training.held_out {
@@ -129,7 +183,7 @@ impl Part {
             .got(format!("{} tokens", self.file.length(row)))
             .expected(format!("at most the sequence length of {}", self.longest))
             .at(self.place(row, named)?)
-            .hint("set too_long to drop or truncate, or train on longer sequences"))
+            .hint("set too_long to drop, truncate or split, or train on longer sequences"))
     }
 
     fn no_target(&self, row: u32, named: &Named<'_>, cut: bool) -> Result<Error> {
@@ -150,9 +204,9 @@ enum Class {
     Trained,
 }
 
-/// Counts a row of `all` tokens, of which `longest` can be used.
-fn count(ledger: &mut SourceLedger, class: Class, all: u64, longest: u64) {
-    let used = all.min(longest);
+/// Counts a row of `all` tokens.
+fn count(ledger: &mut SourceLedger, class: Class, all: u64, part: &Part) {
+    let used = all.min(part.longest);
     let (place, tokens) = match class {
         Class::TooLong => (&mut ledger.too_long, all),
         Class::NoTarget => (&mut ledger.no_target, all),
@@ -162,6 +216,9 @@ fn count(ledger: &mut SourceLedger, class: Class, all: u64, longest: u64) {
     add(place, tokens);
     if used < all && matches!(class, Class::HeldOut | Class::Trained) {
         add(&mut ledger.truncated, all - used);
+    }
+    if used > part.piece && class == Class::Trained {
+        add(&mut ledger.split, used);
     }
 }
 

@@ -1,9 +1,10 @@
 //! The order in which a source's rows are read, round after round.
 //!
-//! A round is once through the mixture: as far as the source that runs out first, for its weight, reaches. Each source
-//! has one fixed random order of its rows; round after round takes the next stretch of it, as long as the source's share
-//! of the round asks, and shuffles that stretch anew. So no row is repeated inside a round, and a source whose share is
-//! smaller than its size shows other rows each time before any comes again.
+//! A round is once through the mixture: as far as the source that runs out first, for its weight, reaches; or the last
+//! one; or as much of each as the recipe says. Each source has one fixed random order of its rows; round after round takes
+//! the next stretch of it, as long as the source's part of the round asks, and shuffles that stretch anew. So no row comes
+//! again inside a round before all have come, and a source whose part is smaller than its size shows other rows each time
+//! before any comes again.
 //!
 //! Stretches are bounded by the nearest row, and each bound is a function of the round's number alone, so rounding never
 //! adds up and any round can be found at once.
@@ -12,6 +13,7 @@ use rayon::prelude::*;
 
 use super::part::Part;
 use crate::random::{self, Shuffle};
+use crate::recipe::{Amount, StoppingStrategy};
 
 /// One sum of tokens is kept for this many rows.
 const SPAN: u64 = 64;
@@ -103,6 +105,21 @@ impl Rotation {
         self.per_round / self.measure() * self.sums.total as f64
     }
 
+    /// Whether a round is measured in rows.
+    pub fn by_rows(&self) -> bool {
+        self.by_rows
+    }
+
+    /// Tokens of a row, on average.
+    pub fn tokens_a_row(&self) -> f64 {
+        self.sums.total as f64 / self.rows().max(1) as f64
+    }
+
+    /// Rows that a round takes, on average.
+    pub fn rows_per_round(&self) -> f64 {
+        self.per_round / self.measure() * self.rows() as f64
+    }
+
     /// The rows that are read before round `round`, counted through all repeats.
     pub fn bound(&self, part: &Part, round: u64) -> u64 {
         let rows = self.rows();
@@ -175,13 +192,28 @@ impl Rotation {
     }
 }
 
-/// Sets how much each source gives to a round: its weight's share of what the source that runs out first allows.
-pub(super) fn divide(rotations: &mut [Rotation], weights: &[f64]) {
-    let whole = |(rotation, weight): (&Rotation, &f64)| rotation.measure() / weight;
-    let limit = rotations.iter().zip(weights).map(whole).fold(f64::INFINITY, f64::min);
-    for (rotation, weight) in rotations.iter_mut().zip(weights) {
+/// Sets how much each source gives to a round: the amount that it has, or its share of what the source that runs out
+/// first allows, or the one that runs out last asks for.
+pub(super) fn divide(rotations: &mut [Rotation], amounts: &[Amount], stopping: StoppingStrategy) {
+    let whole = |(rotation, amount): (&Rotation, &Amount)| match amount {
+        Amount::Share(share) => Some(rotation.measure() / share),
+        Amount::Rows(_) | Amount::Tokens(_) | Amount::Epochs(_) => None,
+    };
+    let wholes = rotations.iter().zip(amounts).filter_map(whole);
+    let limit = match stopping {
+        StoppingStrategy::AllExhausted => wholes.fold(0.0, f64::max),
+        _ => wholes.fold(f64::INFINITY, f64::min),
+    };
+    for (rotation, amount) in rotations.iter_mut().zip(amounts) {
         let all = rotation.measure();
-        // The source that runs out first gives all of itself, exactly.
-        rotation.per_round = if all / weight <= limit { all } else { (limit * weight).min(all) };
+        rotation.per_round = match (amount, stopping) {
+            (Amount::Rows(count) | Amount::Tokens(count), _) => *count as f64,
+            (Amount::Epochs(epochs), _) => all * epochs,
+            (Amount::Share(_), StoppingStrategy::AllExhaustedWithoutReplacement) => all,
+            // The source that sets the limit gives all of itself, exactly.
+            (Amount::Share(share), _) if all / share == limit => all,
+            (Amount::Share(share), StoppingStrategy::FirstExhausted) => (limit * share).min(all),
+            (Amount::Share(share), StoppingStrategy::AllExhausted) => (limit * share).max(all),
+        };
     }
 }

@@ -111,6 +111,7 @@ fn merged(own: &Adapter, defaults: Option<&Adapter>) -> Adapter {
     let training = written::Training {
         mixture: mine.mixture.or(theirs.mixture),
         mixture_by: mine.mixture_by.or(theirs.mixture_by),
+        stopping_strategy: mine.stopping_strategy.or(theirs.stopping_strategy),
         sequence_length: mine.sequence_length.or(theirs.sequence_length),
         batch: mine.batch.or(theirs.batch),
         micro_batch: mine.micro_batch.or(theirs.micro_batch),

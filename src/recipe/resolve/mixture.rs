@@ -1,23 +1,25 @@
-//! Mixtures: weights that sum to 1, and the ratio of bitext.
+//! Mixtures: weights that sum to 1, or amounts, and the ratio of bitext.
 
+use super::super::count::Count;
 use super::super::places::Findings;
 use super::super::shapes::Named;
 use super::super::study::{RowTemplate, Source};
-use super::super::training::{Mixture, MixturePart, MixtureUnit, Packing};
-use super::super::written::Part;
+use super::super::training::{Amount, Mixture, MixturePart, Packing};
+use super::super::written::{Part, PartKeys};
 use super::checks::Scope;
 use crate::error::Error;
 
 /// How far from 1 the sum of weights may be and still be 1 but for rounding.
 const ROUNDING: f64 = 1e-9;
+/// The largest amount: far beyond any source, and whole in floating point.
+const MOST: u64 = 1 << 50;
 
-pub(super) fn mixture(
+pub(super) fn parts(
     scope: Scope<'_>,
     parts: Option<&Named<Part>>,
-    by: MixtureUnit,
     sources: &[Source],
     findings: &mut Findings<'_>,
-) -> Mixture {
+) -> Vec<MixturePart> {
     let path = scope.key(findings.places, "mixture");
     let written = parts.map_or(&[][..], |named| &named.0);
     if written.is_empty() {
@@ -31,11 +33,31 @@ pub(super) fn mixture(
         .iter()
         .map(|(name, part)| self::part(&format!("{path}.{name}"), name, part, sources, findings))
         .collect();
-    let sum: f64 = parts.iter().map(|part| part.weight).sum();
-    if sum > 0.0 && (sum - 1.0).abs() > ROUNDING {
-        parts.iter_mut().for_each(|part| part.weight /= sum);
+    if written.iter().any(|(_, part)| is_weight(part) == Some(false)) {
+        if written.iter().any(|(_, part)| is_weight(part) == Some(true)) {
+            let error = Error::new(format!("{path} has weights and amounts"));
+            let hint = "give every source a weight, or every source one of rows, tokens and epochs";
+            findings.report(&path, error.hint(hint));
+        }
+        // One that is inherited is for the entries that have weights.
+        let key = format!("{}.stopping_strategy", scope.path);
+        findings.no_effect(&key, "with amounts, one time through the mixture is what they say");
     }
-    Mixture { parts, by }
+    let mut shares: Vec<&mut f64> = parts.iter_mut().filter_map(|part| part.amount.share_mut()).collect();
+    let sum: f64 = shares.iter().map(|share| **share).sum();
+    if sum > 0.0 && (sum - 1.0).abs() > ROUNDING {
+        shares.iter_mut().for_each(|share| **share /= sum);
+    }
+    parts
+}
+
+/// Whether a part has a weight, or another amount; `None` where it has neither.
+fn is_weight(part: &Part) -> Option<bool> {
+    match part {
+        Part::Weight(_) => Some(true),
+        Part::Keys(keys) if keys.weight.is_some() => Some(true),
+        Part::Keys(keys) => (keys.rows.is_some() || keys.tokens.is_some() || keys.epochs.is_some()).then_some(false),
+    }
 }
 
 fn part(key: &str, name: &str, part: &Part, sources: &[Source], findings: &mut Findings<'_>) -> MixturePart {
@@ -45,19 +67,9 @@ fn part(key: &str, name: &str, part: &Part, sources: &[Source], findings: &mut F
         let error = Error::new(format!("{key} names no source"));
         findings.report_key(key, error.hint(super::super::nearest::hint(name, "sources", &known)));
     }
-    let (weight_key, weight, ratio) = match part {
-        Part::Weight(weight) => (key.to_owned(), Some(*weight), None),
-        Part::Bitext(part) => (format!("{key}.weight"), part.weight, part.ratio.as_deref()),
-    };
-    let weight = match weight {
-        Some(weight) => {
-            let hint = "leave a source out rather than give it no weight";
-            findings.number(&weight_key, weight, weight > 0.0, "more than 0", hint)
-        }
-        None => {
-            findings.missing(&weight_key, "its share of the mixture, such as weight: 0.2");
-            1.0
-        }
+    let (amount, ratio) = match part {
+        Part::Weight(weight) => (share_of(key, *weight, findings), None),
+        Part::Keys(keys) => (amount(key, keys, findings), keys.ratio.as_deref()),
     };
     let ratio_key = format!("{key}.ratio");
     if source.is_some_and(|source| source.template != RowTemplate::Translation) {
@@ -72,7 +84,42 @@ fn part(key: &str, name: &str, part: &Part, sources: &[Source], findings: &mut F
             0.5
         }
     };
-    MixturePart { source: name.to_owned(), weight, forward_share }
+    MixturePart { source: name.to_owned(), amount, forward_share }
+}
+
+fn share_of(key: &str, weight: f64, findings: &mut Findings<'_>) -> Amount {
+    let hint = "leave a source out rather than give it no weight";
+    Amount::Share(findings.number(key, weight, weight > 0.0, "more than 0", hint))
+}
+
+/// The one amount that the keys of a part give.
+fn amount(key: &str, keys: &PartKeys, findings: &mut Findings<'_>) -> Amount {
+    let path = |name: &str| format!("{key}.{name}");
+    let hint = "leave a source out rather than take nothing of it";
+    let mut count =
+        |name: &str, count: Option<Count>| count.map(|count| findings.count(&path(name), count, 1..=MOST, hint) as u64);
+    let rows = count("rows", keys.rows).map(Amount::Rows);
+    let tokens = count("tokens", keys.tokens).map(Amount::Tokens);
+    let weight = keys.weight.map(|weight| share_of(&path("weight"), weight, findings));
+    let epochs = keys
+        .epochs
+        .map(|epochs| Amount::Epochs(findings.number(&path("epochs"), epochs, epochs > 0.0, "more than 0", hint)));
+    let given: Vec<Amount> = [weight, rows, tokens, epochs].into_iter().flatten().collect();
+    match given[..] {
+        [amount] => amount,
+        [amount, ..] => {
+            let error = Error::new(format!("{key} has {} amounts", given.len()));
+            findings.report(key, error.hint("keep one of weight, rows, tokens and epochs"));
+            amount
+        }
+        [] => {
+            if !["rows", "tokens", "epochs"].iter().any(|name| findings.is_broken(&path(name))) {
+                let hint = "its share of the mixture, such as weight: 0.2; or rows, tokens or epochs";
+                findings.missing(&path("weight"), hint);
+            }
+            Amount::Share(1.0)
+        }
+    }
 }
 
 /// The first number's share of the sum in `A:B`.

@@ -5,8 +5,8 @@ use super::super::mismatch::number;
 use super::super::places::Findings;
 use super::super::study::{Pretrain, Source};
 use super::super::training::{
-    Budget, ChatTemplate, MixtureUnit, NoTarget, OptimizerSettings, Packing, Recompute, Schedule, ScheduleKind,
-    TooLong, Training,
+    Budget, ChatTemplate, Mixture, MixtureUnit, NoTarget, OptimizerSettings, Packing, Recompute, Schedule,
+    ScheduleKind, TooLong, Training,
 };
 use super::super::written;
 use super::checks::Scope;
@@ -119,7 +119,11 @@ pub(super) fn training(
     let batch = count("batch", written.batch, defaults.batch, 1..=MOST, "it counts sequences, not tokens", findings);
     let packing = written.packing.unwrap_or(defaults.packing);
     let by = written.mixture_by.unwrap_or(MixtureUnit::Tokens);
-    let mixture = mixture::mixture(scope, written.mixture.as_ref(), by, sources, findings);
+    let mixture = Mixture {
+        parts: mixture::parts(scope, written.mixture.as_ref(), sources, findings),
+        by,
+        stopping: written.stopping_strategy.unwrap_or_default(),
+    };
     mixture::fits_packing(scope, &mixture, packing, sources, findings);
     let optimizer = optimizer(scope, written.optimizer.as_ref(), &defaults, findings);
     let (held_out, evaluate_every) = evaluation(scope, written, findings);

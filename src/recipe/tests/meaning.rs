@@ -1,18 +1,16 @@
 //! What recipes mean, and that the recipe written out in full means the same.
 
-use proptest::prelude::*;
-
 use super::*;
 
 /// The recipe of the README's long study, with files where it has data sets of the Hub.
-const LLAMMAS: &str = include_str!("../../../recipes/llammas-7b.yaml");
+pub(super) const LLAMMAS: &str = include_str!("../../../recipes/llammas-7b.yaml");
 
 fn parsed(text: &str) -> Recipe {
     Recipe::parse(text, "r.yaml", &[]).unwrap_or_else(|error| panic!("{error}\n{text}"))
 }
 
 /// Reads the recipe, writes it out in full, reads that, and gives back the first.
-fn round_trip(text: &str) -> Recipe {
+pub(super) fn round_trip(text: &str) -> Recipe {
     let recipe = parsed(text);
     let full = recipe.resolved_yaml().expect("YAML");
     let again = parsed(&full);
@@ -29,7 +27,7 @@ fn the_llammas_study_means_what_the_paper_says() {
     assert_eq!(pretrain.snapshots, [1_000_000_000, 5_000_000_000]);
     assert_eq!(pretrain.training.micro_batch, 16);
     assert_eq!(pretrain.training.packing, Packing::Concat);
-    assert_eq!(pretrain.training.mixture.parts[0].weight, 0.75);
+    assert_eq!(pretrain.training.mixture.parts[0].amount, Amount::Share(0.75));
     assert_eq!(pretrain.training.schedule.final_learning_rate, 2e-6);
     let names: Vec<&str> = study.adapters.iter().map(|adapter| adapter.name.as_str()).collect();
     assert_eq!(
@@ -142,8 +140,9 @@ fn a_short_recipe_gets_the_defaults_of_the_llammas_scripts() {
         template: ChatTemplate::LlammasChat,
         train_on: TrainOn::Assistant,
         mixture: Mixture {
-            parts: vec![MixturePart { source: "chat".into(), weight: 1.0, forward_share: 0.5 }],
+            parts: vec![MixturePart { source: "chat".into(), amount: Amount::Share(1.0), forward_share: 0.5 }],
             by: MixtureUnit::Tokens,
+            stopping: StoppingStrategy::FirstExhausted,
         },
         checkpoint_every: 100,
         evaluate_every: 0,
@@ -381,56 +380,17 @@ fn a_recipe_opens_from_its_file() {
     assert_eq!(recipe.places.of("name"), format!("recipe {}:{line}:7", path.display()));
 }
 
-fn finite(from: f64, to: f64) -> impl Strategy<Value = f64> {
-    (0.0_f64..1.0).prop_map(move |share| from + share * (to - from))
-}
-
-proptest! {
-    #[test]
-    fn any_study_written_out_in_full_reads_as_the_same(
-        weights in proptest::array::uniform3(finite(1e-6, 100.0)),
-        ratio in (finite(0.0, 10.0), finite(0.1, 10.0)),
-        rate in finite(1e-7, 1.0),
-        falls_to in finite(0.0, 1.0),
-        betas in (finite(0.0, 0.9999), finite(0.0, 0.9999)),
-        clip in finite(0.0, 2.0),
-        alpha in finite(0.1, 1e3),
-        epochs in finite(0.01, 20.0),
-        seed: u64,
-        paths in proptest::array::uniform3("(\\PC{0,12}[!-~]|null|no|5B|1e3|~|0x1f|on|- a|#|a: b)"),
-    ) {
-        let quoted = paths.each_ref().map(|path| serde_json::Value::from(path.as_str()).to_string());
-        let [a, b, c] = &quoted;
-        let [x, y, z] = weights;
-        let text = format!("
-name: x
-seed: {seed}
-base: {{ model: {a}, tokenizer: {b} }}
-sources:
-  s: {{ path: {c}, text: {a} }}
-  t: {{ path: [{a}, {b}], template: messages }}
-  u: {{ path: [{a}, {c}], template: translation, languages: [A, B], limit: 5, clean: {{ ratio: {{ most: {:?} }} }} }}
-adapters:
-  a:
-    on: base
-    alpha: {alpha:?}
-    epochs: {epochs:?}
-    mixture: {{ s: {x:?}, t: {y:?}, u: {{ weight: {z:?}, ratio: '{:?}:{:?}' }} }}
-    optimizer: {{ learning_rate: {rate:?}, beta1: {:?}, beta2: {:?}, clip: {clip:?} }}
-    schedule: {{ final_learning_rate: {:?} }}
-compare: {{ tasks: [{{ task: choice, data: [{c}] }}] }}
-", 1.0 + ratio.0, ratio.0, ratio.1, betas.0, betas.1, rate * falls_to);
-        round_trip(&text);
-    }
-
-    #[test]
-    fn no_text_makes_the_reader_panic(text in "([a-z: \\n\\[\\]{},'\"#&*!|>-]|name|base|adapters|mixture|: ){0,40}") {
-        let _ = Recipe::parse(&text, "r.yaml", &[]);
-    }
-
-    #[test]
-    fn no_argument_makes_set_panic(argument in "[a-z0-9.=\\[\\]{}, -]{0,16}") {
-        let sets = ["", "adapters.", "compare.tasks."].map(|path| format!("{path}{argument}"));
-        let _ = Recipe::parse(LLAMMAS, "r.yaml", &sets);
-    }
+#[test]
+fn a_mixture_takes_shares_or_amounts() {
+    let with = |keys: &str| {
+        let text = format!("{HEAD}adapters: {{ a: {{ {keys} }} }}\n");
+        round_trip(&text).study.adapters.remove(0).training.mixture
+    };
+    let amounts = |mixture: &Mixture| mixture.parts.iter().map(|part| part.amount).collect::<Vec<_>>();
+    let given = with("mixture: { words: { rows: 10K }, chat: { epochs: 2 }, pairs: { tokens: 1M, ratio: '1:3' } }");
+    assert_eq!(amounts(&given), [Amount::Rows(10_000), Amount::Epochs(2.0), Amount::Tokens(1_000_000)]);
+    assert_eq!((given.parts[2].forward_share, given.stopping), (0.25, StoppingStrategy::FirstExhausted));
+    let shares = with("mixture: { words: 3, pairs: { weight: 1 } }, stopping_strategy: all-exhausted");
+    assert_eq!(amounts(&shares), [Amount::Share(0.75), Amount::Share(0.25)]);
+    assert_eq!(shares.stopping, StoppingStrategy::AllExhausted);
 }

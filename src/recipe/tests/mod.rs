@@ -3,6 +3,7 @@
 mod inputs;
 mod meaning;
 mod mistakes;
+mod properties;
 mod schema;
 
 use super::*;

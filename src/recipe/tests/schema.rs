@@ -48,7 +48,7 @@ fn the_schema_has_exactly_the_keys_that_the_reader_knows() {
         ("LanguageCheck", known_keys::<LanguageCheck>()),
         ("Pretrain", known_keys::<Pretrain>()),
         ("Adapter", known_keys::<Adapter>()),
-        ("BitextPart", known_keys::<BitextPart>()),
+        ("PartKeys", known_keys::<PartKeys>()),
         ("Optimizer", known_keys::<Optimizer>()),
         ("Schedule", known_keys::<Schedule>()),
         ("Compare", known_keys::<Compare>()),

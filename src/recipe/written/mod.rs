@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 pub(crate) use clean::{Clean, LanguageCheck, LanguageWord, Least, Most, Near, Sizes};
 pub(crate) use compare::{Compare, Publish, Task, TaskWord};
 pub(crate) use source::Source;
-pub(crate) use stage::{Adapter, BitextPart, MethodWord, Optimizer, Part, Pretrain, Schedule, Training};
+pub(crate) use stage::{Adapter, MethodWord, Optimizer, Part, PartKeys, Pretrain, Schedule, Training};
 
 use super::count::Count;
 use super::shapes::{Named, Words};

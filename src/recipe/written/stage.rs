@@ -10,7 +10,8 @@ use serde::{Deserialize, Serialize};
 use super::super::count::Count;
 use super::super::shapes::{Named, Words};
 use super::super::training::{
-    ChatTemplate, MixtureUnit, NoTarget, OptimizerKind, Packing, Quantization, Rounding, ScheduleKind, TooLong, TrainOn,
+    ChatTemplate, MixtureUnit, NoTarget, OptimizerKind, Packing, Quantization, Rounding, ScheduleKind,
+    StoppingStrategy, TooLong, TrainOn,
 };
 
 /// Declares the keys of a stage: those given, and those of every run of training.
@@ -23,11 +24,15 @@ macro_rules! stage {
         #[serde(deny_unknown_fields)]
         pub(crate) struct $stage {
             $($(#[$doc])* pub(crate) $key: Option<$kind>,)*
-            /// What is trained on: a weight for each source. Weights need not sum to 1. A part whose source is bitext
-            /// may be `{ weight: 0.2, ratio: "1:3" }`.
+            /// What is trained on: a weight for each source, or for each an amount for one time through the mixture,
+            /// such as `{ rows: 10K }`, `{ tokens: 1B }` or `{ epochs: 2 }`. Weights need not sum to 1. A part whose
+            /// source is bitext may have a ratio: `{ weight: 0.2, ratio: "1:3" }`.
             pub(crate) mixture: Option<Named<Part>>,
             /// What a weight is a share of. Default: tokens.
             pub(crate) mixture_by: Option<MixtureUnit>,
+            /// When one time through a mixture of weights ends: with the first source that has been read whole for its
+            /// weight, or with the last, the others beginning again or not. Default: first-exhausted.
+            pub(crate) stopping_strategy: Option<StoppingStrategy>,
             /// Tokens in a sequence. Default: 1024.
             pub(crate) sequence_length: Option<Count>,
             /// Sequences in a step, that is in one update of the parameters. Default: 256 for pretraining, 128 for
@@ -79,6 +84,7 @@ macro_rules! shared_keys {
                 Training {
                     mixture: self.mixture.clone(),
                     mixture_by: self.mixture_by,
+                    stopping_strategy: self.stopping_strategy,
                     sequence_length: self.sequence_length,
                     batch: self.batch,
                     micro_batch: self.micro_batch,
@@ -101,6 +107,7 @@ macro_rules! shared_keys {
             pub(crate) fn with_training(mut self, training: Training) -> Self {
                 self.mixture = training.mixture;
                 self.mixture_by = training.mixture_by;
+                self.stopping_strategy = training.stopping_strategy;
                 self.sequence_length = training.sequence_length;
                 self.batch = training.batch;
                 self.micro_batch = training.micro_batch;
@@ -182,25 +189,35 @@ pub(crate) enum MethodWord {
     Full,
 }
 
-/// A part of a mixture: a weight, or a weight and a ratio.
+/// A part of a mixture: a weight, or a map with it or an amount.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 #[serde(untagged)]
 pub(crate) enum Part {
     /// The weight.
     Weight(f64),
-    /// The weight, and for bitext the ratio.
-    Bitext(BitextPart),
+    /// The weight or an amount, and for bitext the ratio.
+    Keys(PartKeys),
 }
 
-/// A part of a mixture with a ratio.
+/// A part of a mixture, key by key. One of `weight`, `rows`, `tokens` and `epochs` is required.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct BitextPart {
-    /// The weight. Required.
-    #[schemars(with = "f64")]
+pub(crate) struct PartKeys {
+    /// Its share of the mixture.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) weight: Option<f64>,
+    /// Rows for one time through the mixture; where the source has fewer, it begins again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) rows: Option<Count>,
+    /// Tokens for one time through the mixture, to the nearest row.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) tokens: Option<Count>,
+    /// Times through the source for one time through the mixture, such as 2 or 0.5.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) epochs: Option<f64>,
     /// Translation instructions from the first language to the second : from the second to the first, such as
     /// `"1:3"`. Default: 1:1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) ratio: Option<String>,
 }
 
@@ -212,7 +229,7 @@ impl<'de> Deserialize<'de> for Part {
             type Value = Part;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a weight such as 0.5, or a map with keys of weight, ratio")
+                f.write_str("a weight such as 0.5, or a map with keys of weight, rows, tokens, epochs, ratio")
             }
 
             fn visit_u64<E>(self, weight: u64) -> Result<Part, E> {
@@ -228,7 +245,7 @@ impl<'de> Deserialize<'de> for Part {
             }
 
             fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Part, A::Error> {
-                BitextPart::deserialize(MapAccessDeserializer::new(map)).map(Part::Bitext)
+                PartKeys::deserialize(MapAccessDeserializer::new(map)).map(Part::Keys)
             }
         }
 

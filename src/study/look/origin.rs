@@ -33,8 +33,7 @@ pub(super) struct Origin {
 
 /// Finds the rows of the documents of a stage.
 pub(super) fn find(ground: &Ground<'_>, training: &Training, excerpts: &mut [Excerpt]) -> Result<()> {
-    let names: Vec<&str> =
-        training.mixture.parts.iter().filter(|part| part.weight > 0.0).map(|part| part.source.as_str()).collect();
+    let names: Vec<&str> = training.mixture.parts.iter().map(|part| part.source.as_str()).collect();
     let documents: Vec<&Document> = excerpts.iter().flat_map(|excerpt| &excerpt.documents).collect();
     let mut search = Search::new(&documents);
     for source in ground.study.sources.iter().filter(|source| names.contains(&source.name.as_str())) {

@@ -44,7 +44,7 @@ fn training() -> Training {
         schedule: Schedule { kind: ScheduleKind::Linear, warmup: 0.03, final_learning_rate: 2e-6 },
         template: ChatTemplate::Plain,
         train_on: TrainOn::Assistant,
-        mixture: Mixture { parts: Vec::new(), by: MixtureUnit::Tokens },
+        mixture: Mixture { parts: Vec::new(), by: MixtureUnit::Tokens, stopping: Default::default() },
         checkpoint_every: 500,
         evaluate_every: 0,
         held_out: 0.0,

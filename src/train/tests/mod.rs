@@ -85,7 +85,7 @@ fn training() -> Training {
         schedule: Schedule { kind: ScheduleKind::Cosine, warmup: 0.2, final_learning_rate: 1e-3 },
         template: ChatTemplate::Plain,
         train_on: TrainOn::Assistant,
-        mixture: Mixture { parts: Vec::new(), by: MixtureUnit::Tokens },
+        mixture: Mixture { parts: Vec::new(), by: MixtureUnit::Tokens, stopping: Default::default() },
         checkpoint_every: 3,
         evaluate_every: 2,
         held_out: 0.1,

@@ -1,6 +1,7 @@
 //! Plans, packings, the cache and the ledger, on small sources whose rows can be told apart.
 
 mod cached;
+mod mixtures;
 mod plans;
 mod rows;
 
@@ -144,9 +145,14 @@ fn training(weights: &[(&str, f64)], packing: Packing, budget: Budget) -> Traini
         mixture: Mixture {
             parts: weights
                 .iter()
-                .map(|(source, weight)| MixturePart { source: (*source).into(), weight: *weight, forward_share: 0.5 })
+                .map(|(source, weight)| MixturePart {
+                    source: (*source).into(),
+                    amount: Amount::Share(*weight),
+                    forward_share: 0.5,
+                })
                 .collect(),
             by: MixtureUnit::Tokens,
+            stopping: StoppingStrategy::FirstExhausted,
         },
         checkpoint_every: 10,
         evaluate_every: 0,

@@ -56,10 +56,31 @@ fn a_mixture_names_sources_and_gives_them_weight() {
     ");
     assert_snapshot!(mistakes_below("adapters: { a: { mixture: { pairs: { ratio: '1:1' }, chat: { weight: 1, ratio: '1:1' } } } }\n"), @"
     recipe r.yaml:7:29  adapters.a.mixture.pairs.weight is missing
-      hint: its share of the mixture, such as weight: 0.2
+      hint: its share of the mixture, such as weight: 0.2; or rows, tokens or epochs
     recipe r.yaml:7:73  adapters.a.mixture.chat.ratio has no effect: only a source with template: translation has two directions
       hint: take it out
     ");
+}
+
+#[test]
+fn a_mixture_has_weights_or_amounts_and_one_of_them_each() {
+    assert_snapshot!(mistakes_below("adapters: { a: { mixture: { words: 1, chat: { rows: 5 } }, stopping_strategy: all-exhausted } }\n"), @"
+    recipe r.yaml:7:18  adapters.a.mixture has weights and amounts
+      hint: give every source a weight, or every source one of rows, tokens and epochs
+    recipe r.yaml:7:60  adapters.a.stopping_strategy has no effect: with amounts, one time through the mixture is what they say
+      hint: take it out
+    ");
+    assert_snapshot!(mistakes_below("adapters: { a: { mixture: { words: { rows: 5, epochs: 1 }, chat: { tokens: 0 } } } }\n"), @"
+    recipe r.yaml:7:29  adapters.a.mixture.words has 2 amounts
+      hint: keep one of weight, rows, tokens and epochs
+    recipe r.yaml:7:76  adapters.a.mixture.chat.tokens is 0, must be from 1 to 1125899906842624
+      hint: leave a source out rather than take nothing of it
+    ");
+    assert_snapshot!(mistakes_below("adapters: { a: { mixture: { words: { rows: many }, chat: { epochs: 0 } } } }\n"), @r#"
+    recipe r.yaml:7:44  adapters.a.mixture.words.rows is "many", must be a whole number such as 256, 1024, 8K, 1M or 5B
+    recipe r.yaml:7:68  adapters.a.mixture.chat.epochs is 0, must be more than 0
+      hint: leave a source out rather than take nothing of it
+    "#);
 }
 
 #[test]
