@@ -72,7 +72,7 @@ fn training(micro_batch: usize, recompute: Recompute, clip: Option<f64>) -> Trai
         schedule: Schedule { kind: ScheduleKind::Linear, warmup: 0.0, final_learning_rate: 0.0 },
         template: ChatTemplate::Plain,
         train_on: TrainOn::Assistant,
-        mixture: Mixture { parts: Vec::new(), by: MixtureUnit::Tokens },
+        mixture: Mixture { parts: Vec::new(), by: MixtureUnit::Tokens, stopping: Default::default() },
         checkpoint_every: 100,
         evaluate_every: 0,
         held_out: 0.0,

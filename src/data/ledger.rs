@@ -42,6 +42,10 @@ pub struct SourceLedger {
     pub tokens: u64,
     /// Characters of their texts, before any template.
     pub characters: u64,
+    /// Rows whose content is that of an earlier row; of more than a million different rows about so many.
+    pub duplicates: u64,
+    /// Texts by the language that they are told to be in; of long sources a fair part of them. Short texts are not told.
+    pub languages: BTreeMap<String, u64>,
     /// The name of the source's file of tokens in the cache: a hash of all that the tokens follow from.
     pub cache: String,
     /// Rows that could not be read and are skipped; they are not among `rows`.
@@ -132,18 +136,8 @@ impl Ledger {
         ];
         lines.extend(self.sources.iter().map(SourceLedger::cells));
         let mut table = aligned(&lines);
-        let full = self.tokens as f64 / (self.sequences * self.sequence_length).max(1) as f64;
-        // Writing to a string cannot fail.
-        let _ = writeln!(
-            table,
-            "{} steps, {} sequences of {} tokens, {:.1} % full: {} tokens, {} of them trained on",
-            self.steps,
-            short_count(self.sequences),
-            self.sequence_length,
-            full * 100.0,
-            short_count(self.tokens),
-            short_count(self.trained_tokens),
-        );
+        table.push_str(&self.summary());
+        table.push('\n');
         for source in &self.sources {
             table.push_str(&source.lost());
         }
@@ -151,14 +145,34 @@ impl Ledger {
     }
 }
 
+impl Ledger {
+    /// Steps, sequences, how full they are, and tokens, in one line.
+    pub(crate) fn summary(&self) -> String {
+        let full = self.tokens as f64 / (self.sequences * self.sequence_length).max(1) as f64;
+        format!(
+            "{} steps, {} sequences of {} tokens, {:.1} % full: {} tokens, {} of them trained on",
+            self.steps,
+            short_count(self.sequences),
+            self.sequence_length,
+            full * 100.0,
+            short_count(self.tokens),
+            short_count(self.trained_tokens),
+        )
+    }
+}
+
 impl SourceLedger {
-    /// Lines about rows that never became tokens; nothing if all did.
+    /// Lines about rows that never became tokens, or not one piece of them; nothing if there are none.
     pub(crate) fn lost(&self) -> String {
         let mut lines = String::new();
         // Writing to a string cannot fail.
         if self.skipped.count > 0 {
             let first = self.skipped.first.as_deref().unwrap_or("unknown");
             let _ = writeln!(lines, "{}: {} rows skipped, the first: {first}", self.source, self.skipped.count);
+        }
+        if self.split.rows > 0 {
+            let (rows, tokens) = (short_count(self.split.rows), short_count(self.split.tokens));
+            let _ = writeln!(lines, "{}: {rows} rows of {tokens} tokens are split into sequences", self.source);
         }
         for (reason, Dropped { rows, characters }) in &self.dropped {
             let (rows, characters) = (short_count(*rows), short_count(*characters));

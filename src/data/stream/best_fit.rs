@@ -7,10 +7,12 @@
 //! memory does not grow with the source.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::Mixed;
 use super::rotation::Round;
+use super::span::Rows;
 use crate::data::Sequence;
 use crate::error::Result;
 use crate::random;
@@ -243,12 +245,23 @@ impl BestFit {
     /// # Errors
     /// The tokens of a source are damaged or cannot be read.
     pub fn step(&self, mixed: &Mixed, index: u64, batch: usize) -> Result<Vec<Sequence>> {
-        let first = index * batch as u64;
-        (first..(first + batch as u64).min(self.sequences)).map(|index| self.sequence(mixed, index)).collect()
+        self.of_step(index, batch).map(|index| mixed.unpack(&self.items(mixed, index))).collect()
     }
 
-    fn sequence(&self, mixed: &Mixed, index: u64) -> Result<Sequence> {
-        mixed.unpack(&self.items(mixed, index))
+    /// The rows of each sequence of a step: the source, the row, and the piece of it.
+    pub fn rows(&self, mixed: &Mixed, index: u64, batch: usize) -> Vec<Rows> {
+        let row = |item: Item| {
+            let source = usize::from(item.source);
+            let (part, _) = mixed.get(source)?;
+            Some((source, item.row, part.piece(item.row, u64::from(item.start))))
+        };
+        self.of_step(index, batch).map(|index| self.items(mixed, index).into_iter().filter_map(row).collect()).collect()
+    }
+
+    /// The numbers of the sequences of a step.
+    fn of_step(&self, index: u64, batch: usize) -> Range<u64> {
+        let first = index * batch as u64;
+        first..(first + batch as u64).min(self.sequences)
     }
 
     /// What a sequence is made of.

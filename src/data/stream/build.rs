@@ -65,8 +65,13 @@ fn build(recipe: &Recipe<'_>, tokenizer: &Tokenizer, entry: &Entry, progress: &P
     let rows = Rows::open_with(source, recipe.seed, *progress).map_err(at)?;
     let unit = if matches!(source.origin, SourceOrigin::World { .. }) { "rows" } else { "bytes" };
     let mut bar = progress.bar(&source.name, unit, 0, rows.bytes());
-    let encoding =
-        Encoding { tokenizer, template: recipe.template, wording: wording(recipe)?, files: rows.files().to_vec() };
+    let encoding = Encoding {
+        tokenizer,
+        template: recipe.template,
+        wording: wording(recipe)?,
+        files: rows.files().to_vec(),
+        told: random::Stream::new(0, "languages told"),
+    };
     let cleaner = Cleaner::new(&source.clean, source.languages.as_ref(), recipe.protected).map_err(at)?;
     let (mut bad_row, mut tokens, mut made) = (None, 0, None);
     let written = files::write_with(&entry.tokens(), |out| {

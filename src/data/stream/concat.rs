@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::Mixed;
 use super::interleave::Interleave;
 use super::rotation::Round;
+use super::span::Rows;
 use crate::data::Sequence;
 use crate::error::{Error, Result};
 use crate::recipe::{Budget, StoppingStrategy};
@@ -113,23 +114,38 @@ impl Concat {
 
     /// The sequences of a step.
     pub fn step(&self, mixed: &Mixed, index: usize, batch: usize) -> Result<Vec<Sequence>> {
+        let sequence = |rows: Rows| {
+            let mut ids = Vec::with_capacity(self.length as usize);
+            for (source, row, piece) in rows {
+                if let Some((part, _)) = mixed.get(source) {
+                    part.file.copy_ids(row, piece, &mut ids)?;
+                }
+            }
+            Ok(cut(&ids))
+        };
+        self.rows(mixed, index, batch)?.into_iter().map(sequence).collect()
+    }
+
+    /// The rows of each sequence of a step: the source, the row, and the part of it.
+    pub fn rows(&self, mixed: &Mixed, index: usize, batch: usize) -> Result<Vec<Rows>> {
         let count = mixed.len();
         let mut before = self.before_step.get(index * count..(index + 1) * count).unwrap_or_default().to_vec();
         let chosen = self.sources.iter().skip(index * batch).take(batch);
         let mut sequences = Vec::with_capacity(batch);
         for source in chosen.map(|source| usize::from(*source)) {
             if let Some(index) = before.get_mut(source) {
-                sequences.push(self.sequence(mixed, source, self.span(source, *index))?);
+                sequences.push(self.rows_of(mixed, source, self.span(source, *index))?);
                 *index += 1;
             }
         }
         Ok(sequences)
     }
 
-    fn sequence(&self, mixed: &Mixed, source: usize, span: Range<u64>) -> Result<Sequence> {
+    /// The rows of a piece of a source's line.
+    fn rows_of(&self, mixed: &Mixed, source: usize, span: Range<u64>) -> Result<Rows> {
         let hole = |at: u64| Error::new(format!("the plan of source {source} has nothing at token {at}"));
         let (part, rotation) = mixed.get(source).ok_or_else(|| hole(span.start))?;
-        let mut ids = Vec::with_capacity((span.end - span.start) as usize);
+        let mut rows = Vec::new();
         let mut at = span.start;
         while at < span.end {
             let number = rotation.round_at(part, at);
@@ -144,12 +160,12 @@ impl Concat {
             while at < span.end && index < round.len() {
                 let row = rotation.row_of(part, &round, index);
                 let end = part.length(row).min(skipped + span.end - at);
-                part.file.copy_ids(row, skipped..end, &mut ids)?;
+                rows.push((source, row, skipped..end));
                 at += end - skipped;
                 (index, skipped) = (index + 1, 0);
             }
         }
-        Ok(cut(&ids))
+        Ok(rows)
     }
 
     fn round(&self, mixed: &Mixed, source: usize, number: u64) -> Option<Arc<Round>> {

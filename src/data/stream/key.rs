@@ -14,7 +14,7 @@ use crate::progress::Progress;
 use crate::recipe::{MixturePart, RowTemplate, Source, SourceOrigin, Study};
 
 /// A change of it makes all files written before be written anew.
-const VERSION: &str = "2";
+const VERSION: &str = "3";
 
 /// How the rows of a source become tokens.
 #[derive(Debug, Clone)]

@@ -12,10 +12,12 @@
 //! | `key`, `fingerprint` | what the tokens depend on; telling whether files changed without reading them |
 //! | `stats` | what a source holds |
 //! | `part`, `row_set` | which rows of a source are used |
+//! | `repeats` | how many rows are there more than once |
 //! | `rotation` | in which order they are read |
 //! | `interleave` | which source's turn it is |
 //! | `concat`, `best_fit` | the two packings |
 //! | `count` | the ledger of a plan |
+//! | `span` | which rows a sequence is made of |
 
 mod best_fit;
 mod build;
@@ -26,8 +28,10 @@ mod fingerprint;
 mod interleave;
 mod key;
 mod part;
+mod repeats;
 mod rotation;
 mod row_set;
+mod span;
 mod stats;
 #[cfg(test)]
 mod tests;
@@ -35,12 +39,13 @@ mod tokenize;
 
 pub use cache::{CacheEntry, CacheFolder, Cleaned, examine_cache_file};
 pub use key::source_fingerprint;
-pub use stats::{Lengths, Stats};
+pub use span::Span;
+pub use stats::Stats;
 
 use best_fit::BestFit;
 pub(crate) use best_fit::{Item, Packed};
 use concat::Concat;
-use part::{Named, Part};
+use part::Part;
 use rotation::Rotation;
 
 use crate::data::clean::Protected;
@@ -179,12 +184,17 @@ impl Stream {
     /// # Errors
     /// There is no step of that index; or the tokens of a source are damaged or cannot be read.
     pub fn step(&self, index: u64) -> Result<Vec<Sequence>> {
-        if index >= self.steps() {
-            return Err(Error::new("the step").got(index).expected(format!("below {}", self.steps())));
-        }
+        self.check_step(index)?;
         match &self.plan {
             Plan::Concat(plan) => plan.step(&self.mixed, index as usize, self.batch),
             Plan::BestFit(plan) => plan.step(&self.mixed, index, self.batch),
+        }
+    }
+
+    fn check_step(&self, index: u64) -> Result<()> {
+        match index < self.steps() {
+            true => Ok(()),
+            false => Err(Error::new("the step").got(index).expected(format!("below {}", self.steps()))),
         }
     }
 
@@ -241,9 +251,9 @@ fn parts(
             SourceOrigin::Hub(dataset) => crate::data::read::hub::names(&crate::data::read::hub::open(dataset)?),
             SourceOrigin::World { generator, .. } => vec![format!("world {generator}").into()],
         };
-        let plain = source.template == RowTemplate::Plain;
-        let named = Named { name: &source.name, amount: part.amount, plain, files: &files, cache: &cached };
-        let (part, ledger) = Part::sort(&named, file, training)?;
+        let whole = source.template != RowTemplate::Plain;
+        let part = Part::new((&source.name, part.amount), whole, file, files, training);
+        let (part, ledger) = part.sort(cached, training)?;
         sorted.0.push(part);
         sorted.1.push(ledger);
     }

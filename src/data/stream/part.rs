@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::best_fit::Item;
 use super::cache::{Row, TokenFile};
+use super::repeats::Repeats;
 use super::row_set::{Filling, RowSet};
 use crate::data::ledger::{Count, SourceLedger};
 use crate::data::{Sequence, read};
@@ -19,6 +20,8 @@ pub(super) struct Part {
     pub name: String,
     /// How much of it the recipe asks for.
     pub amount: Amount,
+    /// The source's files, for naming a row.
+    files: Vec<PathBuf>,
     /// All rows of the source as tokens.
     pub file: TokenFile,
     /// Rows to train on.
@@ -31,70 +34,73 @@ pub(super) struct Part {
     piece: u64,
 }
 
-/// A source's files, for naming a row.
-pub(super) struct Named<'f> {
-    pub name: &'f str,
-    pub amount: Amount,
-    /// Whether rows are documents of text, which may be split.
-    pub plain: bool,
-    pub files: &'f [PathBuf],
-    /// The file of tokens in the cache.
-    pub cache: &'f str,
-}
-
 impl Part {
-    /// Sorts the rows of a source, and counts them in a ledger.
+    /// All rows of a source, none of them sorted yet. Rows that are not `whole` may be split.
+    pub fn new(
+        (name, amount): (&str, Amount),
+        whole: bool,
+        file: TokenFile,
+        files: Vec<PathBuf>,
+        training: &Training,
+    ) -> Self {
+        // Documents that are cut to length anyway are never too long.
+        let fits = training.packing == Packing::Concat;
+        let piece = if fits { u64::MAX } else { training.sequence_length as u64 };
+        let splits = !whole && training.too_long == TooLong::Split;
+        Self {
+            name: name.to_owned(),
+            amount,
+            files,
+            file,
+            rows: RowSet::default(),
+            held_out: RowSet::default(),
+            longest: if splits { u64::MAX } else { piece },
+            piece,
+        }
+    }
+
+    /// Sorts the rows, and counts them in a ledger; `cache` is the name of the file of tokens.
     ///
     /// # Errors
     /// A row is too long or has no target and the recipe says that this is an error; no row is left.
-    pub fn sort(named: &Named<'_>, file: TokenFile, training: &Training) -> Result<(Self, SourceLedger)> {
-        // Documents that are cut to length anyway are never too long.
-        let fits = training.packing == Packing::Concat;
-        let splits = named.plain && training.too_long == TooLong::Split;
-        let piece = if fits { u64::MAX } else { training.sequence_length as u64 };
-        let longest = if splits { u64::MAX } else { piece };
-        let stats = file.stats();
+    pub fn sort(mut self, cache: String, training: &Training) -> Result<(Self, SourceLedger)> {
+        let stats = self.file.stats();
         let mut ledger = SourceLedger {
-            source: named.name.to_owned(),
-            rows: file.rows() as u64,
-            tokens: file.tokens(),
+            source: self.name.clone(),
+            rows: self.file.rows() as u64,
+            tokens: self.file.tokens(),
             characters: stats.characters,
-            cache: named.cache.to_owned(),
+            languages: stats.languages.clone(),
+            cache,
             skipped: stats.skipped.clone(),
             dropped: stats.dropped.clone(),
             ..SourceLedger::default()
         };
-        let (mut rows, mut held_out) = (Filling::new(file.rows()), Filling::new(file.rows()));
-        let mut part = Self {
-            name: named.name.to_owned(),
-            amount: named.amount,
-            rows: RowSet::default(),
-            held_out: RowSet::default(),
-            file,
-            longest,
-            piece,
-        };
-        part.file.for_each_row(|number, row| {
-            let class = part.classify(number, row, training)?;
+        let mut repeats = Repeats::default();
+        let (mut rows, mut held_out) = (Filling::new(self.file.rows()), Filling::new(self.file.rows()));
+        self.file.for_each_row(|number, row| {
+            repeats.add(row.hash);
+            let class = self.classify(number, row, training)?;
             match class {
                 Class::TooLong if training.too_long == TooLong::Error => {
-                    return Err(part.too_long(number, named)?);
+                    return Err(self.too_long(number)?);
                 }
                 Class::NoTarget if training.no_target == NoTarget::Error => {
-                    return Err(part.no_target(number, named, row.targets > 0)?);
+                    return Err(self.no_target(number, row.targets > 0)?);
                 }
                 Class::HeldOut => held_out.add(number),
                 Class::Trained => rows.add(number),
                 Class::TooLong | Class::NoTarget => {}
             }
-            count(&mut ledger, class, u64::from(row.length), &part);
+            count(&mut ledger, class, u64::from(row.length), &self);
             Ok(())
         })?;
-        (part.rows, part.held_out) = (rows.done(), held_out.done());
-        if part.rows.is_empty() {
+        ledger.duplicates = repeats.count();
+        (self.rows, self.held_out) = (rows.done(), held_out.done());
+        if self.rows.is_empty() {
             return Err(nothing_left(&ledger));
         }
-        Ok((part, ledger))
+        Ok((self, ledger))
     }
 
     /// Tokens of a row that are used.
@@ -172,26 +178,32 @@ impl Part {
         })
     }
 
-    fn place(&self, row: u32, named: &Named<'_>) -> Result<String> {
+    /// The file and line at which a row begins.
+    ///
+    /// # Errors
+    /// The file of tokens is damaged or cannot be read.
+    pub fn place(&self, row: u32) -> Result<String> {
         let place = self.file.place(row)?;
-        let file = named.files.get(place.file as usize).map(PathBuf::as_path).unwrap_or(Path::new(""));
-        Ok(format!("source {}: {}", named.name, read::place_name(file, place.line)))
+        let file = self.files.get(place.file as usize).map(PathBuf::as_path).unwrap_or(Path::new(""));
+        Ok(read::place_name(file, place.line))
     }
 
-    fn too_long(&self, row: u32, named: &Named<'_>) -> Result<Error> {
+    fn too_long(&self, row: u32) -> Result<Error> {
         Ok(Error::new("the row's length")
             .got(format!("{} tokens", self.file.length(row)))
             .expected(format!("at most the sequence length of {}", self.longest))
-            .at(self.place(row, named)?)
+            .at(format!("source {}: {}", self.name, self.place(row)?))
             .hint("set too_long to drop, truncate or split, or train on longer sequences"))
     }
 
-    fn no_target(&self, row: u32, named: &Named<'_>, cut: bool) -> Result<Error> {
+    fn no_target(&self, row: u32, cut: bool) -> Result<Error> {
         let what = match cut {
             true => "the row has nothing to train on once it is cut to the sequence length",
             false => "the row has nothing to train on: the answer or text is empty",
         };
-        Ok(Error::new(what).at(self.place(row, named)?).hint("set no_target to drop to leave such rows out"))
+        Ok(Error::new(what)
+            .at(format!("source {}: {}", self.name, self.place(row)?))
+            .hint("set no_target to drop to leave such rows out"))
     }
 }
 

@@ -20,6 +20,7 @@ use crate::data::read::{self, Read, Row, Rows};
 use crate::data::template::{self, Encoded, Template, translation::Wording};
 use crate::data::tokenizer::Encoder;
 use crate::error::{Error, Result};
+use crate::random;
 
 /// Rows of a chunk, at most.
 const CHUNK_ROWS: usize = 1 << 15;
@@ -32,6 +33,10 @@ const WAITING: usize = 2;
 /// A chunk is shared out in so many parts for each thread, so that all end together.
 const PARTS: usize = 8;
 
+/// The language of so many first rows is told, and of one of so many of the others.
+const TOLD: u64 = 1000;
+const TOLD_OF: u64 = 200;
+
 /// How rows become tokens.
 pub(super) struct Encoding<'a> {
     pub tokenizer: &'a Tokenizer,
@@ -39,6 +44,8 @@ pub(super) struct Encoding<'a> {
     pub wording: Option<Wording>,
     /// The files of the source, for errors.
     pub files: Vec<PathBuf>,
+    /// Chooses the rows whose language is told.
+    pub told: random::Stream,
 }
 
 /// Why it stopped early.
@@ -180,9 +187,17 @@ impl Encoding<'_> {
             let encoded = self.row(&read.row, index, encoder).map_err(|error| error.at(self.place(read)))?;
             let added = part.row(&encoded.ids, &encoded.trained, content_hash(&read.row), read.place);
             added.ok_or_else(|| Error::new("the row's length").got(encoded.ids.len()).expected("below 2^32 tokens"))?;
-            part.stats.row(stats::characters(&read.row), encoded.ids.len() as u64);
+            part.stats.row(stats::characters(&read.row));
+            if self.is_told(index) {
+                part.stats.tell_languages(&read.row);
+            }
         }
         Ok(part)
+    }
+
+    /// Whether the language of a row is told: telling takes as long as tokenizing, so of long sources a part is.
+    fn is_told(&self, index: u64) -> bool {
+        index < TOLD || self.told.below_at(index, TOLD_OF) == 0
     }
 
     fn place(&self, read: &Read) -> String {

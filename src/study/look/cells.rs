@@ -1,7 +1,8 @@
 //! A source in words and figures, the same for a terminal and a page.
 
-use super::sample::Sample;
-use crate::data::ledger::SourceLedger;
+use std::collections::BTreeMap;
+
+use crate::data::ledger::{Ledger, SourceLedger};
 use crate::progress::short_count;
 use crate::recipe::MixtureUnit;
 
@@ -23,8 +24,13 @@ fn cell(value: impl Into<String>, label: impl Into<String>) -> Cell {
     Cell { value: value.into(), label: label.into() }
 }
 
+/// All that is said of each source, by its name.
+pub(super) fn of_sources(ledger: &Ledger) -> Vec<(&str, Vec<Group>)> {
+    ledger.sources.iter().map(|source| (source.source.as_str(), groups(source, ledger.by))).collect()
+}
+
 /// All that is said of a source; the groups and cells are the same for every source of a stage.
-pub(super) fn groups(source: &SourceLedger, sample: &Sample, by: MixtureUnit) -> Vec<Group> {
+fn groups(source: &SourceLedger, by: MixtureUnit) -> Vec<Group> {
     let unit = match by {
         MixtureUnit::Tokens => "share of tokens",
         MixtureUnit::Rows => "share of rows",
@@ -32,9 +38,9 @@ pub(super) fn groups(source: &SourceLedger, sample: &Sample, by: MixtureUnit) ->
     let holds = vec![
         cell(short_count(source.rows), "rows"),
         cell(short_count(source.tokens), "tokens"),
-        cell(format!("{:.2}", sample.characters as f64 / sample.tokens.max(1) as f64), "characters a token"),
-        cell(seen(sample, sample.duplicates), "duplicates"),
-        cell(languages(sample), "language"),
+        cell(format!("{:.2}", source.characters as f64 / source.tokens.max(1) as f64), "characters a token"),
+        cell(short_count(source.duplicates), "duplicates"),
+        cell(languages(&source.languages), "language"),
     ];
     let left_out = vec![
         cell(short_count(source.held_out.rows), "held out"),
@@ -59,22 +65,14 @@ pub(super) fn groups(source: &SourceLedger, sample: &Sample, by: MixtureUnit) ->
     ]
 }
 
-/// A count of a sample; of how many rows, where that is not all.
-fn seen(sample: &Sample, count: u64) -> String {
-    match sample.whole {
-        true => short_count(count),
-        false => format!("{} of the first {}", short_count(count), short_count(sample.rows)),
-    }
-}
-
 /// The languages of at least a hundredth of the texts, the most frequent first.
-fn languages(sample: &Sample) -> String {
-    let all: u64 = sample.languages.values().sum();
-    let mut sorted: Vec<_> = sample.languages.iter().filter(|(_, texts)| **texts * 100 >= all).collect();
+fn languages(told: &BTreeMap<String, u64>) -> String {
+    let all: u64 = told.values().sum();
+    let mut sorted: Vec<_> = told.iter().filter(|(_, texts)| **texts * 100 >= all).collect();
     sorted.sort_by_key(|(_, texts)| std::cmp::Reverse(**texts));
-    let share = |(name, texts): &(&&str, &u64)| format!("{name} {:.0} %", **texts as f64 / all as f64 * 100.0);
+    let share = |(name, texts): &(&String, &u64)| format!("{name} {:.0} %", **texts as f64 / all as f64 * 100.0);
     let mut named: Vec<String> = sorted.iter().take(3).map(share).collect();
-    match (all, named.len() < sample.languages.len()) {
+    match (all, named.len() < told.len()) {
         (0, _) => named.push("unsure".to_owned()),
         (_, true) => named.push("others".to_owned()),
         (_, false) => {}

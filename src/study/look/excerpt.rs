@@ -7,10 +7,9 @@ use std::ops::Range;
 
 use serde::Serialize;
 
-use super::origin::Origin;
 use super::signs::{BEGIN, END, UNKNOWN};
+use crate::data::stream::Span;
 use crate::data::{Sequence, Tokenizer};
-use crate::recipe::Packing;
 
 /// Where a sequence is in the run; all numbers from 1.
 #[derive(Debug, Clone, Copy, Serialize)]
@@ -35,8 +34,10 @@ pub(super) struct Excerpt {
 /// A document of a sequence, or the part of it that the sequence has.
 #[derive(Debug, Serialize)]
 pub(super) struct Document {
-    #[serde(flatten)]
-    pub origin: Origin,
+    /// The name of the source.
+    pub source: String,
+    /// The file and line at which its row begins.
+    pub place: String,
     /// Whether its beginning is here.
     pub begins: bool,
     /// Whether its end is here.
@@ -67,16 +68,17 @@ pub(super) enum Shown {
 }
 
 impl Excerpt {
-    /// Takes a sequence apart.
-    pub fn new(place: Place, sequence: Sequence, packing: Packing, tokenizer: &Tokenizer) -> Self {
-        let joined = packing == Packing::Concat;
-        let documents = ranges(&sequence, joined.then(|| (tokenizer.bos(), tokenizer.eos())));
-        let document = |range: Range<usize>| {
-            let ids = sequence.ids.get(range.clone()).unwrap_or_default();
-            let trained = sequence.trained.get(range).unwrap_or_default();
-            Document::new(ids, trained, tokenizer)
+    /// Takes a sequence apart at the spans of its rows.
+    pub fn new(place: Place, sequence: &Sequence, spans: &[Span], joined: bool, tokenizer: &Tokenizer) -> Self {
+        let mut start = 0;
+        let document = |span: &Span| {
+            let end = start + (span.end - span.start) as usize;
+            let ids = sequence.ids.get(start..end).unwrap_or_default();
+            let trained = sequence.trained.get(start..end).unwrap_or_default();
+            start = end;
+            Document::new(span, ids, trained, tokenizer)
         };
-        Self { place, joined, documents: documents.into_iter().map(document).collect() }
+        Self { place, joined, documents: spans.iter().map(document).collect() }
     }
 
     /// Number of tokens.
@@ -90,25 +92,13 @@ impl Excerpt {
     }
 }
 
-/// The documents of a sequence. Where they are joined, one begins where the token that begins one follows the one that
-/// ends one.
-fn ranges(sequence: &Sequence, joined: Option<(u32, u32)>) -> Vec<Range<usize>> {
-    let mut cuts: Vec<usize> = sequence.bounds.iter().map(|bound| *bound as usize).collect();
-    if let Some((bos, eos)) = joined {
-        let pairs = sequence.ids.windows(2).zip(1..);
-        cuts.extend(pairs.filter(|(pair, _)| *pair == [eos, bos]).map(|(_, at)| at));
-        cuts.sort_unstable();
-        cuts.dedup();
-    }
-    cuts.iter().zip(cuts.iter().skip(1)).map(|(from, to)| *from..*to).collect()
-}
-
 impl Document {
-    fn new(ids: &[u32], trained: &[bool], tokenizer: &Tokenizer) -> Self {
+    fn new(span: &Span, ids: &[u32], trained: &[bool], tokenizer: &Tokenizer) -> Self {
         let mut document = Self {
-            origin: Origin::default(),
-            begins: ids.first() == Some(&tokenizer.bos()),
-            ends: ids.last() == Some(&tokenizer.eos()),
+            source: span.source.clone(),
+            place: span.place.clone(),
+            begins: span.start == 0,
+            ends: span.end == span.length,
             text: String::new(),
             ids: ids.to_vec(),
             trained: trained.to_vec(),

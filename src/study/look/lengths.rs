@@ -20,17 +20,9 @@ pub(super) struct Bar {
 }
 
 impl Lengths {
-    /// Counts rows of that many tokens.
-    pub fn add(&mut self, tokens: u64, rows: u64) {
-        *self.0.entry(tokens).or_default() += rows;
-    }
-
-    /// Adds those of a source of which `seen` of `rows` rows were read; each then stands for several.
-    pub fn join(&mut self, other: &Self, rows: u64, seen: u64) {
-        for (tokens, count) in &other.0 {
-            let scaled = u128::from(*count) * u128::from(rows.max(seen)) / u128::from(seen.max(1));
-            self.add(*tokens, u64::try_from(scaled).unwrap_or(u64::MAX));
-        }
+    /// Counts a row of that many tokens.
+    pub fn add(&mut self, tokens: u64) {
+        *self.0.entry(tokens).or_default() += 1;
     }
 
     /// Number of rows.
@@ -121,7 +113,7 @@ mod tests {
 
     fn counted(lengths: impl IntoIterator<Item = u64>) -> Lengths {
         let mut counted = Lengths::default();
-        lengths.into_iter().for_each(|tokens| counted.add(tokens, 1));
+        lengths.into_iter().for_each(|tokens| counted.add(tokens));
         counted
     }
 
@@ -147,8 +139,5 @@ mod tests {
         assert_eq!(lengths.figures().map(|(_, tokens)| tokens), [500, 900, 990, 1000]);
         assert_eq!((lengths.beyond(990), lengths.beyond(u64::MAX)), (10, 0));
         assert!(Lengths::default().bars(10).is_empty());
-        let mut joined = Lengths::default();
-        joined.join(&counted([3, 5]), 10, 2);
-        assert_eq!((joined.rows(), joined.quantile(0.5)), (10, 3), "each row read stands for five");
     }
 }

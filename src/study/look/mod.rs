@@ -3,11 +3,9 @@
 //!
 //! | module | concept |
 //! |---|---|
-//! | `sample` | rows of a source, read and tokenized once more to be described |
 //! | `cells` | a source in words and figures |
 //! | `lengths` | rows by their length |
 //! | `excerpt` | a sequence as documents and pieces of text |
-//! | `origin` | which row of which file a document is |
 //! | `signs` | characters as they may be shown |
 //! | `terminal` | all of it on a terminal |
 //! | `page`, `page_parts` | all of it as a page for a browser |
@@ -15,10 +13,8 @@
 mod cells;
 mod excerpt;
 mod lengths;
-mod origin;
 mod page;
 mod page_parts;
-mod sample;
 mod signs;
 mod terminal;
 #[cfg(test)]
@@ -28,13 +24,12 @@ use serde_json::{Value, json};
 
 use crate::data::{Ledger, Spread, Stream};
 use crate::error::{Error, Place, Result};
-use crate::recipe::{Recipe, Training};
+use crate::recipe::{Packing, Recipe, Training};
 use crate::study::ground::{Ground, RunOptions};
 use crate::study::{check, pins, pretrain, training};
 
 use excerpt::Excerpt;
 use lengths::Lengths;
-use sample::{Sample, Samples};
 
 pub use terminal::Marks;
 
@@ -62,8 +57,6 @@ pub struct Look {
 #[derive(Debug)]
 struct StageLook {
     ledger: Ledger,
-    /// One for each source of the ledger.
-    samples: Vec<Sample>,
     lengths: Lengths,
     excerpts: Vec<Excerpt>,
 }
@@ -76,10 +69,9 @@ pub fn look(recipe: &Recipe, options: &RunOptions<'_>, wanted: &LookOptions) -> 
     let recipe = &*pins::pinned(recipe, options)?;
     check::files_exist(recipe)?;
     let ground = Ground::prepare(recipe, options)?;
-    let mut samples = Samples::default();
     let mut stages = Vec::new();
     for (name, training) in chosen(&ground, wanted.stage.as_deref())? {
-        stages.push(StageLook::open(&ground, (name, training), wanted, &mut samples)?);
+        stages.push(StageLook::open(&ground, (name, training), wanted)?);
     }
     let mut vocabulary = Vec::new();
     if let Some(before) = &ground.before {
@@ -107,32 +99,20 @@ fn chosen<'a>(ground: &Ground<'a>, stage: Option<&str>) -> Result<Vec<(&'a str, 
 }
 
 impl StageLook {
-    fn open(
-        ground: &Ground<'_>,
-        (name, training): (&str, &Training),
-        wanted: &LookOptions,
-        samples: &mut Samples,
-    ) -> Result<Self> {
+    fn open(ground: &Ground<'_>, (name, training): (&str, &Training), wanted: &LookOptions) -> Result<Self> {
         let stream = training::open_stream(ground, training, name)?;
         let ledger = stream.ledger().clone();
-        let mut of_sources = Vec::new();
         let mut lengths = Lengths::default();
-        for source in &ledger.sources {
-            let sample = samples.of(ground, training, &source.source)?;
-            lengths.join(&sample.lengths, source.rows, sample.rows);
-            of_sources.push(sample);
+        for source in 0..ledger.sources.len() {
+            stream.row_lengths(source).for_each(|tokens| lengths.add(tokens));
         }
-        let mut excerpts = excerpts(ground, training, &stream, wanted).at(name)?;
-        origin::find(ground, training, &mut excerpts)?;
-        Ok(Self { ledger, samples: of_sources, lengths, excerpts })
+        let excerpts = excerpts(ground, training, &stream, wanted).at(name)?;
+        Ok(Self { ledger, lengths, excerpts })
     }
 
     fn to_json(&self) -> Value {
         let mut object = json!(self.ledger);
         if let Some(fields) = object.as_object_mut() {
-            let names = self.ledger.sources.iter().map(|source| source.source.clone());
-            let samples = names.zip(self.samples.iter().map(|sample| json!(sample)));
-            fields.insert("samples".into(), Value::Object(samples.collect()));
             fields.insert("lengths".into(), self.lengths.to_json(self.ledger.sequence_length));
             if !self.excerpts.is_empty() {
                 fields.insert("shown".into(), json!(self.excerpts));
@@ -147,6 +127,7 @@ fn excerpts(ground: &Ground<'_>, training: &Training, stream: &Stream, wanted: &
     if wanted.step >= stream.steps() && wanted.sequences > 0 {
         return Err(Error::new("--step").got(wanted.step + 1).expected(format!("at most {}", stream.steps())));
     }
+    let joined = training.packing == Packing::Concat;
     let mut excerpts = Vec::new();
     for step in wanted.step..stream.steps() {
         if excerpts.len() >= wanted.sequences {
@@ -154,9 +135,10 @@ fn excerpts(ground: &Ground<'_>, training: &Training, stream: &Stream, wanted: &
         }
         let sequences = stream.step(step)?;
         let of = sequences.len();
-        for (index, sequence) in sequences.into_iter().enumerate().take(wanted.sequences - excerpts.len()) {
+        let pairs = sequences.into_iter().zip(stream.spans(step)?).enumerate();
+        for (index, (sequence, spans)) in pairs.take(wanted.sequences - excerpts.len()) {
             let place = excerpt::Place { step: step + 1, steps: stream.steps(), sequence: index + 1, of };
-            excerpts.push(Excerpt::new(place, sequence, training.packing, &ground.tokenizer));
+            excerpts.push(Excerpt::new(place, &sequence, &spans, joined, &ground.tokenizer));
         }
     }
     Ok(excerpts)

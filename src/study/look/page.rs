@@ -3,8 +3,10 @@
 use std::fmt::Write;
 
 use super::StageLook;
-use super::cells::{self, Group};
+use super::cells;
 use super::page_parts::{chart, escaped, excerpt};
+use super::signs::on_one_line;
+use crate::data::ledger::SourceLedger;
 use crate::progress::short_count;
 
 const STYLE: &str = include_str!("page.css");
@@ -33,19 +35,12 @@ pub(super) fn page(study: &str, stages: &[StageLook]) -> String {
 
 fn section(out: &mut String, index: usize, stage: &StageLook) {
     let (ledger, lengths) = (&stage.ledger, &stage.lengths);
-    let full = ledger.tokens as f64 / (ledger.sequences * ledger.sequence_length).max(1) as f64;
     // Writing to a string cannot fail.
     let _ = writeln!(
         out,
-        "<section id=\"stage-{index}\">\n<h2>{}</h2>\n<p>{} steps, {} sequences of {} tokens, {:.1} % full: {} tokens, \
-         {} trained on</p>",
+        "<section id=\"stage-{index}\">\n<h2>{}</h2>\n<p>{}</p>",
         escaped(&ledger.stage),
-        ledger.steps,
-        short_count(ledger.sequences),
-        ledger.sequence_length,
-        full * 100.0,
-        short_count(ledger.tokens),
-        short_count(ledger.trained_tokens),
+        escaped(&ledger.summary()),
     );
     tables(out, stage);
     let figures: Vec<String> = lengths.figures().iter().map(|(name, tokens)| format!("{name} {tokens}")).collect();
@@ -64,10 +59,7 @@ fn section(out: &mut String, index: usize, stage: &StageLook) {
 
 /// A table for each group of figures, with a line for each source; the same figures as on a terminal.
 fn tables(out: &mut String, stage: &StageLook) {
-    let pairs = stage.ledger.sources.iter().zip(&stage.samples);
-    let all: Vec<(&str, Vec<Group>)> = pairs
-        .map(|(source, sample)| (source.source.as_str(), cells::groups(source, sample, stage.ledger.by)))
-        .collect();
+    let all = cells::of_sources(&stage.ledger);
     let Some((_, first)) = all.first() else { return };
     for (index, group) in first.iter().enumerate() {
         let _ = write!(out, "<div class=\"wide\"><table>\n<thead><tr><th>{}</th>", escaped(group.name));
@@ -83,5 +75,10 @@ fn tables(out: &mut String, stage: &StageLook) {
             out.push_str("</tr>\n");
         }
         out.push_str("</tbody></table></div>\n");
+    }
+    let lost: String = stage.ledger.sources.iter().map(SourceLedger::lost).collect();
+    if !lost.is_empty() {
+        let lines: Vec<String> = lost.lines().map(|line| format!("<li>{}</li>", escaped(&on_one_line(line)))).collect();
+        let _ = writeln!(out, "<ul>{}</ul>", lines.join("\n"));
     }
 }

@@ -90,7 +90,7 @@ pub(super) fn excerpt(out: &mut String, excerpt: &Excerpt) {
         if excerpt.joined { "documents joined" } else { "documents kept apart" },
     );
     for (number, document) in (1..).zip(&excerpt.documents) {
-        let _ = writeln!(out, "<p class=\"rule\">{}</p>", escaped(&heading(number, document, excerpt.joined)));
+        let _ = writeln!(out, "<p class=\"rule\">{}</p>", escaped(&heading(number, document)));
         out.push_str("<div class=\"text\">");
         document.pieces.iter().for_each(|piece| self::piece(out, document, piece));
         out.push_str("</div>\n");

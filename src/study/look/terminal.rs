@@ -8,7 +8,7 @@ use std::fmt::Write;
 use anstyle::{AnsiColor, Style};
 
 use super::StageLook;
-use super::cells::{self, Group};
+use super::cells;
 use super::excerpt::{Document, Excerpt, Piece, Shown};
 use super::lengths::Lengths;
 use super::signs::{self, BRACKETS, LINE_END, Sign, TAB, TOKEN_MARK, on_one_line};
@@ -36,20 +36,9 @@ pub struct Marks {
 /// A whole stage.
 pub(super) fn stage(stage: &StageLook, marks: Marks) -> String {
     let ledger = &stage.ledger;
-    let full = ledger.tokens as f64 / (ledger.sequences * ledger.sequence_length).max(1) as f64;
     // Writing to a string cannot fail.
     let mut out = String::new();
-    let _ = writeln!(
-        out,
-        "{TITLE}{}{TITLE:#}\n  {} steps, {} sequences of {} tokens, {:.1} % full: {} tokens, {} trained on",
-        on_one_line(&ledger.stage),
-        ledger.steps,
-        short_count(ledger.sequences),
-        ledger.sequence_length,
-        full * 100.0,
-        short_count(ledger.tokens),
-        short_count(ledger.trained_tokens),
-    );
+    let _ = writeln!(out, "{TITLE}{}{TITLE:#}\n  {}", on_one_line(&ledger.stage), ledger.summary());
     sources(&mut out, stage);
     lengths(&mut out, &stage.lengths, ledger.sequence_length);
     for excerpt in &stage.excerpts {
@@ -61,10 +50,7 @@ pub(super) fn stage(stage: &StageLook, marks: Marks) -> String {
 
 /// A block for each source, the figures of all under each other.
 fn sources(out: &mut String, stage: &StageLook) {
-    let pairs = stage.ledger.sources.iter().zip(&stage.samples);
-    let all: Vec<(&str, Vec<Group>)> = pairs
-        .map(|(source, sample)| (source.source.as_str(), cells::groups(source, sample, stage.ledger.by)))
-        .collect();
+    let all = cells::of_sources(&stage.ledger);
     let width = |group: usize, at: usize| {
         let cells = all.iter().filter_map(|(_, groups)| groups.get(group)?.cells.get(at));
         let figures = cells.filter(|cell| cell.value.starts_with(|it: char| it.is_ascii_digit()));
@@ -148,7 +134,7 @@ fn excerpt(out: &mut String, excerpt: &Excerpt, marks: Marks) {
         if excerpt.joined { "documents joined" } else { "documents kept apart" },
     );
     for (number, document) in (1..).zip(&excerpt.documents) {
-        let rule = format!("── {} ", heading(number, document, excerpt.joined));
+        let rule = format!("── {} ", heading(number, document));
         let _ = writeln!(out, "{QUIET}{rule}{}{QUIET:#}", "─".repeat(COLUMNS.saturating_sub(rule.chars().count())));
         Writer { out, document, marks, trained: false }.write();
     }
@@ -156,16 +142,15 @@ fn excerpt(out: &mut String, excerpt: &Excerpt, marks: Marks) {
 }
 
 /// What stands over a document: number, where from, counts, and what of it is elsewhere.
-pub(super) fn heading(number: usize, document: &Document, joined: bool) -> String {
+pub(super) fn heading(number: usize, document: &Document) -> String {
     let (tokens, trained) = (document.ids.len(), document.targets());
     let mut parts = vec![number.to_string()];
-    parts.extend(document.origin.source.as_deref().map(on_one_line));
-    parts.extend(document.origin.place.as_deref().map(on_one_line));
+    parts.extend([&document.source, &document.place].map(|name| on_one_line(name)));
     parts.push(format!("{tokens} tokens, {trained} trained, {} masked", tokens - trained));
-    if joined && !document.begins {
+    if !document.begins {
         parts.push("begins earlier".to_owned());
     }
-    if joined && !document.ends {
+    if !document.ends {
         parts.push("goes on later".to_owned());
     }
     parts.join(" · ")

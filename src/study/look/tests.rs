@@ -1,8 +1,8 @@
 //! Sequences taken apart: every id is there once, no character is torn, and what is trained on is what is marked.
 
 use super::excerpt::{Excerpt, Place, Shown};
+use crate::data::stream::Span;
 use crate::data::{Sequence, Tokenizer};
-use crate::recipe::Packing;
 
 const PLACE: Place = Place { step: 1, steps: 1, sequence: 1, of: 1 };
 
@@ -18,6 +18,17 @@ fn joined(tokenizer: &Tokenizer, texts: &[&str]) -> Sequence {
     let ids: Vec<u32> = texts.iter().flat_map(document).collect();
     let trained = (0..ids.len()).map(|at| at > 0).collect();
     Sequence { trained, bounds: vec![0, ids.len() as u32], ids }
+}
+
+/// A span of a row that is `length` tokens long.
+fn span(start: u64, end: u64, length: u64) -> Span {
+    Span { source: "s".into(), place: "s.txt:1".into(), start, end, length }
+}
+
+/// Spans of whole rows, which begin where the tokens that begin one do.
+fn whole(sequence: &Sequence, tokenizer: &Tokenizer) -> Vec<Span> {
+    let rows = sequence.ids.split(|id| *id == tokenizer.bos()).skip(1);
+    rows.map(|ids| span(0, ids.len() as u64 + 1, ids.len() as u64 + 1)).collect()
 }
 
 fn shown(excerpt: &Excerpt) -> Vec<Vec<String>> {
@@ -37,7 +48,7 @@ proptest::proptest! {
         let tokenizer = tokenizer();
         let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
         let sequence = joined(&tokenizer, &texts);
-        let excerpt = Excerpt::new(PLACE, sequence.clone(), Packing::Concat, &tokenizer);
+        let excerpt = Excerpt::new(PLACE, &sequence, &whole(&sequence, &tokenizer), true, &tokenizer);
         let pieces = || excerpt.documents.iter().flat_map(|document| &document.pieces);
         let ids: Vec<u32> = pieces().flat_map(|piece| piece.ids.clone()).collect();
         proptest::prop_assert_eq!(&ids, &sequence.ids);
@@ -53,7 +64,8 @@ proptest::proptest! {
 #[test]
 fn a_character_of_several_tokens_is_one_piece() {
     let tokenizer = tokenizer();
-    let excerpt = Excerpt::new(PLACE, joined(&tokenizer, &["kass 猫"]), Packing::BestFit, &tokenizer);
+    let sequence = joined(&tokenizer, &["kass 猫"]);
+    let excerpt = Excerpt::new(PLACE, &sequence, &whole(&sequence, &tokenizer), false, &tokenizer);
     let document = &excerpt.documents[0];
     let cat = document.pieces.iter().find(|piece| piece.ids.len() > 1).unwrap();
     assert_eq!((cat.ids.len(), &cat.shown), (3, &Shown::Text(document.text.len() - 3..document.text.len())));
@@ -70,23 +82,13 @@ fn a_sequence_that_begins_inside_a_document_says_so() {
     sequence.ids.pop();
     sequence.trained = (0..sequence.ids.len()).map(|at| at > 0).collect();
     sequence.bounds = vec![0, sequence.ids.len() as u32];
-    let excerpt = Excerpt::new(PLACE, sequence, Packing::Concat, &tokenizer);
+    let (first, all) = (sequence.ids.iter().position(|id| *id == tokenizer.bos()).unwrap(), sequence.ids.len());
+    let (torn, first, rest) = (torn as u64, first as u64, (all - first) as u64);
+    let spans = [span(torn, torn + first, torn + first), span(0, rest, rest + 1)];
+    let excerpt = Excerpt::new(PLACE, &sequence, &spans, true, &tokenizer);
     let ends: Vec<_> = excerpt.documents.iter().map(|document| (document.begins, document.ends)).collect();
     assert_eq!(ends, [(false, true), (true, false)]);
     assert_eq!(shown(&excerpt)[0].concat(), "\u{fffd}\u{fffd} magab</s>");
     assert!(!excerpt.documents[0].pieces[0].trained);
     assert!(excerpt.documents[1].pieces[0].trained, "the token that begins a later document is predicted");
-}
-
-#[test]
-fn documents_that_are_kept_apart_begin_at_their_bounds_only() {
-    let tokenizer = tokenizer();
-    // Two turns in one row: the end of one answer, and the beginning of the next turn.
-    let mut sequence = joined(&tokenizer, &["kass", "koer"]);
-    let apart =
-        |sequence: &Sequence| Excerpt::new(PLACE, sequence.clone(), Packing::BestFit, &tokenizer).documents.len();
-    assert_eq!(apart(&sequence), 1);
-    let middle = sequence.ids.iter().rposition(|id| *id == tokenizer.bos()).unwrap() as u32;
-    sequence.bounds.insert(1, middle);
-    assert_eq!(apart(&sequence), 2);
 }

@@ -34,7 +34,7 @@ fn written(rows: &[(Vec<u32>, Vec<bool>)], part: usize, wide: bool) -> Vec<u8> {
         for (ids, trained) in rows {
             line += 1;
             tokenized.row(ids, trained, line * 7, Place { file: 3, line }).unwrap();
-            tokenized.stats.row(1, ids.len() as u64);
+            tokenized.stats.row(1);
         }
         writer.write(tokenized).unwrap();
     }
