@@ -67,7 +67,7 @@ fn sequences() -> Vec<Sequence> {
         let stream = Stream::new(1, "ids").child(index);
         let ids = (0..SEQUENCE_LENGTH as u64).map(|at| stream.below_at(at, VOCABULARY as u64) as u32).collect();
         let trained = (0..SEQUENCE_LENGTH).map(|token| token > 0).collect();
-        Sequence { ids, trained, bounds: vec![0, SEQUENCE_LENGTH as u32] }
+        Sequence { ids, trained, bounds: vec![0, SEQUENCE_LENGTH as u32], weights: Vec::new() }
     };
     (0..BATCH as u64).map(sequence).collect()
 }

@@ -26,7 +26,7 @@ struct Made(Vec<Sequence>);
 
 fn sequence(number: u64) -> Sequence {
     let ids = (0..16).map(|i| Stream::new(5, "ids").child(number).below_at(i, 50) as u32).collect();
-    Sequence { ids, trained: (0..16).map(|i| i > 0).collect(), bounds: vec![0, 16] }
+    Sequence { ids, trained: (0..16).map(|i| i > 0).collect(), bounds: vec![0, 16], weights: Vec::new() }
 }
 
 impl Steps for Made {
@@ -82,7 +82,7 @@ fn train(folder: &Path) -> Outcome {
         schedule: Schedule { kind: ScheduleKind::Linear, warmup: 0.1, final_learning_rate: 0.0 },
         template: ChatTemplate::Plain,
         train_on: TrainOn::Assistant,
-        mixture: Mixture { parts: Vec::new(), by: MixtureUnit::Tokens },
+        mixture: Mixture { parts: Vec::new(), by: MixtureUnit::Tokens, stopping: Default::default() },
         checkpoint_every: 2,
         evaluate_every: 3,
         held_out: 0.1,

@@ -118,6 +118,7 @@ fn ratio(lora: bool, dtype: DType, training: &Training) -> f64 {
             ids: (0..256).map(|i| Stream::new(2, "ids").child(row).below_at(i, 1_000) as u32).collect(),
             trained: (0..256).map(|i| i > 0).collect(),
             bounds: vec![0, 256],
+            weights: Vec::new(),
         })
         .collect();
     PEAK.store(LIVING.load(Relaxed), Relaxed);

@@ -1,7 +1,7 @@
 //! What a model is trained on: token ids, which of them are targets, and where documents begin.
 
 /// Documents packed into one row of a batch.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct Sequence {
     /// Token ids; at most `sequence_length` of them.
     pub ids: Vec<u32>,
@@ -10,6 +10,8 @@ pub struct Sequence {
     pub trained: Vec<bool>,
     /// Document bounds: `0 = b0 < b1 < … < bn = ids.len()`. Attention and positions restart at each.
     pub bounds: Vec<u32>,
+    /// How much the targets of each document count; empty where all count alike.
+    pub weights: Vec<f32>,
 }
 
 impl Sequence {

@@ -154,7 +154,7 @@ impl Asked<'_> {
             ids.extend_from_slice(&document.ids);
             bounds.push(ids.len() as u32);
         }
-        let batch = Batch { ids, targets, segments: Segments::new(bounds)? };
+        let batch = Batch { ids, targets, weights: Vec::new(), segments: Segments::new(bounds)? };
         let mut nats = self.model.log_likelihoods(&batch)?.into_iter();
         let sum_of = |document: &window::Document| nats.by_ref().take(document.targets()).fold(0.0, |sum, n| sum + n);
         Ok(documents.iter().map(sum_of).collect())

@@ -12,6 +12,8 @@ pub struct Batch {
     pub ids: Vec<u32>,
     /// What is trained on, or scored: the row whose hidden state predicts, and the id it shall predict.
     pub targets: Vec<(u32, u32)>,
+    /// How much each target counts in training; empty where all count alike.
+    pub weights: Vec<f32>,
     /// Document bounds.
     pub segments: Segments,
 }
@@ -19,7 +21,7 @@ pub struct Batch {
 /// How a micro-step is computed.
 #[derive(Debug, Clone, Copy)]
 pub struct Pass {
-    /// Gradients are those of the loss sum times this: `1 / target tokens of the whole step`.
+    /// Gradients are those of the loss sum times this: `1 / target tokens of the whole step`, or the sum of their weights.
     pub loss_scale: f64,
     /// Of so many of the layers that the backward pass goes through, the lowest, only the input is kept; they are
     /// computed again.
@@ -33,7 +35,15 @@ impl Batch {
     pub fn document(ids: Vec<u32>) -> Self {
         let targets = ids.iter().skip(1).enumerate().map(|(row, id)| (row as u32, *id)).collect();
         let segments = Segments::one(ids.len());
-        Self { ids, targets, segments }
+        Self { ids, targets, weights: Vec::new(), segments }
+    }
+
+    /// What the loss of the targets is divided by, so that it is their mean: how many there are, or their weights' sum.
+    pub fn weight(&self) -> f64 {
+        match self.weights.is_empty() {
+            true => self.targets.len() as f64,
+            false => self.weights.iter().map(|weight| f64::from(*weight)).sum(),
+        }
     }
 
     /// Refuses what would index outside of the model, or train on nothing.

@@ -10,7 +10,7 @@ use super::projection::{InputGradient, Projection};
 use super::weight::Weight;
 use crate::error::Result;
 use crate::kernels::adamw::add_in_place;
-use crate::kernels::cross_entropy::{self, LossOutput};
+use crate::kernels::cross_entropy::{self, LossOutput, Scale};
 use crate::kernels::matmul::linear;
 use crate::random::Stream;
 
@@ -27,7 +27,7 @@ pub(super) enum Head<'a> {
 
 /// The loss of some rows and what follows from it.
 pub(super) struct HeadLoss {
-    /// Sum of `−ln p(target)`, in nats.
+    /// Sum of `−ln p(target)`, in nats, each times its weight.
     pub loss_sum: f64,
     /// The gradient of the rows, scaled.
     pub d_hidden: Tensor,
@@ -82,10 +82,10 @@ impl Head<'_> {
         Ok(all)
     }
 
-    /// The loss, and the gradients of `scale · loss`.
+    /// The loss, and the gradients of `scale.all · loss`.
     ///
     /// # Shapes  `hidden: [rows, hidden]`, `targets: [rows]` u32
-    pub fn loss(&self, hidden: &Tensor, targets: &Tensor, scale: f64, mask: Option<Stream>) -> Result<HeadLoss> {
+    pub fn loss(&self, hidden: &Tensor, targets: &Tensor, scale: Scale<'_>, mask: Option<Stream>) -> Result<HeadLoss> {
         let (weight, trained, tied) = match self {
             Self::Tied(weight) => (weight.value().clone(), weight.trained(), true),
             Self::Own(Projection::Frozen(weight)) => (weight.to_tensor()?, None, false),
@@ -138,7 +138,7 @@ fn lora_loss(
     projection: &Projection,
     hidden: &Tensor,
     targets: &Tensor,
-    scale: f64,
+    scale: Scale<'_>,
     mask: Option<Stream>,
 ) -> Result<HeadLoss> {
     let (mut loss_sum, mut d_hidden, mut own) = (0.0, Vec::new(), Sum::default());
@@ -146,11 +146,13 @@ fn lora_loss(
         let (hidden, targets) = (hidden.narrow(0, start, rows)?, targets.narrow(0, start, rows)?);
         let (logits, saved) = projection.forward(&hidden, mask.map(|stream| stream.child(index as u64)))?;
         let (normal, of_targets) = log_probabilities(&logits, &targets)?;
-        loss_sum -= of_targets.to_dtype(DType::F64)?.to_vec1::<f64>()?.iter().sum::<f64>();
+        let scale = scale.of(start, rows);
+        loss_sum += scale.loss(&of_targets.to_dtype(DType::F64)?.to_vec1::<f64>()?);
         let minus_one =
             Tensor::full(-1f32, (rows, 1), &Device::Cpu)?.to_dtype(normal.dtype())?.to_device(normal.device())?;
         let d_logits = normal.exp()?.scatter_add(&targets.unsqueeze(1)?.contiguous()?, &minus_one, 1)?;
-        let d_logits = (d_logits * scale)?.to_dtype(logits.dtype())?;
+        let scales = scale.gradients(rows, logits.device())?.to_dtype(normal.dtype())?.unsqueeze(1)?;
+        let d_logits = d_logits.broadcast_mul(&scales)?.to_dtype(logits.dtype())?;
         if let Some(gradient) = projection.backward(&d_logits, saved, InputGradient::Fresh, &mut own)? {
             d_hidden.push(gradient);
         }

@@ -76,7 +76,7 @@ fn parts(batch: &Batch) -> Result<Vec<Part>> {
         }
         let segments = Segments::new(bounds.iter().map(|bound| (bound - start) as u32).collect())?;
         let ids = batch.ids.get(start..end).unwrap_or_default().to_vec();
-        parts.push(Part { batch: Batch { ids, targets, segments }, places });
+        parts.push(Part { batch: Batch { ids, targets, weights: Vec::new(), segments }, places });
     }
     Ok(parts)
 }

@@ -10,6 +10,7 @@ use super::parameters::GradientSink;
 use crate::device::Laps;
 use crate::error::{Error, Result};
 use crate::kernels::adamw::add_in_place;
+use crate::kernels::cross_entropy::Scale;
 use crate::kernels::embedding;
 
 /// What is kept of a layer's forward pass.
@@ -35,7 +36,7 @@ impl Llama {
 
     /// Forward and backward over a batch; every gradient goes to the sink as soon as it is finished, once.
     ///
-    /// Returns the sum of the loss over the targets, in nats, not divided; gradients are those of
+    /// Returns the sum of the loss over the targets, in nats, each times its weight, not divided; gradients are those of
     /// `loss · pass.loss_scale`. Nothing reaches the sink if the loss is not finite.
     ///
     /// # Errors
@@ -69,7 +70,8 @@ impl Llama {
         let rows = Rows::new(batch, self)?;
         let (hidden, norm_saved) = self.norm.norm_forward(&rows.take(&x)?, context.epsilon)?;
         let mask = LayerMasks::new(pass.dropout, self.layers.len()).module(0);
-        let loss = self.head().loss(&hidden, &rows.targets, pass.loss_scale, mask)?;
+        let scale = Scale { all: pass.loss_scale, rows: &batch.weights };
+        let loss = self.head().loss(&hidden, &rows.targets, scale, mask)?;
         if !loss.loss_sum.is_finite() {
             return Err(self.explain_loss(loss.loss_sum, batch));
         }

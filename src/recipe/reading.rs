@@ -91,6 +91,9 @@ pub enum OnBadRow {
     Skip,
 }
 
+/// The field that says how much a row counts, which rows of any template may have; only where the recipe names it.
+pub const WEIGHT: &str = "weight";
+
 impl RowTemplate {
     /// The fields that the template reads, by the names that they have unless the recipe gives others.
     pub fn fields(self) -> &'static [&'static str] {

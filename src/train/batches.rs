@@ -63,6 +63,7 @@ pub fn micro_batches(sequences: &[Sequence], size: usize) -> Result<Vec<Batch>> 
 struct Concatenation {
     ids: Vec<u32>,
     targets: Vec<(u32, u32)>,
+    weights: Vec<f32>,
     bounds: Vec<u32>,
 }
 
@@ -73,7 +74,12 @@ impl Concatenation {
             return Err(Error::new("the number of marks for trained tokens").got(got).expected(expected));
         }
         let start = self.ids.len() as u32;
-        for document in sequence.bounds.windows(2) {
+        let (documents, weights) = (sequence.documents(), &sequence.weights);
+        if !weights.is_empty() && weights.len() != documents {
+            let expected = format!("{documents}, one for each document");
+            return Err(Error::new("the number of weights").got(weights.len()).expected(expected));
+        }
+        for (number, document) in sequence.bounds.windows(2).enumerate() {
             let &[from, to] = document else { continue };
             self.bounds.push(start + from);
             for row in from..to {
@@ -88,6 +94,7 @@ impl Concatenation {
                 }
                 if *trained {
                     self.targets.push((start + row - 1, *id));
+                    self.weights.push(weights.get(number).copied().unwrap_or(1.0));
                 }
             }
         }
@@ -102,7 +109,11 @@ impl Concatenation {
 
     fn finish(mut self) -> Result<Batch> {
         self.bounds.push(self.ids.len() as u32);
-        Ok(Batch { segments: Segments::new(self.bounds)?, ids: self.ids, targets: self.targets })
+        if self.weights.iter().all(|weight| *weight == 1.0) {
+            self.weights.clear();
+        }
+        let segments = Segments::new(self.bounds)?;
+        Ok(Batch { segments, ids: self.ids, targets: self.targets, weights: self.weights })
     }
 }
 
@@ -115,6 +126,7 @@ mod tests {
             ids: ids.to_vec(),
             trained: (0..ids.len() as u32).map(|place| trained.contains(&place)).collect(),
             bounds: bounds.to_vec(),
+            weights: Vec::new(),
         }
     }
 
@@ -126,6 +138,18 @@ mod tests {
         assert_eq!(batches[0].ids, [1, 5, 6, 1, 7, 1, 8]);
         assert_eq!(batches[0].targets, [(1, 6), (3, 7), (5, 8)]);
         assert_eq!(batches[0].segments.bounds(), [0, 3, 5, 7]);
+    }
+
+    #[test]
+    fn targets_count_as_much_as_their_document() {
+        let weighed = Sequence { weights: vec![0.5, 2.0], ..sequence(&[1, 5, 6, 1, 7], &[1, 2, 4], &[0, 3, 5]) };
+        let plain = sequence(&[1, 8], &[1], &[0, 2]);
+        let batches = micro_batches(&[weighed.clone(), plain.clone()], 2).unwrap();
+        assert_eq!((batches[0].weights.clone(), batches[0].weight()), (vec![0.5, 0.5, 2.0, 1.0], 4.0));
+        let batches = micro_batches(&[plain.clone(), plain], 2).unwrap();
+        assert_eq!((batches[0].weights.len(), batches[0].weight()), (0, 2.0));
+        let one = Sequence { weights: vec![1.0], ..weighed };
+        assert!(micro_batches(&[one], 1).unwrap_err().to_string().contains("the number of weights is 1, must be 2"));
     }
 
     #[test]

@@ -7,6 +7,7 @@ use crate::data::Sequence;
 use crate::device::Laps;
 use crate::error::{Error, Result};
 use crate::kernels::adamw;
+use crate::kernels::cross_entropy::Scale;
 use crate::model::{Batch, GradientSink, Llama, Parameters, Pass};
 use crate::random::Stream;
 use crate::recipe::{Recompute, Training};
@@ -98,7 +99,7 @@ impl<'a> Trainer<'a> {
         let micro_steps = MicroSteps {
             model,
             batches: &batches,
-            loss_scale: 1.0 / targets as f64,
+            loss_scale: 1.0 / batches.iter().map(Batch::weight).sum::<f64>(),
             recompute: self.recompute,
             dropout: self.dropout.child(index),
         };
@@ -185,19 +186,19 @@ impl MicroSteps<'_> {
     }
 }
 
-/// Mean loss over the target tokens of sequences that are not trained on, natural log.
+/// Mean loss over the target tokens, each with its weight, of sequences that are not trained on, natural log.
 ///
 /// # Errors
 /// There is no target among them.
 pub fn evaluate(model: &Llama, sequences: &[Sequence], micro_batch: usize) -> Result<f64> {
-    let (mut sum, mut targets) = (0.0, 0);
+    let (mut sum, mut weight) = (0.0, 0.0);
     for batch in micro_batches(sequences, micro_batch)? {
         let values = model.log_likelihoods(&batch)?;
-        sum -= values.iter().sum::<f64>();
-        targets += values.len();
+        sum += Scale { all: 1.0, rows: &batch.weights }.loss(&values);
+        weight += batch.weight();
     }
-    match targets {
-        0 => Err(Error::new("no token of the held-out sequences is a target, so there is no evaluation loss")),
-        _ => Ok(sum / targets as f64),
+    match weight {
+        0.0 => Err(Error::new("no token of the held-out sequences is a target, so there is no evaluation loss")),
+        _ => Ok(sum / weight),
     }
 }

@@ -54,7 +54,7 @@ fn training(micro_batch: usize, recompute: bool) -> (Training, u64) {
         schedule: Schedule { kind: ScheduleKind::Linear, warmup, final_learning_rate: 0.0 },
         template: ChatTemplate::Plain,
         train_on: TrainOn::Assistant,
-        mixture: Mixture { parts: Vec::new(), by: MixtureUnit::Tokens },
+        mixture: Mixture { parts: Vec::new(), by: MixtureUnit::Tokens, stopping: Default::default() },
         checkpoint_every: 100,
         evaluate_every: 0,
         held_out: 0.0,
@@ -65,7 +65,12 @@ fn training(micro_batch: usize, recompute: bool) -> (Training, u64) {
 
 fn token_sequence(sequence: &Sequence) -> TokenSequence {
     let trained = sequence.labels.iter().enumerate().map(|(place, label)| place > 0 && *label >= 0).collect();
-    TokenSequence { ids: sequence.ids.clone(), trained, bounds: vec![0, sequence.ids.len() as u32] }
+    TokenSequence {
+        ids: sequence.ids.clone(),
+        trained,
+        bounds: vec![0, sequence.ids.len() as u32],
+        weights: Vec::new(),
+    }
 }
 
 /// Trains one of the models as its curve says, checks each step and where it ends.

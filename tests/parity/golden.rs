@@ -81,7 +81,7 @@ pub fn batch(sequences: &[Sequence]) -> Batch {
         }
         bounds.push(ids.len() as u32);
     }
-    Batch { ids, targets, segments: Segments::new(bounds).unwrap() }
+    Batch { ids, targets, weights: Vec::new(), segments: Segments::new(bounds).unwrap() }
 }
 
 pub fn logits(model: &Llama, batch: &Batch) -> Tensor {

@@ -128,7 +128,8 @@ mod tests {
 
     /// One document of three tokens, of which two are targets: 1 + 2 + 3 pairs.
     fn amount() -> Amount {
-        let sequence = Sequence { ids: vec![1, 2, 3], trained: vec![false, true, true], bounds: vec![0, 3] };
+        let sequence =
+            Sequence { ids: vec![1, 2, 3], trained: vec![false, true, true], bounds: vec![0, 3], weights: Vec::new() };
         let amount = Amount::of(&[sequence]);
         assert_eq!(amount, Amount { tokens: 3.0, targets: 2.0, pairs: 6.0 });
         amount
@@ -160,7 +161,8 @@ mod tests {
 
     #[test]
     fn a_packed_sequence_has_the_pairs_of_its_documents() {
-        let sequence = Sequence { ids: vec![0; 5], trained: vec![false; 5], bounds: vec![0, 2, 5] };
+        let sequence =
+            Sequence { ids: vec![0; 5], trained: vec![false; 5], bounds: vec![0, 2, 5], weights: Vec::new() };
         assert_eq!(Amount::of(&[sequence.clone(), sequence]).pairs, 2.0 * (3.0 + 6.0));
     }
 }

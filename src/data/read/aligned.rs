@@ -17,7 +17,7 @@ pub(super) fn pairs(first: &Input, second: &Input) -> Result<impl Iterator<Item 
 fn next(left: &mut Lines, right: &mut Lines) -> Result<Option<Found>> {
     let (row, line) = match (left.next()?, right.next()?) {
         (Some(one), Some(other)) => {
-            let pair = one.text().and_then(|one| Ok(Row::Pair(one.to_owned(), other.text()?.to_owned())));
+            let pair = one.text().and_then(|one| Ok(Row::Pair(one.to_owned(), other.text()?.to_owned()).into()));
             (pair, one.number)
         }
         (None, None) => return Ok(None),

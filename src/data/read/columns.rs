@@ -13,7 +13,7 @@ use super::layout::{Layout, Node};
 use super::record::Root;
 use super::row::{self, Fields};
 use super::value::Value;
-use super::{Found, Row};
+use super::{Found, Weighed};
 use crate::error::{Error, Result};
 
 /// Where batches come from.
@@ -80,7 +80,7 @@ impl Rows {
         if number == 0 { self.name.clone() } else { format!("{}: row {number}", self.name) }
     }
 
-    fn row(&mut self) -> Result<Row> {
+    fn row(&mut self) -> Result<Weighed> {
         self.slots.fill(None);
         for (column, node) in self.columns.iter().zip(&self.wanted.nodes) {
             fill(node, column, self.at, &mut self.slots);

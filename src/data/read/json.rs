@@ -9,7 +9,7 @@ use super::row::{self, Fields};
 use super::scan::Scanner;
 use super::shape::{self, Shape};
 use super::value::Value;
-use super::{Found, FoundRows, Row, record};
+use super::{Found, FoundRows, Weighed, record};
 use crate::error::{Error, Result};
 
 /// The rows of a file with one value a line.
@@ -64,7 +64,7 @@ fn row_of(
     layout: &Layout,
     slots: &mut [Option<Value>],
     place: impl Fn(u64, Option<usize>) -> String,
-) -> Result<Row, Unreadable> {
+) -> Result<Weighed, Unreadable> {
     let text = std::str::from_utf8(bytes).map_err(|source| {
         let good = bytes.get(..source.valid_up_to()).unwrap_or_default();
         let lines = good.iter().filter(|byte| **byte == b'\n').count() as u64;

@@ -5,7 +5,7 @@
 
 use super::value::Value;
 use crate::error::{Error, Result};
-use crate::recipe::{Reading, RowTemplate, Source};
+use crate::recipe::{Reading, RowTemplate, Source, WEIGHT};
 
 /// The slot of the other name that lists of messages have.
 pub(super) const CONVERSATIONS: usize = 4;
@@ -19,6 +19,8 @@ pub(super) struct Layout {
     pub root: Node,
     reading: Reading,
     slots: usize,
+    /// The slot of the row's weight, if rows have one.
+    pub weight: Option<usize>,
 }
 
 /// A level of a row: the keys that lead to slots.
@@ -47,7 +49,12 @@ impl Layout {
             root.add("conversations", CONVERSATIONS);
             slots = CONVERSATIONS + 1;
         }
-        Self { template, root, reading, slots }
+        let weight = reading.renamed(WEIGHT).map(|name| {
+            root.add(name, slots);
+            slots += 1;
+            slots - 1
+        });
+        Self { template, root, reading, slots, weight }
     }
 
     /// Empty slots.
@@ -57,6 +64,9 @@ impl Layout {
 
     /// What the recipe calls the field of a slot.
     pub fn name(&self, slot: usize) -> &str {
+        if self.weight == Some(slot) {
+            return self.reading.field(WEIGHT);
+        }
         self.template.fields().get(slot).map_or("conversations", |name| self.reading.field(name))
     }
 
@@ -89,7 +99,9 @@ impl Layout {
         if let Some(name) = twice {
             return Err(Error::new(format!("two columns have the name `{name}`")));
         }
-        match self.missing(|slot| wanted.iter().any(|(_, node)| node.leads_to(slot))) {
+        let is_there = |slot| wanted.iter().any(|(_, node)| node.leads_to(slot));
+        let missing = self.missing(is_there);
+        match missing.or(self.weight.filter(|slot| !is_there(*slot)).map(|slot| self.name(slot))) {
             None => Ok(wanted),
             Some(name) => {
                 let known: Vec<String> = names.iter().take(12).map(|name| format!("`{name}`")).collect();

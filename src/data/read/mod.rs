@@ -112,6 +112,8 @@ pub struct Rows {
 pub struct Read {
     /// The row.
     pub row: Row,
+    /// How much its targets count in training; 0 or more.
+    pub weight: f32,
     /// Where it begins.
     pub place: Place,
     /// Bytes of the source from the row before to the end of this one.
@@ -121,9 +123,21 @@ pub struct Read {
 /// What stands at a place of a file: a row, or what is wrong with it. An error around it means that the rest of the file
 /// cannot be read.
 struct Found {
-    row: Result<Row>,
+    row: Result<Weighed>,
     line: u64,
     bytes: u64,
+}
+
+/// A row, and how much its targets count.
+struct Weighed {
+    row: Row,
+    weight: f32,
+}
+
+impl From<Row> for Weighed {
+    fn from(row: Row) -> Self {
+        Self { row, weight: 1.0 }
+    }
 }
 
 type FoundRows = Box<dyn Iterator<Item = Result<Found>> + Send>;
@@ -177,7 +191,7 @@ impl Rows {
                 WorldRow::Pair { english, estonian } if swapped => Row::Pair(estonian, english),
                 WorldRow::Pair { english, estonian } => Row::Pair(english, estonian),
             };
-            Ok((0, Found { row: Ok(row), line, bytes: 1 }))
+            Ok((0, Found { row: Ok(row.into()), line, bytes: 1 }))
         });
         Ok(Self {
             files: vec![PathBuf::from(format!("world {generator}"))],
@@ -228,9 +242,9 @@ impl Rows {
                 Err(error) => return Some(Err(error)),
             };
             match found.row {
-                Ok(row) => {
+                Ok(Weighed { row, weight }) => {
                     let place = Place { file, line: found.line };
-                    return Some(Ok(Read { row, place, bytes: skipped_bytes + found.bytes }));
+                    return Some(Ok(Read { row, weight, place, bytes: skipped_bytes + found.bytes }));
                 }
                 Err(error) if self.skips => {
                     skipped_bytes += found.bytes;
@@ -335,5 +349,7 @@ pub fn rows_of_bytes(bytes: &[u8], format: FileFormat, template: RowTemplate, mo
         clean: crate::recipe::Clean::default(),
     };
     let rows = Rows::of_inputs(&source, vec![Input::Memory("bytes".into(), bytes.into())])?.rows;
-    rows.take(most).filter_map(|found| found.map(|(_, found)| found.row.ok()).transpose()).collect()
+    rows.take(most)
+        .filter_map(|found| found.map(|(_, found)| found.row.ok().map(|found| found.row)).transpose())
+        .collect()
 }

@@ -3,7 +3,7 @@
 use super::layout::{CONVERSATIONS, Layout};
 use super::record::Root;
 use super::value::Value;
-use super::{Row, messages, tokens};
+use super::{Row, Weighed, messages, tokens};
 use crate::data::{Conversation, Role, Turn};
 use crate::error::{Error, Result};
 use crate::recipe::RowTemplate;
@@ -20,21 +20,23 @@ pub(super) struct Fields<'f> {
 ///
 /// # Errors
 /// A field is missing or of the wrong kind.
-pub(super) fn row(root: Root, mut fields: Fields<'_>) -> Result<Row> {
+pub(super) fn row(root: Root, mut fields: Fields<'_>) -> Result<Weighed> {
     match (fields.layout.template, root) {
-        (RowTemplate::Plain, Root::Text(text)) => return Ok(Row::Document(text)),
+        (RowTemplate::Plain, Root::Text(text)) => return Ok(Row::Document(text).into()),
         (_, Root::Object) => {}
         (_, Root::Text(_)) => return Err(Error::new("the row").got("a text").expected("an object")),
         (_, Root::Other(kind)) => return Err(Error::new("the row").got(kind).expected("an object")),
     }
-    match fields.layout.template {
+    let weight = fields.weight()?;
+    let row = match fields.layout.template {
         RowTemplate::Plain => fields.text(0).map(Row::Document),
         RowTemplate::Alpaca => alpaca(&mut fields).map(Row::Conversation),
         RowTemplate::Messages => conversation(&mut fields).map(Row::Conversation),
         RowTemplate::PromptCompletion => prompt_completion(&mut fields).map(Row::Conversation),
         RowTemplate::Translation => Ok(Row::Pair(fields.text(0)?, fields.text(1)?)),
         RowTemplate::Tokens => tokens::row(&mut fields),
-    }
+    }?;
+    Ok(Weighed { row, weight })
 }
 
 impl Fields<'_> {
@@ -70,6 +72,26 @@ impl Fields<'_> {
             None => Ok(None),
             Some(Value::Text(text)) => Ok(Some(text)),
             Some(other) => Err(self.wrong(slot, &other, "a text")),
+        }
+    }
+
+    /// How much the row counts: 1 where the recipe names no field for it, or the row does not have it.
+    fn weight(&mut self) -> Result<f32> {
+        let Some(slot) = self.layout.weight else { return Ok(1.0) };
+        let value = self.take(slot);
+        let number = match &value {
+            None => return Ok(1.0),
+            Some(Value::Whole(number)) => *number as f64,
+            Some(Value::Number(number)) => *number,
+            // Tables have nothing but texts; an empty cell is nothing.
+            Some(Value::Text(text)) if text.trim().is_empty() => return Ok(1.0),
+            Some(Value::Text(text)) => text.trim().parse().unwrap_or(f64::NAN),
+            Some(_) => f64::NAN,
+        };
+        let fits = number >= 0.0 && number as f32 != f32::INFINITY;
+        match (fits, value) {
+            (false, Some(other)) => Err(self.wrong(slot, &other, "a number of at least 0")),
+            _ => Ok(number as f32),
         }
     }
 

@@ -12,7 +12,7 @@ use super::open::{Input, Opened, failed};
 use super::record::Root;
 use super::row::{self, Fields};
 use super::value::Value;
-use super::{Found, FoundRows, Row};
+use super::{Found, FoundRows, Weighed};
 use crate::error::{Error, Result};
 use crate::recipe::{FileFormat, Reading};
 
@@ -85,7 +85,7 @@ impl Table {
         end.line().saturating_sub(inside as u64 + terminator).max(1)
     }
 
-    fn row(&mut self) -> Result<Row> {
+    fn row(&mut self) -> Result<Weighed> {
         if self.record.len() != self.names.len() {
             return Err(Error::new("the number of cells").got(self.record.len()).expected(self.names.len()));
         }

@@ -45,7 +45,7 @@ fn has_blank_line_inside(input: &Input) -> Result<bool> {
 fn one_line(lines: &mut Lines) -> Result<Option<Found>> {
     while let Some(line) = lines.next()? {
         if !line.is_blank() {
-            let (row, line) = (line.text().map(|text| Row::Document(text.to_owned())), line.number);
+            let (row, line) = (line.text().map(|text| Row::Document(text.to_owned()).into()), line.number);
             return Ok(Some(Found { row, line, bytes: lines.taken() }));
         }
     }
@@ -80,7 +80,7 @@ fn several_lines(lines: &mut Lines, ends_at_blank: bool) -> Result<Option<Found>
     let Some(line) = start else { return Ok(None) };
     let row = match bad {
         Some(error) => Err(error),
-        None => Ok(Row::Document(document)),
+        None => Ok(Row::Document(document).into()),
     };
     Ok(Some(Found { row, line, bytes: lines.taken() }))
 }

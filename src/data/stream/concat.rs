@@ -32,7 +32,7 @@ pub(super) struct Concat {
 /// A piece of a line as a sequence: one document, in which all but the first token are targets.
 pub(super) fn cut(ids: &[u32]) -> Sequence {
     let trained = (0..ids.len()).map(|at| at > 0).collect();
-    Sequence { ids: ids.to_vec(), trained, bounds: vec![0, ids.len() as u32] }
+    Sequence { ids: ids.to_vec(), trained, bounds: vec![0, ids.len() as u32], weights: Vec::new() }
 }
 
 /// Rounds by their number, the oldest first.

@@ -118,7 +118,7 @@ impl Mixed {
 
     /// Rows as a sequence of documents.
     fn unpack(&self, items: &[Item]) -> Result<Sequence> {
-        let mut sequence = Sequence { ids: Vec::new(), trained: Vec::new(), bounds: vec![0] };
+        let mut sequence = Sequence { bounds: vec![0], ..Sequence::default() };
         for item in items {
             if let Some(part) = self.parts.get(usize::from(item.source)) {
                 part.copy(item.row, part.piece(item.row, u64::from(item.start)), &mut sequence)?;

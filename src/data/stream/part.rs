@@ -145,7 +145,13 @@ impl Part {
         if let Some(trained) = sequence.trained.get_mut(first) {
             *trained = false;
         }
+        let before = sequence.documents();
         sequence.bounds.push(sequence.ids.len() as u32);
+        if self.file.is_weighed() || !sequence.weights.is_empty() {
+            // Documents before the first of a source with weights count 1.
+            sequence.weights.resize(before, 1.0);
+            sequence.weights.push(self.file.weight(row)?);
+        }
         Ok(())
     }
 

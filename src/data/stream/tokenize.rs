@@ -184,8 +184,12 @@ impl Encoding<'_> {
     fn part(&self, reads: &[Read], first: u64, encoder: &mut Encoder<'_>) -> Result<Tokenized> {
         let mut part = Tokenized::new(self.is_wide());
         for (read, index) in reads.iter().zip(first..) {
-            let encoded = self.row(&read.row, index, encoder).map_err(|error| error.at(self.place(read)))?;
-            let added = part.row(&encoded.ids, &encoded.trained, content_hash(&read.row), read.place);
+            let mut encoded = self.row(&read.row, index, encoder).map_err(|error| error.at(self.place(read)))?;
+            if read.weight == 0.0 {
+                encoded.trained.fill(false);
+            }
+            let tokens = (&encoded.ids[..], &encoded.trained[..]);
+            let added = part.row(tokens, read.weight, content_hash(&read.row), read.place);
             added.ok_or_else(|| Error::new("the row's length").got(encoded.ids.len()).expected("below 2^32 tokens"))?;
             part.stats.row(stats::characters(&read.row));
             if self.is_told(index) {

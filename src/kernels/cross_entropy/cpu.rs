@@ -2,8 +2,8 @@
 
 use candle_core::Tensor;
 
-use super::LossOutput;
 use super::running;
+use super::{LossOutput, Scale};
 use crate::error::{Error, Result};
 use crate::kernels::gemm::{Packed, View};
 use crate::kernels::simd::{self, Kernel, Vector};
@@ -22,17 +22,17 @@ pub(super) fn forward_backward(
     hidden: &Tensor,
     weight: &Tensor,
     targets: &Tensor,
-    scale: f64,
+    scale: Scale<'_>,
     want_weight: bool,
 ) -> Result<LossOutput> {
     let targets = valid_targets(targets, weight)?;
     let (loss_sum, d_hidden, d_weight) = matmul::with_views([hidden, weight], |[hidden, weight]| {
         if want_weight {
-            let (loss_sum, d_hidden, d_weight) = trained(hidden, weight, &targets, scale as f32);
+            let (loss_sum, d_hidden, d_weight) = trained(hidden, weight, &targets, scale);
             (loss_sum, d_hidden, Some(d_weight))
         } else {
-            let (likelihoods, d_hidden) = running::gradient(hidden, weight, &targets, scale as f32);
-            (-likelihoods.iter().sum::<f64>(), d_hidden, None)
+            let (likelihoods, d_hidden) = running::gradient(hidden, weight, &targets, scale);
+            (scale.loss(&likelihoods), d_hidden, None)
         }
     })?;
     let d_hidden = slices::tensor(d_hidden, hidden.dims())?;
@@ -51,7 +51,7 @@ fn valid_targets(targets: &Tensor, weight: &Tensor) -> Result<Vec<u32>> {
 }
 
 /// The sum of the losses, and the gradients by the rows and by the head.
-fn trained(hidden: View<'_>, weight: View<'_>, targets: &[u32], scale: f32) -> (f64, Vec<f32>, Vec<f32>) {
+fn trained(hidden: View<'_>, weight: View<'_>, targets: &[u32], scale: Scale<'_>) -> (f64, Vec<f32>, Vec<f32>) {
     let (vocabulary, features) = weight.shape;
     let (mut loss_sum, mut logits) = (0.0, Vec::new());
     let (mut d_hidden, mut d_weight) = (vec![0f32; targets.len() * features], Vec::new());
@@ -62,7 +62,8 @@ fn trained(hidden: View<'_>, weight: View<'_>, targets: &[u32], scale: f32) -> (
             for (start, (targets, d_hidden)) in (0..).step_by(ROWS).zip(chunks) {
                 let rows = hidden.below(start, targets.len());
                 matmul::into_vec(&mut logits, rows, head);
-                loss_sum -= in_place(&mut logits, targets, scale).iter().sum::<f64>();
+                let scale = scale.of(start, targets.len());
+                loss_sum += scale.loss(&in_place(&mut logits, targets, scale));
                 let d_logits = View::contiguous(&logits, targets.len(), vocabulary);
                 matmul::add_into(d_hidden, d_logits, mirrored);
                 matmul::add_views(&mut d_weight, d_logits.transposed(), rows);
@@ -74,11 +75,14 @@ fn trained(hidden: View<'_>, weight: View<'_>, targets: &[u32], scale: f32) -> (
 }
 
 /// Log-likelihoods of the rows of logits, which become `scale·(softmax − one-hot)`.
-fn in_place(logits: &mut [f32], targets: &[u32], scale: f32) -> Vec<f64> {
+fn in_place(logits: &mut [f32], targets: &[u32], scale: Scale<'_>) -> Vec<f64> {
     let mut likelihoods = vec![0f64; targets.len()];
     let vocabulary = (logits.len() / targets.len().max(1)).max(1);
-    let rows = logits.chunks_exact_mut(vocabulary).zip(targets).zip(&mut likelihoods);
-    let tasks = rows.map(|((logits, &target), likelihood)| Row { logits, target, scale, likelihood });
+    let rows = logits.chunks_exact_mut(vocabulary).zip(targets).zip(&mut likelihoods).enumerate();
+    let tasks = rows.map(|(row, ((logits, &target), likelihood))| {
+        let scale = scale.gradient(row) as f32;
+        Row { logits, target, scale, likelihood }
+    });
     parallel::each(tasks.collect(), simd::dispatch);
     likelihoods
 }

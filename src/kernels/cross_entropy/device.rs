@@ -3,7 +3,7 @@
 
 use candle_core::{DType, Tensor};
 
-use super::{LossOutput, chunks};
+use super::{LossOutput, Scale, chunks};
 use crate::error::Result;
 use crate::kernels::adamw::add_in_place;
 use crate::kernels::cuda::{self, Engine};
@@ -30,7 +30,7 @@ pub(super) fn forward_backward(
     hidden: &Tensor,
     weight: &Tensor,
     targets: &Tensor,
-    scale: f64,
+    scale: Scale<'_>,
     want_weight: bool,
 ) -> Result<LossOutput> {
     let (mut likelihoods, mut d_hidden) = (Vec::new(), Vec::new());
@@ -39,7 +39,8 @@ pub(super) fn forward_backward(
         let rows = hidden.narrow(0, start, count)?;
         let d_logits = linear(&rows, weight)?;
         let targets = targets.narrow(0, start, count)?;
-        likelihoods.push(cuda::cross_entropy::rows(engine, &d_logits, &targets, Some(scale))?);
+        let scales = scale.of(start, count).gradients(count, hidden.device())?.to_dtype(DType::F32)?;
+        likelihoods.push(cuda::cross_entropy::rows(engine, &d_logits, &targets, Some(&scales))?);
         d_hidden.push(linear_input_gradient(&d_logits, weight)?);
         if want_weight {
             let part = linear_weight_gradient(&d_logits, &rows)?;
@@ -55,7 +56,7 @@ pub(super) fn forward_backward(
         None if want_weight => Some(weight.zeros_like()?),
         None => None,
     };
-    Ok(LossOutput { loss_sum: -gathered(&likelihoods)?.iter().sum::<f64>(), d_hidden, d_weight })
+    Ok(LossOutput { loss_sum: scale.loss(&gathered(&likelihoods)?), d_hidden, d_weight })
 }
 
 fn gathered(parts: &[Tensor]) -> Result<Vec<f64>> {
@@ -83,8 +84,10 @@ mod tests {
             let targets: Vec<u32> = (0..rows as u32).map(|i| i * 7 % 20).collect();
             let targets = Tensor::from_vec(targets, rows, &Device::Cpu)?;
             let wide = |t: &Tensor| t.to_dtype(DType::F64);
-            let want = reference::forward_backward(&wide(&hidden)?, &wide(&weight)?, &targets, 0.3, want_weight)?;
-            let got = forward_backward(&engine, &hidden, &weight, &targets, 0.3, want_weight)?;
+            let weights: Vec<f32> = (0..rows).map(|row| (row % 5) as f32 * 0.5).collect();
+            let scale = Scale { all: 0.3, rows: &weights };
+            let want = reference::forward_backward(&wide(&hidden)?, &wide(&weight)?, &targets, scale, want_weight)?;
+            let got = forward_backward(&engine, &hidden, &weight, &targets, scale, want_weight)?;
             assert!((got.loss_sum - want.loss_sum).abs() <= 1e-6 * want.loss_sum);
             assert_close(2e-6, &[("d_hidden", &got.d_hidden, &want.d_hidden)])?;
             assert_eq!(got.d_weight.is_some(), want_weight);
@@ -92,7 +95,7 @@ mod tests {
                 assert_close(2e-6, &[("d_weight", &got, &want)])?;
             }
             let likelihoods = log_likelihoods(&engine, &hidden, &weight, &targets)?;
-            assert!((likelihoods.iter().sum::<f64>() + want.loss_sum).abs() <= 1e-6 * want.loss_sum);
+            assert!((scale.loss(&likelihoods) - want.loss_sum).abs() <= 1e-6 * want.loss_sum);
         }
         Ok(())
     }

@@ -6,10 +6,13 @@
 mod cpu;
 mod device;
 mod running;
+mod scale;
 #[cfg(test)]
 mod tests;
 
 use candle_core::{D, DType, Tensor};
+
+pub use scale::Scale;
 
 use super::matmul::{linear, linear_input_gradient, linear_weight_gradient};
 use super::slices::{compute_dtype, expect_shape, matrix, on_cpu_f32};
@@ -28,27 +31,27 @@ pub const CUDA_ROWS: usize = 2048;
 /// Loss and gradients of a batch of rows.
 #[derive(Debug)]
 pub struct LossOutput {
-    /// Sum over the rows of `−ln p(target)`, in nats; not multiplied by the scale.
+    /// Sum over the rows of `−ln p(target)`, in nats, each times its weight.
     pub loss_sum: f64,
-    /// Gradient of `scale·loss_sum` by `hidden`, `[rows, features]`.
+    /// Gradient of `scale.all·loss_sum` by `hidden`, `[rows, features]`.
     pub d_hidden: Tensor,
-    /// Gradient of `scale·loss_sum` by `weight`, `[vocabulary, features]`, if it was wanted.
+    /// Gradient of `scale.all·loss_sum` by `weight`, `[vocabulary, features]`, if it was wanted.
     pub d_weight: Option<Tensor>,
 }
 
 /// Cross-entropy of `hidden·weightᵀ` against the targets, with its gradients.
 ///
 /// # Shapes  `hidden: [rows, features]`, `weight: [vocabulary, features]`, `targets: [rows]` u32
-/// # Units   `scale` multiplies gradients only: `1 / target tokens of the step`
-/// # Errors  a target is not below the vocabulary
-pub fn forward_backward(
+/// # Errors  a target is not below the vocabulary; there are weights, but not one for each row
+pub fn forward_backward<'r>(
     hidden: &Tensor,
     weight: &Tensor,
     targets: &Tensor,
-    scale: f64,
+    scale: impl Into<Scale<'r>>,
     want_weight: bool,
 ) -> Result<LossOutput> {
     check(hidden, weight, targets)?;
+    let scale = scale.into().check(hidden.dim(0)?)?;
     if on_cpu_f32(&[hidden, weight]) {
         return cpu::forward_backward(hidden, weight, targets, scale, want_weight);
     }
@@ -110,13 +113,14 @@ mod reference {
         Ok(Tensor::cat(&parts, 0)?.to_dtype(DType::F64)?.to_vec1::<f64>()?)
     }
 
-    pub(super) fn forward_backward(
+    pub(super) fn forward_backward<'r>(
         hidden: &Tensor,
         weight: &Tensor,
         targets: &Tensor,
-        scale: f64,
+        scale: impl Into<Scale<'r>>,
         want_weight: bool,
     ) -> Result<LossOutput> {
+        let scale = scale.into();
         let wide = compute_dtype(hidden.dtype());
         let (mut likelihoods, mut d_hidden) = (Vec::new(), Vec::new());
         let mut d_weight: Option<Tensor> = None;
@@ -126,7 +130,8 @@ mod reference {
             likelihoods.push(of_target);
             let minus_one = Tensor::full(-1f32, (len, 1), hidden.device())?.to_dtype(wide)?;
             let d_logits = normal.exp()?.scatter_add(&t.unsqueeze(1)?.contiguous()?, &minus_one, 1)?;
-            let d_logits = (d_logits * scale)?.to_dtype(hidden.dtype())?;
+            let scales = scale.of(start, len).gradients(len, hidden.device())?.to_dtype(wide)?;
+            let d_logits = d_logits.broadcast_mul(&scales.unsqueeze(1)?)?.to_dtype(hidden.dtype())?;
             d_hidden.push(linear_input_gradient(&d_logits, weight)?);
             if want_weight {
                 let part = linear_weight_gradient(&d_logits, &h)?.to_dtype(wide)?;
@@ -142,7 +147,7 @@ mod reference {
         }
         let likelihoods = Tensor::cat(&likelihoods, 0)?.to_dtype(DType::F64)?.to_vec1::<f64>()?;
         Ok(LossOutput {
-            loss_sum: -likelihoods.iter().sum::<f64>(),
+            loss_sum: scale.loss(&likelihoods),
             d_hidden: Tensor::cat(&d_hidden, 0)?,
             d_weight: d_weight.map(|sum| sum.to_dtype(weight.dtype())).transpose()?,
         })

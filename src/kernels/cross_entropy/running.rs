@@ -5,6 +5,7 @@
 //! cache. When a row meets a larger logit, what it has summed is scaled down (online softmax, Milakov and
 //! Gimelshein 2018, arXiv:1805.02867). Neither the logits of a row nor the whole packed head ever exist.
 
+use super::Scale;
 use crate::kernels::gemm::{Packed, Target, View};
 use crate::kernels::simd::{self, Kernel, Vector};
 use crate::kernels::{matmul, parallel, slices};
@@ -39,12 +40,13 @@ pub(super) fn log_likelihoods(hidden: View<'_>, weight: View<'_>, targets: &[u32
 }
 
 /// `ln p(target)` of each row, and the gradient of the negative sum of them by the rows, times `scale`.
-pub(super) fn gradient(hidden: View<'_>, weight: View<'_>, targets: &[u32], scale: f32) -> (Vec<f64>, Vec<f32>) {
+pub(super) fn gradient(hidden: View<'_>, weight: View<'_>, targets: &[u32], scale: Scale<'_>) -> (Vec<f64>, Vec<f32>) {
     let features = weight.shape.1;
     let mut sums = vec![0f32; targets.len() * features];
     let seen = pass(hidden, weight, targets, Some(&mut sums));
     let rows = sums.chunks_mut(features.max(1)).zip(&seen).zip(targets);
-    for ((sums, seen), &target) in rows {
+    for (row, ((sums, seen), &target)) in rows.enumerate() {
+        let scale = scale.gradient(row) as f32;
         let factor = (f64::from(scale) / seen.sum) as f32;
         let of_target = weight.below(target as usize, 1);
         let of_target = of_target.values.iter().step_by(of_target.strides.1.max(1));

@@ -7,10 +7,10 @@ namespace cross_entropy {
 constexpr int THREADS = 512;
 
 // One block for each row: `likelihood = ln p(target)`, and where a gradient is wanted the logits become
-// `(softmax - onehot(target)) · scale`. A row is read twice, and written once.
+// `(softmax - onehot(target)) · scale`, with a scale for each row. A row is read twice, and written once.
 template <class T>
 __device__ __forceinline__ void rows(T* logits, float* likelihood, const uint32_t* targets, int vocabulary,
-                                     int want_gradient, float scale) {
+                                     int want_gradient, const float* scales) {
     constexpr int SIZE = Pack<T>::SIZE;
     __shared__ float largest_of[THREADS / WARP_SIZE];
     __shared__ float sum_of[THREADS / WARP_SIZE];
@@ -58,6 +58,7 @@ __device__ __forceinline__ void rows(T* logits, float* likelihood, const uint32_
     if (!want_gradient) {
         return;
     }
+    const float scale = scales[blockIdx.x];
     // The target's logit is read before anyone writes over it.
     __syncthreads();
     for (int i = threadIdx.x * SIZE; i < vocabulary; i += THREADS * SIZE) {
@@ -75,6 +76,7 @@ __device__ __forceinline__ void rows(T* logits, float* likelihood, const uint32_
 
 #define DEFINE_CROSS_ENTROPY(T, name)                                                                                 \
     KERNEL(cross_entropy_rows_##name, cross_entropy::THREADS,                                                         \
-           (T * logits, float* likelihood, const uint32_t* targets, int vocabulary, int want_gradient, float scale),  \
-           cross_entropy::rows<T>(logits, likelihood, targets, vocabulary, want_gradient, scale))
+           (T * logits, float* likelihood, const uint32_t* targets, int vocabulary, int want_gradient,                \
+            const float* scales),                                                                                    \
+           cross_entropy::rows<T>(logits, likelihood, targets, vocabulary, want_gradient, scales))
 FOR_EACH_TYPE(DEFINE_CROSS_ENTROPY)

@@ -5,14 +5,15 @@ use candle_core::{DType, Tensor};
 use super::launch::{Argument, Engine, Launch};
 use crate::error::Result;
 
-/// `ln p(target)` of each row, `[rows]` f32; with a scale, the logits become their gradient times that scale, in place.
+/// `ln p(target)` of each row, `[rows]` f32; with scales, `[rows]` f32, the logits become
+/// their gradient, each row times its scale, in place.
 ///
 /// The loss of a row is minus its likelihood. Targets must be below the vocabulary.
 pub(in crate::kernels) fn rows(
     engine: &Engine,
     logits: &Tensor,
     targets: &Tensor,
-    gradient_scale: Option<f64>,
+    scales: Option<&Tensor>,
 ) -> Result<Tensor> {
     let (count, vocabulary) = logits.dims2()?;
     let likelihoods = engine.empty(&[count], DType::F32)?;
@@ -27,8 +28,9 @@ pub(in crate::kernels) fn rows(
             Argument::Output(&likelihoods),
             Argument::Input(targets),
             Argument::Int(vocabulary as i32),
-            Argument::Int(i32::from(gradient_scale.is_some())),
-            Argument::Float(gradient_scale.unwrap_or(0.0) as f32),
+            Argument::Int(i32::from(scales.is_some())),
+            // Where no gradient is wanted, the scales are not read.
+            Argument::Input(scales.unwrap_or(targets)),
         ],
     })?;
     Ok(likelihoods)
@@ -52,12 +54,12 @@ mod tests {
             let targets = [vocabulary as u32 - 1, 0, 3];
             let exact = logits.to_dtype(DType::F64)?.to_vec2::<f64>()?;
             let (mut want, mut want_gradient) = (Vec::new(), Vec::new());
-            for (row, &target) in exact.iter().zip(&targets) {
+            for ((row, &target), scale) in exact.iter().zip(&targets).zip([0.25, 0.5, 0.0]) {
                 let largest = row.iter().fold(f64::MIN, |a, b| a.max(*b));
                 let log_sum = largest + row.iter().map(|x| (x - largest).exp()).sum::<f64>().ln();
                 want.push(row[target as usize] - log_sum);
                 let one = |i: usize| f64::from(u8::from(i == target as usize));
-                want_gradient.extend(row.iter().enumerate().map(|(i, x)| ((x - log_sum).exp() - one(i)) * 0.25));
+                want_gradient.extend(row.iter().enumerate().map(|(i, x)| ((x - log_sum).exp() - one(i)) * scale));
             }
             let want = Tensor::from_vec(want, 3, &Device::Cpu)?;
             let want_gradient = Tensor::from_vec(want_gradient, (3, vocabulary), &Device::Cpu)?;
@@ -65,7 +67,8 @@ mod tests {
             let targets = Tensor::new(&targets, &Device::Cpu)?;
             assert_close(2e-6, &[("likelihood", &rows(&engine, &logits, &targets, None)?, &want)])?;
             assert_eq!(crate::kernels::oracle::error(&logits, &before)?, 0.0, "no gradient was wanted");
-            let likelihoods = rows(&engine, &logits, &targets, Some(0.25))?;
+            let scales = Tensor::new(&[0.25f32, 0.5, 0.0], &Device::Cpu)?;
+            let likelihoods = rows(&engine, &logits, &targets, Some(&scales))?;
             assert_close(2e-6, &[("likelihood", &likelihoods, &want)])?;
             assert_close(bound_of(dtype), &[("gradient", &logits, &want_gradient)])?;
         }
@@ -78,7 +81,8 @@ mod tests {
         let mut values = vec![0f32; 16];
         values[9] = f32::NAN;
         let logits = Tensor::from_vec(values, (2, 8), &Device::Cpu)?;
-        let got = rows(&engine, &logits, &Tensor::new(&[1u32, 2], &Device::Cpu)?, Some(1.0))?.to_vec1::<f32>()?;
+        let (targets, scales) = (Tensor::new(&[1u32, 2], &Device::Cpu)?, Tensor::new(&[1f32, 1.0], &Device::Cpu)?);
+        let got = rows(&engine, &logits, &targets, Some(&scales))?.to_vec1::<f32>()?;
         assert!(got[0].is_finite() && got[1].is_nan(), "{got:?}");
         Ok(())
     }

@@ -57,7 +57,7 @@ pub fn batch() -> Batch {
     let ids: Vec<u32> = (0..17).map(|i| stream.below_at(i, 37) as u32).collect();
     let rows = [2u32, 3, 4, 5, 8, 9, 12, 14, 15];
     let targets = rows.iter().map(|row| (*row, ids[*row as usize + 1])).collect();
-    Batch { ids, targets, segments: Segments::new(vec![0, 7, 8, 17]).unwrap() }
+    Batch { ids, targets, weights: Vec::new(), segments: Segments::new(vec![0, 7, 8, 17]).unwrap() }
 }
 
 /// Keeps gradients; refuses a parameter that comes twice or in another shape.

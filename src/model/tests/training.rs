@@ -33,25 +33,32 @@ fn recomputed_layers_give_the_same_bytes() -> Result<()> {
 fn packed_documents_equal_the_same_documents_one_by_one() -> Result<()> {
     let mut model = model(config(2, true), DType::F64);
     let parameters = model.train_all()?;
-    let packed = batch();
+    let weights = [0.5, 2.0, 1.25];
+    let mut packed = batch();
+    for (row, _) in &packed.targets {
+        let document = packed.segments.iter().position(|document| document.contains(&(*row as usize)));
+        packed.weights.push(weights[document.unwrap()]);
+    }
     let mut together = Collected::default();
     let loss = model.train_micro_step(&packed, &PASS, &mut together)?;
     let (mut sum, mut loss_sum, mut likelihoods) = (BTreeMap::<usize, Tensor>::new(), 0.0, Vec::new());
-    for document in packed.segments.iter() {
+    for (document, weight) in packed.segments.iter().zip(weights) {
         let inside = |row: &u32| document.contains(&(*row as usize));
         let targets: Vec<_> = packed.targets.iter().filter(|(row, _)| inside(row)).collect();
         let batch = Batch {
             ids: packed.ids[document.clone()].to_vec(),
             targets: targets.into_iter().map(|(row, id)| (row - document.start as u32, *id)).collect(),
+            weights: Vec::new(),
             segments: Segments::one(document.len()),
         };
         if batch.targets.is_empty() {
             continue;
         }
         let mut alone = Collected::default();
-        loss_sum += model.train_micro_step(&batch, &PASS, &mut alone)?;
+        loss_sum += f64::from(weight) * model.train_micro_step(&batch, &PASS, &mut alone)?;
         likelihoods.extend(model.log_likelihoods(&batch)?);
         for (index, gradient) in alone.0 {
+            let gradient = (gradient * f64::from(weight))?;
             match sum.get(&index) {
                 Some(sum) => add_in_place(sum, &gradient)?,
                 None => drop(sum.insert(index, gradient)),
@@ -66,7 +73,8 @@ fn packed_documents_equal_the_same_documents_one_by_one() -> Result<()> {
     for (packed, alone) in model.log_likelihoods(&packed)?.iter().zip(&likelihoods) {
         assert!((packed - alone).abs() < 1e-12, "{packed} {alone}");
     }
-    assert!((likelihoods.iter().sum::<f64>() + loss).abs() < 1e-10);
+    let weighed = likelihoods.iter().zip(&packed.weights).map(|(likelihood, weight)| likelihood * f64::from(*weight));
+    assert!((weighed.sum::<f64>() + loss).abs() < 1e-10);
     Ok(())
 }
 
@@ -80,8 +88,12 @@ fn scores_come_in_the_order_of_the_targets_whatever_the_cut() -> Result<()> {
     // Five documents: more than one forward pass.
     let segments = Segments::new(vec![0, 1500, 3000, 4400, 4500, 6000])?;
     let targets = vec![(5990, 3), (0, 4), (4450, 5), (2999, 6), (3000, 7), (0, 8), (4399, 9)];
-    let scores =
-        model.log_likelihoods(&Batch { ids: ids.clone(), targets: targets.clone(), segments: segments.clone() })?;
+    let scores = model.log_likelihoods(&Batch {
+        ids: ids.clone(),
+        targets: targets.clone(),
+        weights: Vec::new(),
+        segments: segments.clone(),
+    })?;
     let logits = model.logits(&ids, &segments)?.to_dtype(DType::F64)?.to_vec2::<f64>()?;
     for ((row, id), score) in targets.iter().zip(scores) {
         let row = &logits[*row as usize];

@@ -3,7 +3,7 @@
 use super::super::count::Count;
 use super::super::places::Findings;
 use super::super::shapes::Named;
-use super::super::study::{RowTemplate, Source};
+use super::super::study::{RowTemplate, Source, WEIGHT};
 use super::super::training::{Amount, Mixture, MixturePart, Packing};
 use super::super::written::{Part, PartKeys};
 use super::checks::Scope;
@@ -157,8 +157,12 @@ pub(super) fn fits_packing(
     let path = scope.key(findings.places, "mixture");
     for part in &mixture.parts {
         let source = sources.iter().find(|source| source.name == part.source);
+        let key = format!("{path}.{}", part.source);
+        if source.is_some_and(|source| source.reading.renamed(WEIGHT).is_some()) {
+            let error = Error::new(format!("{key} has rows with weights, but packing: concat joins rows"));
+            findings.report_key(&key, error.hint("packing: best-fit keeps them apart"));
+        }
         if source.is_some_and(|source| source.template != RowTemplate::Plain) {
-            let key = format!("{path}.{}", part.source);
             let error = Error::new(format!("{key} has conversations, but packing: concat trains on every token"));
             findings.report_key(&key, error.hint("packing: best-fit trains on the answers only"));
         }

@@ -3,7 +3,7 @@
 use super::super::nearest;
 use super::super::places::Findings;
 use super::super::shapes::Named;
-use super::super::study::{FileFormat, Reading, RowTemplate};
+use super::super::study::{FileFormat, Reading, RowTemplate, WEIGHT};
 use super::super::written;
 use crate::error::Error;
 
@@ -70,11 +70,11 @@ fn fields(
     {
         named(&format!("{path}.text"), "text", name, &mut fields, findings);
     }
-    let known = template.fields();
+    let known: Vec<&str> = template.fields().iter().copied().chain([WEIGHT]).collect();
     for (own, name) in written.fields.as_ref().map_or(&[][..], |Named(entries)| entries) {
         let key = format!("{path}.fields.{own}");
         if !known.contains(&own.as_str()) {
-            let hint = nearest::hint(own, "fields of this template", known);
+            let hint = nearest::hint(own, "fields of this template", &known);
             findings.report_key(&key, Error::new(format!("unknown key {key}")).hint(hint));
         } else if written.text.is_some() && own == "text" {
             let error = Error::new(format!("{path} has text and fields.text"));
@@ -84,13 +84,13 @@ fn fields(
         }
     }
     if let (RowTemplate::Translation, true) = (template, written.fields.is_some()) {
-        for own in known.iter().filter(|own| !fields.iter().any(|(name, _)| name == *own)) {
+        for own in template.fields().iter().filter(|own| !fields.iter().any(|(name, _)| name == *own)) {
             findings.missing(&format!("{path}.fields.{own}"), "a pair has two fields, such as translation.en");
         }
     }
     if template == RowTemplate::Plain {
         // Said or not, the name of a plain row's text is always written out.
-        fields.retain(|(own, name)| own != name);
+        fields.retain(|(own, name)| own != name || own == WEIGHT);
     }
     fields
 }

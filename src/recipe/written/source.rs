@@ -34,7 +34,8 @@ pub(crate) struct Source {
     /// The field that holds the text of a plain row: short for `fields: { text: … }`. Default: text.
     pub(crate) text: Option<String>,
     /// Names of fields where they are not the template's own, such as `{ instruction: juhis, output: vastus }`; a
-    /// dotted path (`translation.et`) leads into nested objects.
+    /// dotted path (`translation.et`) leads into nested objects. With `weight`, a row's targets count as much as that
+    /// field says, 0.5 half as much as others.
     pub(crate) fields: Option<Named<String>>,
     /// For `template: translation`: the names of the languages of the first and the second side, in English.
     pub(crate) languages: Option<Vec<String>>,

@@ -17,7 +17,7 @@ fn joined(tokenizer: &Tokenizer, texts: &[&str]) -> Sequence {
     };
     let ids: Vec<u32> = texts.iter().flat_map(document).collect();
     let trained = (0..ids.len()).map(|at| at > 0).collect();
-    Sequence { trained, bounds: vec![0, ids.len() as u32], ids }
+    Sequence { trained, bounds: vec![0, ids.len() as u32], weights: Vec::new(), ids }
 }
 
 /// A span of a row that is `length` tokens long.

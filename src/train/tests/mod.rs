@@ -98,7 +98,7 @@ fn sequence(number: u64) -> Sequence {
     let stream = Stream::new(11, "sequences").child(number);
     let ids: Vec<u32> = (0..12).map(|i| 3 + stream.below_at(i, VOCABULARY as u64 - 3) as u32).collect();
     let trained = (0..12).map(|i| i != 0 && i != 5 && !stream.at(100 + i).is_multiple_of(3)).collect();
-    Sequence { ids, trained, bounds: vec![0, 5, 12] }
+    Sequence { ids, trained, bounds: vec![0, 5, 12], ..Sequence::default() }
 }
 
 struct Made {

@@ -130,7 +130,7 @@ fn a_long_list_is_read_as_it_comes_and_never_as_a_whole() {
     let mut values = Values::new(scanner, Shape::List, layout);
     let (mut count, mut consumed) = (0, 0);
     while let Some(found) = values.next().unwrap() {
-        let Row::Document(text) = found.row.unwrap() else { panic!("no document") };
+        let Row::Document(text) = found.row.unwrap().row else { panic!("no document") };
         assert_eq!(text, format!("row {count} [{{\""));
         assert_eq!(found.line, count + 1);
         consumed += format!(",\n{{\"text\": \"row {count} [{{\\\"\", \"other\": [{{}}, \"]\"]}}").len();

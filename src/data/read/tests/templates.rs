@@ -166,3 +166,28 @@ fn tokens_say_themselves_what_is_trained_on() {
         assert!(error.contains(what), "{row}: {error}");
     }
 }
+
+/// The weights of rows, each of which has the field `w`.
+fn weights(name: &str, content: &str) -> Result<Vec<f32>> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join(name);
+    std::fs::write(&path, content).unwrap();
+    let reading = named(&[("weight", "w"), ("text", "text")]);
+    let source = Source { reading, ..source(RowTemplate::Plain, vec![path]) };
+    Rows::open(&source, 0)?.map(|read| Ok(read?.weight)).collect()
+}
+
+#[test]
+fn a_row_may_say_how_much_it_counts() {
+    let json = "{\"text\": \"a\", \"w\": 2}\n{\"text\": \"b\", \"w\": 0.5}\n{\"w\": null, \"text\": \"c\"}\n{\"text\": \"d\"}\n{\"text\": \"e\", \"w\": 0}\n";
+    assert_eq!(weights("a.jsonl", json).unwrap(), [2.0, 0.5, 1.0, 1.0, 0.0]);
+    assert_eq!(weights("a.csv", "w,text\n1.5,a\n,b\n").unwrap(), [1.5, 1.0]);
+    let error = |name: &str, content: &str| weights(name, content).unwrap_err().to_string();
+    assert!(
+        error("a.jsonl", "{\"text\": \"a\", \"w\": -1}")
+            .contains("a.jsonl:1  the field `w` is a number, must be a number of at least 0")
+    );
+    assert!(error("a.jsonl", "{\"text\": \"a\", \"w\": 1e300}").contains("the field `w` is a number"));
+    assert!(error("a.csv", "w,text\nmuch,a\n").contains("the field `w` is a text"));
+    assert!(error("a.csv", "text\na\n").contains("the table has no column `w`"));
+}

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::blocks::{Blocks, Bytes, Fault};
 use super::folder::Entry;
-use super::header::{HEADER, Header, Layout, MARKED};
+use super::header::{HEADER, Header, Layout, MARKED, WEIGHED};
 use super::{LINE_BITS, ROW};
 use crate::data::read::Place;
 use crate::data::stream::Stats;
@@ -28,6 +28,8 @@ pub(in crate::data::stream) struct TokenFile {
     lengths: Vec<u32>,
     /// The first token of every [`SPAN`]-th row.
     starts: Vec<u64>,
+    /// Whether rows have weights.
+    weighed: bool,
     tokens: u64,
     /// Targets of each row, where they are marked.
     targets: Option<Vec<u32>>,
@@ -47,7 +49,7 @@ pub(in crate::data::stream) enum Unusable {
 }
 
 /// A row of the table.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub(in crate::data::stream) struct Row {
     /// Tokens.
     pub length: u32,
@@ -56,13 +58,15 @@ pub(in crate::data::stream) struct Row {
     /// A hash of the content.
     pub hash: u64,
     place: u64,
+    weight: f32,
 }
 
 impl Row {
     fn from_bytes(bytes: &[u8]) -> Option<Self> {
         let four = |at: usize| Some(u32::from_le_bytes(bytes.get(at..at + 4)?.try_into().ok()?));
         let eight = |at: usize| Some(u64::from_le_bytes(bytes.get(at..at + 8)?.try_into().ok()?));
-        Some(Self { length: four(0)?, targets: four(4)?, hash: eight(8)?, place: eight(16)? })
+        let weight = f32::from_bits(four(24)?);
+        Some(Self { length: four(0)?, targets: four(4)?, hash: eight(8)?, place: eight(16)?, weight })
     }
 }
 
@@ -114,6 +118,7 @@ impl TokenFile {
             lengths: Vec::with_capacity(header.rows as usize),
             starts: Vec::with_capacity(header.rows as usize / SPAN + 1),
             tokens: header.tokens,
+            weighed: header.flags & WEIGHED != 0,
             targets: (header.flags & MARKED != 0).then(|| Vec::with_capacity(header.rows as usize)),
             layout,
             stats: serde_json::from_slice(&stats).map_err(|_| Fault::Damaged)?,
@@ -192,12 +197,30 @@ impl TokenFile {
         self.lengths.get(row as usize).copied().map_or(0, u64::from)
     }
 
-    /// Where the row begins in the source.
-    pub fn place(&self, row: u32) -> Result<Place> {
+    /// A row of the table.
+    fn row(&self, row: u32) -> Result<Option<Row>> {
         let mut bytes = [0; ROW];
         let at = self.layout.table.start + u64::from(row) * ROW as u64;
         self.blocks.read(at, &mut bytes).map_err(|fault| self.fault(fault))?;
-        let place = Row::from_bytes(&bytes).map_or(0, |row| row.place);
+        Ok(Row::from_bytes(&bytes))
+    }
+
+    /// Whether any row has a weight other than 1.
+    pub fn is_weighed(&self) -> bool {
+        self.weighed
+    }
+
+    /// How much the targets of a row count.
+    pub fn weight(&self, row: u32) -> Result<f32> {
+        match self.weighed {
+            true => Ok(self.row(row)?.map_or(1.0, |row| row.weight)),
+            false => Ok(1.0),
+        }
+    }
+
+    /// Where the row begins in the source.
+    pub fn place(&self, row: u32) -> Result<Place> {
+        let place = self.row(row)?.map_or(0, |row| row.place);
         Ok(Place { file: (place >> LINE_BITS) as u32, line: place & ((1 << LINE_BITS) - 1) })
     }
 

@@ -4,12 +4,14 @@ use std::ops::Range;
 
 use super::{ROW, blocks};
 
-const MAGIC: [u8; 8] = *b"EMAKTOK2";
+const MAGIC: [u8; 8] = *b"EMAKTOK3";
 pub(super) const HEADER: u64 = 80;
 /// Ids take 4 bytes.
 pub(super) const WIDE: u32 = 1;
 /// Targets are marked one by one.
 pub(super) const MARKED: u32 = 2;
+/// Rows have weights other than 1.
+pub(super) const WEIGHED: u32 = 4;
 
 /// What the first bytes of the file say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -86,7 +88,7 @@ impl Header {
         let table = section(marks.end, self.rows.checked_mul(ROW as u64))?;
         let stats = section(table.end, Some(self.stats))?;
         let sums = section(stats.end, blocks::count(stats.end - HEADER).checked_mul(4))?;
-        let known = self.flags & !(WIDE | MARKED) == 0 && u32::try_from(self.rows).is_ok();
+        let known = self.flags & !(WIDE | MARKED | WEIGHED) == 0 && u32::try_from(self.rows).is_ok();
         known.then_some(Layout { width, ids, marks, table, stats, sums })
     }
 }

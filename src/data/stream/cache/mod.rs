@@ -5,7 +5,7 @@
 //! | 80 | header: magic, key, rows, tokens, bytes of statistics, flags, CRC-32 of the sums, CRC-32 of the header |
 //! | tokens × 2 or 4 | ids, little-endian; 4 bytes where the vocabulary does not fit 2 |
 //! | tokens / 8 | one bit a token: whether it is a target; absent where all but the first of each row are |
-//! | rows × 24 | each row's length, number of targets (4 bytes each), hash of its content, place (8 bytes each) |
+//! | rows × 28 | each row's length, number of targets (4 bytes each), hash of its content, place (8 bytes each), weight (4) |
 //! | | statistics: [`Stats`](super::Stats) as JSON |
 //! | blocks × 4 | sums: CRC-32 of each 64 KiB between header and sums |
 //!
@@ -51,6 +51,6 @@ pub(super) use lock::lock;
 pub(super) use writer::{Tokenized, Writer};
 
 /// Bytes of a row in the table.
-const ROW: usize = 24;
+const ROW: usize = 28;
 /// The bits of a place that count lines.
 const LINE_BITS: u32 = 40;

@@ -33,7 +33,7 @@ fn written(rows: &[(Vec<u32>, Vec<bool>)], part: usize, wide: bool) -> Vec<u8> {
         let mut tokenized = Tokenized::new(wide);
         for (ids, trained) in rows {
             line += 1;
-            tokenized.row(ids, trained, line * 7, Place { file: 3, line }).unwrap();
+            tokenized.row((ids, trained), 1.0, line * 7, Place { file: 3, line }).unwrap();
             tokenized.stats.row(1);
         }
         writer.write(tokenized).unwrap();
@@ -169,7 +169,7 @@ fn a_disk_that_is_full_anywhere_is_an_error_and_leaves_no_side_files() {
         let mut writer = Writer::new(&mut bytes, false, &sides(&folder))?;
         for (ids, trained) in &rows {
             let mut part = Tokenized::new(false);
-            part.row(ids, trained, 0, Place { file: 0, line: 1 });
+            part.row((ids, trained), 1.0, 0, Place { file: 0, line: 1 });
             writer.write(part)?;
         }
         writer.finish([5; 32], Stats::default())?;

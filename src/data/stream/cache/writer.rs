@@ -8,7 +8,7 @@ use std::io::{self, BufReader, BufWriter, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use super::blocks::Summed;
-use super::header::{HEADER, Header, MARKED, WIDE};
+use super::header::{HEADER, Header, MARKED, WEIGHED, WIDE};
 use super::{LINE_BITS, ROW};
 use crate::data::read::Place;
 use crate::data::stream::Stats;
@@ -24,6 +24,8 @@ pub(in crate::data::stream) struct Tokenized {
     tokens: u64,
     /// Whether other tokens than all but the first of each row are targets.
     marked: bool,
+    /// Whether a row counts otherwise than others.
+    weighed: bool,
     /// What is counted of these rows.
     pub stats: Stats,
 }
@@ -39,10 +41,10 @@ impl Tokenized {
         self.tokens
     }
 
-    /// Adds a row: its ids, whether each is a target, a hash of its content, and where it begins.
+    /// Adds a row: its ids, whether each is a target, how much those count, a hash of its content, and where it begins.
     ///
     /// `None` for a row of more tokens than a file can count, which no memory holds.
-    pub fn row(&mut self, ids: &[u32], trained: &[bool], hash: u64, place: Place) -> Option<()> {
+    pub fn row(&mut self, (ids, trained): (&[u32], &[bool]), weight: f32, hash: u64, place: Place) -> Option<()> {
         match self.wide {
             true => ids.iter().for_each(|id| self.ids.extend_from_slice(&id.to_le_bytes())),
             false => ids.iter().for_each(|id| self.ids.extend_from_slice(&(*id as u16).to_le_bytes())),
@@ -62,6 +64,8 @@ impl Tokenized {
         self.table.extend_from_slice(&targets.to_le_bytes());
         self.table.extend_from_slice(&hash.to_le_bytes());
         self.table.extend_from_slice(&(u64::from(place.file) << LINE_BITS | place.line).to_le_bytes());
+        self.table.extend_from_slice(&weight.to_le_bytes());
+        self.weighed |= weight != 1.0;
         Some(())
     }
 }
@@ -104,6 +108,7 @@ pub(in crate::data::stream) struct Writer<W> {
     /// Marks of less than a byte: the bits, and how many.
     pending: (u8, u32),
     marked: bool,
+    weighed: bool,
     stats: Stats,
 }
 
@@ -120,6 +125,7 @@ impl<W: Write + Seek> Writer<W> {
             marks: Side::create(marks)?,
             pending: (0, 0),
             marked: false,
+            weighed: false,
             stats: Stats::default(),
         })
     }
@@ -134,6 +140,7 @@ impl<W: Write + Seek> Writer<W> {
         self.write_marks(&rows.marks, rows.tokens)?;
         self.tokens += rows.tokens;
         self.marked |= rows.marked;
+        self.weighed |= rows.weighed;
         self.stats.join(rows.stats);
         if self.stats.rows >= u64::from(u32::MAX) {
             return Err(io::Error::other("a source can have 4294967294 rows at most"));
@@ -172,7 +179,8 @@ impl<W: Write + Seek> Writer<W> {
         self.out.write_all(&stats)?;
         let (sums, mut out) = self.out.finish();
         out.write_all(&sums)?;
-        let flags = if self.wide { WIDE } else { 0 } | if self.marked { MARKED } else { 0 };
+        let flag = |is: bool, flag: u32| if is { flag } else { 0 };
+        let flags = flag(self.wide, WIDE) | flag(self.marked, MARKED) | flag(self.weighed, WEIGHED);
         let (tokens, stats_bytes, sums) = (self.tokens, stats.len() as u64, crc32fast::hash(&sums));
         let header = Header { key, rows, tokens, stats: stats_bytes, flags, sums };
         out.seek(SeekFrom::Start(0))?;

@@ -171,3 +171,33 @@ fn what_cannot_be_planned_is_refused() {
     assert!(error(&|training| training.mixture.parts[0].source = "b".into()).contains("no source named b"));
     assert!(error(&|training| training.mixture.parts.clear()).contains("the mixture has no source"));
 }
+
+#[test]
+fn rows_count_as_much_as_they_say_and_not_at_all_at_0() {
+    let mut fixture = Fixture::new().questions("plain", &[3; 4]);
+    let row = |at: usize| format!("{{\"instruction\": \"2{at}\", \"output\": \"7\", \"w\": {}}}\n", at as f64 * 0.5);
+    fixture.add("weighed", "jsonl", &(0..4).map(row).collect::<String>(), RowTemplate::Alpaca);
+    fixture.sources[1].reading.fields = vec![("weight".into(), "w".into())];
+    let mut training = training(&[("plain", 0.5), ("weighed", 0.5)], Packing::BestFit, Budget::Epochs(1.0));
+    training.mixture.stopping = StoppingStrategy::AllExhaustedWithoutReplacement;
+    training.no_target = NoTarget::Drop;
+    for _ in 0..2 {
+        // The second time the tokens are read from the cache.
+        let stream = fixture.open(&training).unwrap();
+        check_shape(&stream, &training);
+        assert_eq!(stream.ledger().sources[1].no_target.rows, 1, "a row that counts nothing");
+        let mut counted = 0;
+        for sequence in all_steps(&stream).into_iter().flatten() {
+            assert!(sequence.weights.is_empty() || sequence.weights.len() == sequence.documents());
+            for (number, bounds) in sequence.bounds.windows(2).enumerate() {
+                let text = fixture.tokenizer.decode(&sequence.ids[bounds[0] as usize..bounds[1] as usize]);
+                let weight = sequence.weights.get(number).copied().unwrap_or(1.0);
+                let at = text.trim_start().strip_prefix('2').map(|rest| rest.chars().next().unwrap());
+                let expected = at.map_or(1.0, |at| at.to_digit(10).unwrap() as f32 * 0.5);
+                assert_eq!(weight, expected, "{text}");
+                counted += usize::from(at.is_some());
+            }
+        }
+        assert_eq!(counted, 3);
+    }
+}

@@ -243,7 +243,7 @@ fn fields_are_those_that_the_template_reads() {
     recipe r.yaml:7:45  unknown key sources.s.fields.instrction
       hint: did you mean instruction?
     recipe r.yaml:7:80  unknown key sources.s.fields.colour
-      hint: fields of this template: instruction, input, output, system
+      hint: fields of this template: instruction, input, output, system, weight
     ");
     assert_snapshot!(mistakes_in_source("path: p, text: a, fields: { text: b }"), @"
     recipe r.yaml:7:36  sources.s has text and fields.text
