@@ -4,7 +4,8 @@ use emakeel::hub::environment::Environment;
 use emakeel::hub::{Client, Dataset, Files, Wanted};
 use emakeel::progress::Progress;
 
-use crate::server::{LARGE, Order, Server};
+use crate::server::{LARGE, Server};
+use crate::wire::Order;
 use crate::{WORDS, client, contents, data_requests, environment, rows, wanted, with_token};
 
 /// A data set of two large files, and a cache for it.

@@ -5,6 +5,7 @@ mod program;
 mod server;
 #[path = "../../src/hub/sha1.rs"]
 mod sha1;
+mod wire;
 
 use std::path::Path;
 use std::process::{Command, Output};
@@ -14,7 +15,8 @@ use emakeel::hub::environment::{Environment, Patience, Token};
 use emakeel::hub::{Client, Dataset, Name, Wanted};
 use emakeel::progress::Progress;
 
-use server::{Request, Server};
+use server::Server;
+use wire::Request;
 
 /// A data set's name on the test's Hub.
 pub const WORDS: &str = "datasets/keel/words";

@@ -9,7 +9,8 @@ use emakeel::data::Tokenizer;
 use emakeel::model::{Config, Llama};
 use emakeel::recipe::NewModel;
 
-use crate::server::{Order, Server};
+use crate::server::Server;
+use crate::wire::Order;
 use crate::{WORDS, data_requests, program, rows, text};
 
 /// A study on the built-in model; `source` are the keys of its only source.

@@ -5,7 +5,7 @@ use super::*;
 /// The recipe of the README's long study, with files where it has data sets of the Hub.
 pub(super) const LLAMMAS: &str = include_str!("../../../recipes/llammas-7b.yaml");
 
-fn parsed(text: &str) -> Recipe {
+pub(super) fn parsed(text: &str) -> Recipe {
     Recipe::parse(text, "r.yaml", &[]).unwrap_or_else(|error| panic!("{error}\n{text}"))
 }
 

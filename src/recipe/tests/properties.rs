@@ -2,8 +2,18 @@
 
 use proptest::prelude::*;
 
-use super::meaning::{LLAMMAS, round_trip};
+use super::meaning::{LLAMMAS, parsed, round_trip};
 use super::*;
+
+#[test]
+fn the_examples_of_the_guide_have_no_mistakes() {
+    let guide = include_str!("../../../docs/data.md");
+    let blocks: Vec<&str> = guide.split("```yaml\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
+    assert!(blocks.len() >= 4);
+    for block in blocks {
+        parsed(&format!("name: x\nbase: {{ builtin: tiny-english }}\n{block}"));
+    }
+}
 
 fn finite(from: f64, to: f64) -> impl Strategy<Value = f64> {
     (0.0_f64..1.0).prop_map(move |share| from + share * (to - from))
