@@ -30,8 +30,9 @@ use jiff::Zoned;
 use minijinja::syntax::SyntaxConfig;
 use minijinja::{Environment, ErrorKind, Value};
 
-use crate::data::{Role, Turn};
+use crate::data::{Conversation, Role, Tokenizer, Turn};
 use crate::error::{Error, Result};
+use crate::recipe::TrainOn;
 use marks::Marks;
 
 /// What one rendering may do: as many instructions, or 64 times as many bytes.
@@ -171,6 +172,21 @@ pub fn render_any(template: &str) -> Result<String> {
     let turns = turns.map(|(role, text)| Turn::new(role, text));
     jinja.text_of(&turns, true)?;
     jinja.text_of(&turns, false)
+}
+
+/// Makes ids of a small conversation by any text as a template, in all the ways there are: what a fuzzer calls. The work is
+/// bounded as in [`render_any`].
+#[doc(hidden)]
+pub fn encode_any(template: &str, tokenizer: &Tokenizer) -> Result<()> {
+    let mut jinja = Jinja::compile_with(template, tokenizer.named_tokens()?, LITTLE_FUEL)?;
+    jinja.look(tokenizer);
+    let talk = Conversation::question("Tere! <s>", "").answered(" Tere! </s>");
+    let mut encoder = tokenizer.encoder();
+    for train_on in [TrainOn::Assistant, TrainOn::Last, TrainOn::All] {
+        // What cannot be found for one of them, may be for another.
+        let _ = (jinja.encode(&talk, train_on, &mut encoder), jinja.show(&talk, train_on, tokenizer));
+    }
+    jinja.encode_prompt(&talk, &mut encoder).map(drop)
 }
 
 fn torn() -> Error {
