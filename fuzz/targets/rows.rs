@@ -3,6 +3,7 @@
 
 use emakeel::data::read::rows_of_bytes;
 use emakeel::recipe::{FileFormat, RowTemplate};
+use emakeel_fuzz::{start, watch};
 use libfuzzer_sys::fuzz_target;
 
 const FORMATS: [FileFormat; 5] =
@@ -17,11 +18,13 @@ const TEMPLATES: [RowTemplate; 6] = [
     RowTemplate::Tokens,
 ];
 
-fuzz_target!(|input: &[u8]| {
+fuzz_target!(init: start(), |input: &[u8]| watch(|| read(input)));
+
+fn read(input: &[u8]) {
     let Some((choice, bytes)) = input.split_first() else { return };
     // `A` is JSON of texts, `B` JSON lines of texts, `F` JSON of Alpaca's fields, and so on.
     let choice = usize::from(choice.wrapping_sub(b'A'));
     let format = FORMATS[choice % FORMATS.len()];
     let template = TEMPLATES[choice / FORMATS.len() % TEMPLATES.len()];
     let _ = rows_of_bytes(bytes, format, template, usize::MAX);
-});
+}

@@ -4,12 +4,15 @@
 #![no_main]
 
 use emakeel::data::Tokenizer;
+use emakeel_fuzz::{start, watch};
 use libfuzzer_sys::fuzz_target;
 
 /// What any model should be tried on.
 const TEXT: &str = "  Kass magas  õues, <s>abab</s> 12 ▁\n\u{fdd0}中😀";
 
-fuzz_target!(|input: &[u8]| {
+fuzz_target!(init: start(), |input: &[u8]| watch(|| read(input)));
+
+fn read(input: &[u8]) {
     let Some((length, rest)) = input.split_first() else { return };
     let (text, model) = rest.split_at(rest.len().min(usize::from(*length)));
     let Ok(tokenizer) = Tokenizer::from_sentencepiece(model) else { return };
@@ -23,4 +26,4 @@ fuzz_target!(|input: &[u8]| {
             tokenizer.decode(&ids);
         }
     }
-});
+}

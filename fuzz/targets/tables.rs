@@ -4,33 +4,15 @@
 //! are written here, so that the list of contents before them may grow and shrink: two bytes say where it begins.
 #![no_main]
 
-use std::panic::{AssertUnwindSafe, PanicHookInfo, catch_unwind};
-use std::sync::Mutex;
-
 use emakeel::data::read::rows_of_bytes;
 use emakeel::recipe::{FileFormat, RowTemplate};
+use emakeel_fuzz::{start, watch};
 use libfuzzer_sys::fuzz_target;
 
 const TEMPLATES: [RowTemplate; 4] =
     [RowTemplate::Plain, RowTemplate::Messages, RowTemplate::Translation, RowTemplate::Tokens];
 
-static LAST: Mutex<String> = Mutex::new(String::new());
-
-fuzz_target!(init: std::panic::set_hook(Box::new(panicked)), |input: &[u8]| {
-    if catch_unwind(AssertUnwindSafe(|| read(input))).is_err() {
-        eprintln!("{}", LAST.lock().unwrap());
-        std::process::abort();
-    }
-});
-
-/// What the libraries panic at, the reader catches and calls damage; a panic of our own is never meant.
-fn panicked(info: &PanicHookInfo<'_>) {
-    *LAST.lock().unwrap() = info.to_string();
-    if info.location().is_some_and(|place| place.file().starts_with("src")) {
-        eprintln!("{info}");
-        std::process::abort();
-    }
-}
+fuzz_target!(init: start(), |input: &[u8]| watch(|| read(input)));
 
 fn read(input: &[u8]) {
     let Some((choice, bytes)) = input.split_first() else { return };

@@ -5,6 +5,7 @@
 #![no_main]
 
 use emakeel::data::stream::examine_cache_file;
+use emakeel_fuzz::{start, watch};
 use libfuzzer_sys::fuzz_target;
 
 /// Bytes before the ids.
@@ -12,13 +13,15 @@ const HEADER: usize = 80;
 /// Bytes with a sum of their own.
 const BLOCK: usize = 64 << 10;
 
-fuzz_target!(|input: &[u8]| {
+fuzz_target!(init: start(), |input: &[u8]| watch(|| read(input)));
+
+fn read(input: &[u8]) {
     match input.split_first() {
         Some((b'A', bytes)) => drop(examine_cache_file(bytes.to_vec())),
         Some((_, bytes)) if bytes.len() >= HEADER => drop(examine_cache_file(repaired(bytes))),
         _ => {}
     }
-});
+}
 
 /// A header and what is between it and the sums, as a whole file.
 fn repaired(bytes: &[u8]) -> Vec<u8> {

@@ -16,7 +16,7 @@
 //! | `lines`, `text`, `aligned` | text |
 //! | `shape`, `scan`, `json`, `record` | JSON |
 //! | `table` | CSV and TSV |
-//! | `parquet`, `arrow`, `columns`, `cell` | Parquet and Arrow IPC |
+//! | `parquet`, `thrift`, `arrow`, `columns`, `cell` | Parquet and Arrow IPC |
 //! | `layout`, `value` | the fields of a row that are kept |
 //! | `row`, `messages`, `tokens` | those fields as a row |
 
@@ -41,6 +41,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 mod text;
+mod thrift;
 mod tokens;
 mod value;
 

@@ -1,7 +1,11 @@
 //! Rows of Parquet files, batch by batch: in memory are a page of each wanted column and a batch of rows.
+//!
+//! The library trusts what a file says of itself. So before it gets the list of contents or the header of a page, the
+//! lengths in it are compared with the bytes that are there, and the size of a page has a bound; what it panics at all the
+//! same is damage.
 
 use std::fs::File;
-use std::io::Read;
+use std::io::{self, Read};
 use std::sync::Arc;
 
 use ::parquet::arrow::ProjectionMask;
@@ -14,11 +18,19 @@ use prost::bytes::{Buf, Bytes};
 use super::FoundRows;
 use super::columns::{Batches, Rows, Wanted, guarded};
 use super::layout::Layout;
+use super::lines::LONGEST;
 use super::open::{Input, failed};
+use super::thrift::{self, Headed, PageSizes};
 use crate::error::{Error, Result};
 
 /// Rows decoded together.
 const BATCH: usize = 1024;
+/// What stands at the end of a file: the length of the list of contents, and a mark.
+const END: u64 = 8;
+/// Pages of so many bytes need no look at how small they are in the file.
+const USUAL_PAGE: i64 = 1 << 26;
+/// How many times smaller any compression makes a page that is larger.
+const SMALLEST: i64 = 1 << 15;
 
 /// The rows of a file.
 ///
@@ -89,9 +101,14 @@ impl ChunkReader for Chunks {
     type T = Box<dyn Read>;
 
     fn get_read(&self, start: u64) -> ParquetResult<Self::T> {
-        Ok(match self {
+        let raw: Self::T = match self {
             Self::File(file) => Box::new(file.get_read(start)?),
             Self::Memory(bytes) => Box::new(bytes.get_read(start)?.into_inner().reader()),
+        };
+        // All but the end of the file is read in this way to get the header of a page.
+        Ok(match self.len().saturating_sub(start) {
+            END => raw,
+            left => Box::new(Headed::new(raw, left, refuse_bombs)),
         })
     }
 
@@ -100,9 +117,23 @@ impl ChunkReader for Chunks {
         if end.is_none() {
             return Err(ParquetError::EOF(format!("{length} bytes from byte {start} on are not in the file")));
         }
-        match self {
+        let bytes = match self {
             Self::File(file) => file.get_bytes(start, length),
             Self::Memory(bytes) => bytes.get_bytes(start, length),
+        }?;
+        if end.is_some_and(|end| end + END == self.len()) {
+            thrift::check(&bytes)?;
         }
+        Ok(bytes)
     }
+}
+
+/// A page says how long it becomes, and there is memory for that at once.
+fn refuse_bombs(page: PageSizes) -> io::Result<()> {
+    let most = USUAL_PAGE.saturating_add(page.stored.saturating_mul(SMALLEST)).min(LONGEST as i64);
+    if page.content <= most {
+        return Ok(());
+    }
+    let what = format!("a page of {} bytes would become {} bytes", page.stored, page.content);
+    Err(io::Error::new(io::ErrorKind::InvalidData, what))
 }

@@ -6,13 +6,15 @@
 //! `strftime_now`, `tojson`, `break` and `continue`, `{% generation %}` and methods of Python's texts are known.
 //!
 //! A template comes from people that one may not know: its work is counted, and one that computes for ever, or writes
-//! without end, is an error. The date is that at which the template was opened.
+//! without end, is an error; so is one that the engine panics at, or whose `break` or `continue` leaves a block that the
+//! engine would not close. The date is that at which the template was opened.
 //!
 //! Source: `utils/chat_template_utils.py` of transformers 5.
 //!
 //! | module | concept |
 //! |---|---|
 //! | `generation` | the tags around what the assistant says |
+//! | `jumps` | `break` and `continue` |
 //! | `marks` | private characters around what must be found again |
 //! | `json` | `tojson` |
 //! | `python` | methods of texts |
@@ -22,9 +24,12 @@
 mod encode;
 mod generation;
 mod json;
+mod jumps;
 mod marks;
 mod python;
 mod written;
+
+use std::panic::AssertUnwindSafe;
 
 use jiff::Zoned;
 use minijinja::syntax::SyntaxConfig;
@@ -36,7 +41,7 @@ use crate::recipe::TrainOn;
 use marks::Marks;
 
 /// What one rendering may do: as many instructions, or 64 times as many bytes.
-const FUEL: u64 = 20_000_000;
+const FUEL: u64 = 5_000_000;
 /// The same for templates of strangers to the program: about 64 MB.
 const LITTLE_FUEL: u64 = 1_000_000;
 /// Calls within calls.
@@ -93,6 +98,7 @@ impl Jinja {
     fn compile_with(text: &str, named: Vec<(&'static str, String)>, fuel: u64) -> Result<Self> {
         // Jinja reads every kind of line end as a line feed.
         let source = text.replace("\r\n", "\n").replace('\r', "\n");
+        jumps::check(&source)?;
         let (source, has_generation) = generation::rewritten(&source)?;
         let mut environment = Environment::new();
         let syntax = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build().map_err(from_jinja)?;
@@ -110,7 +116,7 @@ impl Jinja {
         environment.add_function("raise_exception", python::raise);
         let now = Zoned::now();
         environment.add_function("strftime_now", move |format: &str| python::strftime(&now, format));
-        environment.add_template_owned(NAME, source).map_err(from_jinja)?;
+        guarded(|| environment.add_template_owned(NAME, source))?;
         Ok(Self { environment, named, has_generation, text: text.to_owned(), end: None, next_turn: None })
     }
 
@@ -149,8 +155,15 @@ impl Jinja {
         ];
         variables.extend(self.named.iter().map(|(name, token)| (*name, Value::from(token.as_str()))));
         let template = self.environment.get_template(NAME).map_err(from_jinja)?;
-        template.render(Value::from_pairs(variables)).map_err(from_jinja)
+        guarded(|| template.render(Value::from_pairs(variables)))
     }
+}
+
+/// Calls the engine, which was written for templates of people that one knows.
+fn guarded<T>(call: impl FnOnce() -> std::result::Result<T, minijinja::Error>) -> Result<T> {
+    std::panic::catch_unwind(AssertUnwindSafe(call))
+        .map_err(|_| Error::new("the template engine fails at this template"))?
+        .map_err(from_jinja)
 }
 
 fn from_jinja(error: minijinja::Error) -> Error {

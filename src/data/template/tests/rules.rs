@@ -234,6 +234,19 @@ fn templates_that_never_end_are_errors() {
     }
 }
 
+#[test]
+fn a_jump_out_of_a_block_is_an_error_before_it_loses_words() {
+    let tokenizer = tokenizer();
+    for block in ["generation", "filter upper", "set x", "with y = 1"] {
+        let end = block.split(' ').next().unwrap();
+        let text = format!("{{% for m in messages %}}{{% {block} %}}a{{% break %}}{{% end{end} %}}{{% endfor %}}b");
+        let error = of_file(&text, &tokenizer).unwrap_err().to_string();
+        assert!(error.contains("break leaves a"), "{error}");
+    }
+    // What the engine panics at is an error, too.
+    assert_eq!(jinja::render_any("{% for m in messages %}{% break %}{% endfor %}b").unwrap(), "b");
+}
+
 proptest::proptest! {
     #[test]
     fn any_text_is_a_template_or_an_error(
