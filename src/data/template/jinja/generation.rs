@@ -107,6 +107,25 @@ fn end_of_tag(tag: &str, end: &str) -> usize {
     tag.len()
 }
 
+/// Where in a `set` tag the equals sign is that its value follows: in no text and no brackets.
+pub(super) fn equals_sign(tag: &str) -> Option<usize> {
+    let (mut quote, mut escaped, mut depth) = (None, false, 0usize);
+    for (at, character) in tag.char_indices() {
+        match (quote, character) {
+            _ if escaped => escaped = false,
+            (Some(_), '\\') => escaped = true,
+            (Some(open), close) if open == close => quote = None,
+            (Some(_), _) => {}
+            (None, '"' | '\'') => quote = Some(character),
+            (None, '(' | '[' | '{') => depth += 1,
+            (None, ')' | ']' | '}') => depth = depth.saturating_sub(1),
+            (None, '=') if depth == 0 => return Some(at),
+            _ => {}
+        }
+    }
+    None
+}
+
 /// Where the tag that ends a raw block begins.
 fn end_of_raw(text: &str) -> usize {
     let is_end = |at: &usize| {

@@ -21,7 +21,7 @@ pub(super) fn check(template: &str) -> Result<()> {
         let end = words.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(words.len());
         let (name, rest) = words.split_at(end);
         match name {
-            "set" if assigns(rest) => {}
+            "set" if generation::equals_sign(rest).is_some() => {}
             "for" | "macro" | "generation" => open.push(name),
             name if HELD.contains(&name) => open.push(name),
             "break" | "continue" => {
@@ -38,25 +38,6 @@ pub(super) fn check(template: &str) -> Result<()> {
         }
     }
     Ok(())
-}
-
-/// Whether a `set` has its value in the tag, after an equals sign that is in no text and no brackets.
-fn assigns(tag: &str) -> bool {
-    let (mut quote, mut escaped, mut depth) = (None, false, 0usize);
-    for character in tag.chars() {
-        match (quote, character) {
-            _ if escaped => escaped = false,
-            (Some(_), '\\') => escaped = true,
-            (Some(open), close) if open == close => quote = None,
-            (Some(_), _) => {}
-            (None, '"' | '\'') => quote = Some(character),
-            (None, '(' | '[' | '{') => depth += 1,
-            (None, ')' | ']' | '}') => depth = depth.saturating_sub(1),
-            (None, '=') if depth == 0 => return true,
-            _ => {}
-        }
-    }
-    false
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@
 //! | module | concept |
 //! |---|---|
 //! | `generation` | the tags around what the assistant says |
+//! | `held` | what a namespace may hold |
 //! | `jumps` | `break` and `continue` |
 //! | `marks` | private characters around what must be found again |
 //! | `json` | `tojson` |
@@ -23,6 +24,7 @@
 
 mod encode;
 mod generation;
+mod held;
 mod json;
 mod jumps;
 mod marks;
@@ -44,6 +46,8 @@ use marks::Marks;
 const FUEL: u64 = 5_000_000;
 /// The same for templates of strangers to the program: about 64 MB.
 const LITTLE_FUEL: u64 = 1_000_000;
+/// Bytes of a template; values can be nested in each other as deeply as it is long.
+const LONGEST: usize = 1 << 17;
 /// Calls within calls.
 const RECURSION: usize = 200;
 const NAME: &str = "chat template";
@@ -98,8 +102,13 @@ impl Jinja {
     fn compile_with(text: &str, named: Vec<(&'static str, String)>, fuel: u64) -> Result<Self> {
         // Jinja reads every kind of line end as a line feed.
         let source = text.replace("\r\n", "\n").replace('\r', "\n");
+        if source.len() > LONGEST {
+            return Err(Error::new("the chat template has")
+                .got(source.len())
+                .expected(format!("at most {LONGEST} bytes")));
+        }
         jumps::check(&source)?;
-        let (source, has_generation) = generation::rewritten(&source)?;
+        let (source, has_generation) = generation::rewritten(&held::rewritten(&source))?;
         let mut environment = Environment::new();
         let syntax = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build().map_err(from_jinja)?;
         environment.set_syntax(syntax);
@@ -108,6 +117,7 @@ impl Jinja {
         environment.set_unknown_method_callback(python::method);
         environment.add_filter("tojson", json::tojson);
         environment.add_filter("trim", python::trim);
+        environment.add_filter(held::FILTER, held::held);
         environment.add_filter(generation::FILTER, |text: &str, marks: &str| {
             let mut marks = marks.chars();
             let (start, end) = (marks.next().unwrap_or_default(), marks.next().unwrap_or_default());

@@ -224,6 +224,11 @@ fn templates_that_never_end_are_errors() {
         "{{ [[messages] * 1000] * 1000 | tojson(indent=60) }}",
         &"{% generation %}".repeat(5000),
         &"{% if true %}".repeat(5000),
+        "{% set ns = namespace() %}{% set ns.x = ns %}{{ ns }}",
+        "{% set ns = namespace() %}{% set ns.x = [{'a': ns}] %}{{ ns.x }}",
+        "{% set ns = namespace(x=[]) %}{% for a in range(90000) %}{% set ns.x = [ns.x] %}{% endfor %}",
+        "{% set ns = namespace(x=[]) %}{% for a in range(90000) %}{% set ns.x = [ns.x] | reverse %}{% endfor %}",
+        &"{% set x = [x] %}".repeat(10_000),
         &"(".repeat(9000),
         &format!("{{{{ {} }}}}", "[".repeat(9000)),
     ] {
@@ -232,6 +237,14 @@ fn templates_that_never_end_are_errors() {
         assert!(result.is_err() || text.starts_with('('), "{:?}", text.chars().take(60).collect::<String>());
         assert!(started.elapsed().as_secs() < 20);
     }
+}
+
+#[test]
+fn values_as_deep_as_a_template_is_long_fit_the_stack_of_a_thread() {
+    let text = format!("{{%set x=1%}}{}{{{{ x }}}}{{{{ x == [x] }}}}", "{%set x=[x]%}".repeat(10_000));
+    let threads = std::thread::Builder::new().stack_size(8 << 20);
+    let rendered = threads.spawn(move || jinja::render_any(&text)).unwrap().join().unwrap();
+    assert!(rendered.unwrap().contains("[[[["));
 }
 
 #[test]
