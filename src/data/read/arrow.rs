@@ -27,7 +27,7 @@ const MAGIC: &[u8; 6] = b"ARROW1";
 const CONTINUED: [u8; 4] = [0xff; 4];
 /// Memory asked for before the bytes that fill it are there.
 const AT_ONCE: usize = 1 << 26;
-/// The most bytes that one compressed part of a batch may become.
+/// The most bytes that the compressed parts of a batch may become.
 const LARGEST: i64 = 1 << 32;
 
 /// The rows of a file or stream.
@@ -189,11 +189,13 @@ fn refuse_bombs(batch: &arrow_ipc::RecordBatch<'_>, body: &[u8]) -> Result<()> {
     if batch.compression().is_none() {
         return Ok(());
     }
+    let mut total = 0i64;
     for part in batch.buffers().into_iter().flatten() {
         let start = usize::try_from(part.offset()).unwrap_or(usize::MAX);
         let length = body.get(start..).and_then(|rest| rest.first_chunk::<8>());
-        if length.is_some_and(|length| i64::from_le_bytes(*length) > LARGEST) {
-            return Err(damaged("a part of a batch would not fit into memory"));
+        total = total.saturating_add(length.map_or(0, |length| i64::from_le_bytes(*length).max(0)));
+        if total > LARGEST {
+            return Err(damaged("the parts of a batch would not fit into memory"));
         }
     }
     Ok(())

@@ -5,8 +5,9 @@ use std::io::{BufRead, Read};
 use super::open::{Input, Opened};
 use crate::error::{Error, Result};
 
-/// No line, no JSON value and no cell of a table may be longer, so that a damaged file cannot fill the memory.
-pub(super) const LONGEST: usize = 1 << 30;
+/// No line, document, JSON value, row of a table or page of Parquet may be longer, so that neither a damaged file nor a
+/// small one that decompresses without end can fill the memory.
+pub(super) const LONGEST: usize = 1 << 28;
 
 /// Reads a file line by line into one buffer.
 pub(super) struct Lines {
@@ -95,5 +96,5 @@ pub(super) fn not_utf8() -> Error {
 
 /// The error of a row that is longer than memory should be asked for.
 pub(super) fn too_long(what: &str) -> Error {
-    Error::new(format!("{what} is longer than 1 GiB")).hint("is the file damaged, or a quote not closed?")
+    Error::new(format!("{what} is longer than 256 MiB")).hint("is the file damaged, or a quote not closed?")
 }

@@ -16,7 +16,7 @@
 //! | `lines`, `text`, `aligned` | text |
 //! | `shape`, `scan`, `json`, `record` | JSON |
 //! | `table` | CSV and TSV |
-//! | `parquet`, `arrow`, `columns`, `cell` | Parquet and Arrow IPC |
+//! | `parquet`, `thrift`, `pages`, `arrow`, `columns`, `cell` | Parquet and Arrow IPC |
 //! | `layout`, `value` | the fields of a row that are kept |
 //! | `row`, `messages`, `tokens` | those fields as a row |
 
@@ -31,6 +31,7 @@ mod layout;
 mod lines;
 mod messages;
 mod open;
+mod pages;
 mod parquet;
 mod paths;
 mod record;
@@ -41,6 +42,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 mod text;
+mod thrift;
 mod tokens;
 mod value;
 

@@ -107,6 +107,7 @@ struct Watched {
     offset: u64,
     /// Bytes that may be read until the record must have ended.
     left: usize,
+    /// Of the last bytes read only: what is before them is passed, and nobody asks for it.
     line_ends: VecDeque<u64>,
 }
 
@@ -126,9 +127,12 @@ impl Read for Watched {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let count = self.opened.content.read(buffer)?;
         self.left = self.left.checked_sub(count).ok_or_else(|| {
-            io::Error::new(io::ErrorKind::InvalidData, "a row is longer than 1 GiB: is a quote not closed?")
+            io::Error::new(io::ErrorKind::InvalidData, "a row is longer than 256 MiB: is a quote not closed?")
         })?;
         let read = buffer.get(..count).unwrap_or_default();
+        while self.line_ends.front().is_some_and(|end| end + 1 < self.offset) {
+            self.line_ends.pop_front();
+        }
         let ends = read.iter().zip(self.offset..).filter(|(byte, _)| **byte == b'\n');
         self.line_ends.extend(ends.map(|(_, offset)| offset));
         self.offset += count as u64;
@@ -140,5 +144,21 @@ fn broken(name: &str, error: csv::Error) -> Error {
     match error.into_kind() {
         csv::ErrorKind::Io(source) => failed(name, &source),
         other => Error::new(format!("cannot read the table: {other:?}")).at(name),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn blank_lines_are_not_kept() {
+        let opened = Input::Memory("a.csv".into(), vec![b'\n'; 1 << 20].into()).open().unwrap();
+        let mut watched = Watched { opened, offset: 0, left: LONGEST, line_ends: VecDeque::new() };
+        let mut buffer = [0; 1000];
+        while watched.read(&mut buffer).unwrap() > 0 {
+            assert!(watched.line_ends.len() <= buffer.len() + 1);
+        }
+        assert_eq!((watched.offset, watched.line_ends_at(1 << 20)), (1 << 20, true));
     }
 }

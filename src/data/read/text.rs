@@ -1,6 +1,6 @@
 //! Documents of a plain text file.
 
-use super::lines::Lines;
+use super::lines::{LONGEST, Lines, too_long};
 use super::open::Input;
 use super::{Found, Row};
 use crate::error::{Error, Result};
@@ -21,8 +21,8 @@ pub(super) fn documents(
     Ok(std::iter::from_fn(move || {
         let document = match what {
             Documents::Line => one_line(&mut lines),
-            Documents::BlankLine => several_lines(&mut lines, true),
-            Documents::File => several_lines(&mut lines, false),
+            Documents::BlankLine => several_lines(&mut lines, true, LONGEST),
+            Documents::File => several_lines(&mut lines, false, LONGEST),
         };
         document.transpose()
     }))
@@ -53,7 +53,10 @@ fn one_line(lines: &mut Lines) -> Result<Option<Found>> {
 }
 
 /// The lines up to a blank one, or all of the file; blank lines before the first and after the last are left out.
-fn several_lines(lines: &mut Lines, ends_at_blank: bool) -> Result<Option<Found>> {
+///
+/// # Errors
+/// The file cannot be read, or the document is longer than `longest`.
+fn several_lines(lines: &mut Lines, ends_at_blank: bool, longest: usize) -> Result<Option<Found>> {
     let mut document = String::new();
     let mut start = None;
     let mut blank = 0;
@@ -65,6 +68,9 @@ fn several_lines(lines: &mut Lines, ends_at_blank: bool) -> Result<Option<Found>
             }
             blank += 1;
             continue;
+        }
+        if document.len().saturating_add(blank).saturating_add(line.bytes.len()) > longest {
+            return Err(too_long("the document").at(line.place()));
         }
         match (start, line.text()) {
             (_, Err(error)) => bad = bad.or(Some(error)),
@@ -83,4 +89,22 @@ fn several_lines(lines: &mut Lines, ends_at_blank: bool) -> Result<Option<Found>
         None => Ok(Row::Document(document).into()),
     };
     Ok(Some(Found { row, line, bytes: lines.taken() }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_document_without_end_is_an_error() {
+        let read = |content: &str, longest| {
+            let input = Input::Memory("a.txt".into(), content.as_bytes().into());
+            several_lines(&mut Lines::open(&input).unwrap(), false, longest)
+        };
+        for content in ["ab\nab\nab\nab\n", &["ab", "ab"].join(&"\n".repeat(9))] {
+            assert!(read(content, 13).unwrap().is_some());
+            let error = read(content, 9).err().unwrap().to_string();
+            assert!(error.contains("the document is longer") && error.contains("a.txt:"), "{error}");
+        }
+    }
 }

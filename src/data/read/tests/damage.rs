@@ -98,3 +98,22 @@ fn good_bytes_are_rows() {
         assert_eq!(rows_of_bytes(&golden(name), format, RowTemplate::Plain, 3).unwrap().len(), 3, "{name}");
     }
 }
+
+/// A Parquet file of a list of contents alone.
+fn contents(list: &[u8]) -> Vec<u8> {
+    [b"PAR1", list, &(list.len() as u32).to_le_bytes(), b"PAR1"].concat()
+}
+
+#[test]
+fn lists_that_are_not_there_are_neither_counted_nor_given_memory() {
+    let started = std::time::Instant::now();
+    // 2³¹ - 1 elements of a list of truth values, a thousand times; and of each list that the library knows.
+    let truths = [0xf9, 0xf1, 0xff, 0xff, 0xff, 0xff, 0x07].repeat(1000);
+    let known = [0x29, 0x49, 0x59, 0x79].map(|field| vec![field, 0xfc, 0xff, 0xff, 0xff, 0xff, 0x07]);
+    for list in known.into_iter().chain([truths]) {
+        let error =
+            rows_of_bytes(&contents(&list), FileFormat::Parquet, RowTemplate::Plain, 9).unwrap_err().to_string();
+        assert!(error.contains("list of contents"), "{error}");
+    }
+    assert!(started.elapsed().as_secs() < 5);
+}

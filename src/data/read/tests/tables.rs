@@ -104,6 +104,33 @@ fn parquet(batch: &RecordBatch) -> Vec<u8> {
     writer.into_inner().unwrap()
 }
 
+#[test]
+fn texts_that_are_written_with_their_lengths_apart_are_read_whatever_their_number() {
+    use ::parquet::basic::Encoding;
+    use ::parquet::file::properties::{WriterProperties, WriterVersion};
+    for encoding in [Encoding::DELTA_BYTE_ARRAY, Encoding::DELTA_LENGTH_BYTE_ARRAY] {
+        for version in [WriterVersion::PARQUET_1_0, WriterVersion::PARQUET_2_0] {
+            for count in [1, 2, 32, 33, 34, 128, 129, 130, 700, 3000] {
+                let batch = batch(count);
+                let properties = WriterProperties::builder()
+                    .set_writer_version(version)
+                    .set_dictionary_enabled(false)
+                    .set_encoding(encoding)
+                    .set_column_encoding("n".into(), Encoding::DELTA_BINARY_PACKED)
+                    .set_data_page_row_count_limit(1000)
+                    .build();
+                let mut writer =
+                    ::parquet::arrow::ArrowWriter::try_new(Vec::new(), batch.schema(), Some(properties)).unwrap();
+                writer.write(&batch).unwrap();
+                let bytes = writer.into_inner().unwrap();
+                let rows = rows_of_bytes(&bytes, FileFormat::Parquet, RowTemplate::Plain, usize::MAX).unwrap();
+                let expected = (0..count).filter(|row| row % 5 != 4).map(|row| Row::Document(format!("rida {row}")));
+                assert_eq!(rows, expected.collect::<Vec<_>>(), "{encoding} {version:?} {count}");
+            }
+        }
+    }
+}
+
 fn stream(batch: &RecordBatch) -> Vec<u8> {
     let mut writer = arrow_ipc::writer::StreamWriter::try_new(Vec::new(), &batch.schema()).unwrap();
     for start in (0..batch.num_rows()).step_by(1000) {

@@ -5,6 +5,8 @@
 //! and after what it is given. The marks `-` and `+` at the edges of a tag go to the outer edges of the pair, so that
 //! whitespace is what it was.
 
+use std::ops::Range;
+
 use crate::error::{Error, Result};
 
 /// The filter that marks what a block writes.
@@ -15,43 +17,56 @@ pub(super) const MARKS: &str = "emakeel_marks";
 /// A template whose generation tags are replaced, and whether it had any.
 pub(super) fn rewritten(template: &str) -> Result<(String, bool)> {
     let mut written = String::with_capacity(template.len() + 64);
-    let (mut rest, mut open, mut any) = (template, 0usize, false);
-    while let Some((before, kind)) = next_tag(rest) {
-        written.push_str(rest.get(..before).unwrap_or_default());
-        rest = rest.get(before..).unwrap_or_default();
-        let length = match kind {
-            Tag::Comment => rest.find("#}").map_or(rest.len(), |end| end + 2),
-            Tag::Expression => end_of_tag(rest, "}}"),
-            Tag::Block => end_of_tag(rest, "%}"),
-        };
-        let (tag, after) = rest.split_at_checked(length).unwrap_or((rest, ""));
-        rest = after;
-        match Block::parse(tag).filter(|_| kind == Tag::Block) {
-            Some(Block { name: "generation", left, right }) => {
+    let (mut open, mut any, mut done) = (0usize, false, 0);
+    for place in blocks(template) {
+        let Some(Block { name, left, right }) = template.get(place.clone()).and_then(Block::parse) else { continue };
+        let tags = match name {
+            "generation" => {
                 (open, any) = (open + 1, true);
-                written.push_str(&format!("{{%{left} with %}}{{% filter {FILTER}({MARKS}) {right}%}}"));
+                format!("{{%{left} with %}}{{% filter {FILTER}({MARKS}) {right}%}}")
             }
-            Some(Block { name: "endgeneration", left, right }) => {
+            "endgeneration" => {
                 open = open
                     .checked_sub(1)
                     .ok_or_else(|| Error::new("the template has an endgeneration that no generation stands before"))?;
-                written.push_str(&format!("{{%{left} endfilter %}}{{% endwith {right}%}}"));
+                format!("{{%{left} endfilter %}}{{% endwith {right}%}}")
             }
-            Some(Block { name: "raw", .. }) => {
-                let end = end_of_raw(rest);
-                let (raw, after) = rest.split_at_checked(end).unwrap_or((rest, ""));
-                written.push_str(tag);
-                written.push_str(raw);
-                rest = after;
-            }
-            _ => written.push_str(tag),
-        }
+            _ => continue,
+        };
+        written.push_str(template.get(done..place.start).unwrap_or_default());
+        written.push_str(&tags);
+        done = place.end;
     }
-    written.push_str(rest);
+    written.push_str(template.get(done..).unwrap_or_default());
     match open {
         0 => Ok((written, any)),
         _ => Err(Error::new("the template has a generation without its endgeneration")),
     }
+}
+
+/// Where the block tags of a template are, in order. What stands in a raw block is text.
+pub(super) fn blocks(template: &str) -> impl Iterator<Item = Range<usize>> {
+    let mut at = 0;
+    std::iter::from_fn(move || {
+        loop {
+            let (before, kind) = next_tag(template.get(at..)?)?;
+            let start = at + before;
+            let rest = template.get(start..)?;
+            let length = match kind {
+                Tag::Comment => rest.find("#}").map_or(rest.len(), |end| end + 2),
+                Tag::Expression => end_of_tag(rest, "}}"),
+                Tag::Block => end_of_tag(rest, "%}"),
+            };
+            at = start + length;
+            let block = rest.get(..length).filter(|_| kind == Tag::Block);
+            if block.and_then(Block::parse).is_some_and(|block| block.name == "raw") {
+                at += end_of_raw(template.get(at..)?);
+            }
+            if block.is_some() {
+                return Some(start..start + length);
+            }
+        }
+    })
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -90,6 +105,25 @@ fn end_of_tag(tag: &str, end: &str) -> usize {
         }
     }
     tag.len()
+}
+
+/// Where in a `set` tag the equals sign is that its value follows: in no text and no brackets.
+pub(super) fn equals_sign(tag: &str) -> Option<usize> {
+    let (mut quote, mut escaped, mut depth) = (None, false, 0usize);
+    for (at, character) in tag.char_indices() {
+        match (quote, character) {
+            _ if escaped => escaped = false,
+            (Some(_), '\\') => escaped = true,
+            (Some(open), close) if open == close => quote = None,
+            (Some(_), _) => {}
+            (None, '"' | '\'') => quote = Some(character),
+            (None, '(' | '[' | '{') => depth += 1,
+            (None, ')' | ']' | '}') => depth = depth.saturating_sub(1),
+            (None, '=') if depth == 0 => return Some(at),
+            _ => {}
+        }
+    }
+    None
 }
 
 /// Where the tag that ends a raw block begins.

@@ -6,13 +6,16 @@
 //! `strftime_now`, `tojson`, `break` and `continue`, `{% generation %}` and methods of Python's texts are known.
 //!
 //! A template comes from people that one may not know: its work is counted, and one that computes for ever, or writes
-//! without end, is an error. The date is that at which the template was opened.
+//! without end, is an error; so is one that the engine panics at, or whose `break` or `continue` leaves a block that the
+//! engine would not close. The date is that at which the template was opened.
 //!
 //! Source: `utils/chat_template_utils.py` of transformers 5.
 //!
 //! | module | concept |
 //! |---|---|
 //! | `generation` | the tags around what the assistant says |
+//! | `held` | what a namespace may hold |
+//! | `jumps` | `break` and `continue` |
 //! | `marks` | private characters around what must be found again |
 //! | `json` | `tojson` |
 //! | `python` | methods of texts |
@@ -21,23 +24,30 @@
 
 mod encode;
 mod generation;
+mod held;
 mod json;
+mod jumps;
 mod marks;
 mod python;
 mod written;
+
+use std::panic::AssertUnwindSafe;
 
 use jiff::Zoned;
 use minijinja::syntax::SyntaxConfig;
 use minijinja::{Environment, ErrorKind, Value};
 
-use crate::data::{Role, Turn};
+use crate::data::{Conversation, Role, Tokenizer, Turn};
 use crate::error::{Error, Result};
+use crate::recipe::TrainOn;
 use marks::Marks;
 
 /// What one rendering may do: as many instructions, or 64 times as many bytes.
-const FUEL: u64 = 20_000_000;
+const FUEL: u64 = 5_000_000;
 /// The same for templates of strangers to the program: about 64 MB.
 const LITTLE_FUEL: u64 = 1_000_000;
+/// Bytes of a template; values can be nested in each other as deeply as it is long.
+const LONGEST: usize = 1 << 17;
 /// Calls within calls.
 const RECURSION: usize = 200;
 const NAME: &str = "chat template";
@@ -92,7 +102,13 @@ impl Jinja {
     fn compile_with(text: &str, named: Vec<(&'static str, String)>, fuel: u64) -> Result<Self> {
         // Jinja reads every kind of line end as a line feed.
         let source = text.replace("\r\n", "\n").replace('\r', "\n");
-        let (source, has_generation) = generation::rewritten(&source)?;
+        if source.len() > LONGEST {
+            return Err(Error::new("the chat template has")
+                .got(source.len())
+                .expected(format!("at most {LONGEST} bytes")));
+        }
+        jumps::check(&source)?;
+        let (source, has_generation) = generation::rewritten(&held::rewritten(&source))?;
         let mut environment = Environment::new();
         let syntax = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build().map_err(from_jinja)?;
         environment.set_syntax(syntax);
@@ -101,6 +117,7 @@ impl Jinja {
         environment.set_unknown_method_callback(python::method);
         environment.add_filter("tojson", json::tojson);
         environment.add_filter("trim", python::trim);
+        environment.add_filter(held::FILTER, held::held);
         environment.add_filter(generation::FILTER, |text: &str, marks: &str| {
             let mut marks = marks.chars();
             let (start, end) = (marks.next().unwrap_or_default(), marks.next().unwrap_or_default());
@@ -109,7 +126,7 @@ impl Jinja {
         environment.add_function("raise_exception", python::raise);
         let now = Zoned::now();
         environment.add_function("strftime_now", move |format: &str| python::strftime(&now, format));
-        environment.add_template_owned(NAME, source).map_err(from_jinja)?;
+        guarded(|| environment.add_template_owned(NAME, source))?;
         Ok(Self { environment, named, has_generation, text: text.to_owned(), end: None, next_turn: None })
     }
 
@@ -148,8 +165,15 @@ impl Jinja {
         ];
         variables.extend(self.named.iter().map(|(name, token)| (*name, Value::from(token.as_str()))));
         let template = self.environment.get_template(NAME).map_err(from_jinja)?;
-        template.render(Value::from_pairs(variables)).map_err(from_jinja)
+        guarded(|| template.render(Value::from_pairs(variables)))
     }
+}
+
+/// Calls the engine, which was written for templates of people that one knows.
+fn guarded<T>(call: impl FnOnce() -> std::result::Result<T, minijinja::Error>) -> Result<T> {
+    std::panic::catch_unwind(AssertUnwindSafe(call))
+        .map_err(|_| Error::new("the template engine fails at this template"))?
+        .map_err(from_jinja)
 }
 
 fn from_jinja(error: minijinja::Error) -> Error {
@@ -171,6 +195,21 @@ pub fn render_any(template: &str) -> Result<String> {
     let turns = turns.map(|(role, text)| Turn::new(role, text));
     jinja.text_of(&turns, true)?;
     jinja.text_of(&turns, false)
+}
+
+/// Makes ids of a small conversation by any text as a template, in all the ways there are: what a fuzzer calls. The work is
+/// bounded as in [`render_any`].
+#[doc(hidden)]
+pub fn encode_any(template: &str, tokenizer: &Tokenizer) -> Result<()> {
+    let mut jinja = Jinja::compile_with(template, tokenizer.named_tokens()?, LITTLE_FUEL)?;
+    jinja.look(tokenizer);
+    let talk = Conversation::question("Tere! <s>", "").answered(" Tere! </s>");
+    let mut encoder = tokenizer.encoder();
+    for train_on in [TrainOn::Assistant, TrainOn::Last, TrainOn::All] {
+        // What cannot be found for one of them, may be for another.
+        let _ = (jinja.encode(&talk, train_on, &mut encoder), jinja.show(&talk, train_on, tokenizer));
+    }
+    jinja.encode_prompt(&talk, &mut encoder).map(drop)
 }
 
 fn torn() -> Error {

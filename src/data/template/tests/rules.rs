@@ -224,6 +224,11 @@ fn templates_that_never_end_are_errors() {
         "{{ [[messages] * 1000] * 1000 | tojson(indent=60) }}",
         &"{% generation %}".repeat(5000),
         &"{% if true %}".repeat(5000),
+        "{% set ns = namespace() %}{% set ns.x = ns %}{{ ns }}",
+        "{% set ns = namespace() %}{% set ns.x = [{'a': ns}] %}{{ ns.x }}",
+        "{% set ns = namespace(x=[]) %}{% for a in range(90000) %}{% set ns.x = [ns.x] %}{% endfor %}",
+        "{% set ns = namespace(x=[]) %}{% for a in range(90000) %}{% set ns.x = [ns.x] | reverse %}{% endfor %}",
+        &"{% set x = [x] %}".repeat(10_000),
         &"(".repeat(9000),
         &format!("{{{{ {} }}}}", "[".repeat(9000)),
     ] {
@@ -232,6 +237,27 @@ fn templates_that_never_end_are_errors() {
         assert!(result.is_err() || text.starts_with('('), "{:?}", text.chars().take(60).collect::<String>());
         assert!(started.elapsed().as_secs() < 20);
     }
+}
+
+#[test]
+fn values_as_deep_as_a_template_is_long_fit_the_stack_of_a_thread() {
+    let text = format!("{{%set x=1%}}{}{{{{ x }}}}{{{{ x == [x] }}}}", "{%set x=[x]%}".repeat(10_000));
+    let threads = std::thread::Builder::new().stack_size(8 << 20);
+    let rendered = threads.spawn(move || jinja::render_any(&text)).unwrap().join().unwrap();
+    assert!(rendered.unwrap().contains("[[[["));
+}
+
+#[test]
+fn a_jump_out_of_a_block_is_an_error_before_it_loses_words() {
+    let tokenizer = tokenizer();
+    for block in ["generation", "filter upper", "set x", "with y = 1"] {
+        let end = block.split(' ').next().unwrap();
+        let text = format!("{{% for m in messages %}}{{% {block} %}}a{{% break %}}{{% end{end} %}}{{% endfor %}}b");
+        let error = of_file(&text, &tokenizer).unwrap_err().to_string();
+        assert!(error.contains("break leaves a"), "{error}");
+    }
+    // What the engine panics at is an error, too.
+    assert_eq!(jinja::render_any("{% for m in messages %}{% break %}{% endfor %}b").unwrap(), "b");
 }
 
 proptest::proptest! {
