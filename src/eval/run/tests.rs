@@ -9,7 +9,7 @@ use crate::eval::{Metric, prediction};
 use crate::files;
 use crate::model::{Config, Factor, Lora, Projection};
 use crate::progress::Progress;
-use crate::recipe::{ChatTemplate, Compare, NewModel, TaskData, TaskSettings};
+use crate::recipe::{ChatTemplate, Compare, MetricSettings, NewModel, TaskData, TaskSettings};
 
 fn opened(template: &ChatTemplate, tokenizer: &Tokenizer) -> Template {
     Template::open(template, tokenizer).unwrap()
@@ -55,7 +55,7 @@ impl Setting {
         let path = self.folder.path().join("examples.jsonl");
         files::write(&path, rows.join("\n")).unwrap();
         let data = TaskData::File { paths: vec![path], language: "Estonian".into() };
-        let settings = TaskSettings { kind, data, max_new_tokens: 12 };
+        let settings = TaskSettings { kind, data, max_new_tokens: 12, metric: MetricSettings::default() };
         let compare =
             Compare { tasks: Vec::new(), merged: false, batch, limit: None, template: ChatTemplate::LlammasChat };
         Task::load(&settings, &compare, 3).unwrap()
@@ -258,7 +258,8 @@ fn a_person_can_stop_every_kind_of_task() {
 #[test]
 fn an_answer_ends_where_the_model_goes_on_by_itself() {
     let tokenizer = Tokenizer::train(TEXTS, 320).unwrap();
-    let example = |reference: &str| Example::Correction { source: "x".into(), references: vec![reference.into()] };
+    let example =
+        |reference: &str| Example::Correction { source: "x".into(), references: vec![reference.into()], gold: None };
     let cases = [
         ("Tere!\n<|user|>\nJa sina?", ChatTemplate::LlammasChat, "a", "Tere!"),
         ("\n\n Tere! \nJa nii edasi.", ChatTemplate::Plain, "a", "Tere!"),
@@ -290,7 +291,9 @@ fn the_built_in_world_has_every_task_in_both_languages() {
     }
     for (kind, language) in kinds {
         let data = TaskData::World { language: language.into() };
-        let task = Task::load(&TaskSettings { kind, data, max_new_tokens: 8 }, &compare, 3).unwrap();
+        let task =
+            Task::load(&TaskSettings { kind, data, max_new_tokens: 8, metric: MetricSettings::default() }, &compare, 3)
+                .unwrap();
         assert_eq!(task.len(), 6, "{}", task.name());
         let result = setting.run(&task).unwrap();
         assert!(result.columns.iter().all(|c| c.value.is_finite() && c.interval.is_some()), "{}", task.name());

@@ -13,6 +13,7 @@ fn answers(answers: &[&str], references: &[&str]) -> Vec<Prediction> {
         answer: (*answer).into(),
         references: vec![(*reference).into()],
         likelihoods: Vec::new(),
+        gold: None,
         scores: BTreeMap::new(),
     };
     answers.iter().zip(references).enumerate().map(prediction).collect()
