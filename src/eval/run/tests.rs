@@ -4,8 +4,9 @@ use candle_core::{DType, Device, Tensor};
 
 use super::*;
 use crate::error::Kind;
+use crate::eval::task::Item;
 use crate::eval::writing::answer_in;
-use crate::eval::{Metric, prediction};
+use crate::eval::{Language, Metric, prediction};
 use crate::files;
 use crate::model::{Config, Factor, Lora, Projection};
 use crate::progress::Progress;
@@ -90,8 +91,12 @@ fn choices_are_scored_by_the_words_of_the_answer_alone() {
     let setting = setting(256);
     let task = setting.task(TaskKind::Choice, &CHOICES, 2);
     let result = setting.run(&task).unwrap();
-    assert_eq!(result.columns.iter().map(|c| c.metric).collect::<Vec<_>>(), task.metrics());
-    let mut right = [0, 0];
+    assert_eq!(result.columns.iter().map(|c| c.metric.clone()).collect::<Vec<_>>(), task.metrics());
+    let mut right = [0; 4];
+    let neutral = opened(&task.template, &setting.tokenizer)
+        .encode_prompt(&wording::neutral(&Language::Estonian), &mut setting.tokenizer.encoder())
+        .unwrap();
+    assert!(setting.tokenizer.decode(&neutral).contains("Vastus:"));
     for (prediction, item) in result.predictions.iter().zip(&task.items) {
         let Example::Choice { choices, right: index, .. } = &item.example else { panic!() };
         for (choice, scored) in choices.iter().zip(&prediction.likelihoods) {
@@ -101,6 +106,9 @@ fn choices_are_scored_by_the_words_of_the_answer_alone() {
             let expected: f64 = setting.log_likelihoods(&ids)[prompt - 1..].iter().sum();
             assert!((scored.log_likelihood - expected).abs() < 1e-4 * expected.abs(), "{scored:?} {expected}");
             assert_eq!((scored.tokens as usize, scored.bytes as usize), (ids.len() - prompt, choice.len()));
+            let alone = [neutral.clone(), setting.tokenizer.encode_continuation(choice).unwrap()].concat();
+            let expected: f64 = setting.log_likelihoods(&alone)[neutral.len() - 1..].iter().sum();
+            assert!((scored.unconditional.unwrap() - expected).abs() < 1e-4 * expected.abs(), "{scored:?} {expected}");
         }
         let score = |by: fn(&Likelihood) -> f64| {
             let scores: Vec<f64> = prediction.likelihoods.iter().map(by).collect();
@@ -108,6 +116,8 @@ fn choices_are_scored_by_the_words_of_the_answer_alone() {
         };
         right[0] += score(Likelihood::per_token);
         right[1] += score(|l| l.log_likelihood);
+        right[2] += score(|l| l.log_likelihood / l.text.len() as f64);
+        right[3] += score(|l| l.log_likelihood - l.unconditional.unwrap());
         assert!(prediction.prompt.contains("<|assistant|>") && prediction.references.len() == 1);
     }
     for (column, right) in result.columns.iter().zip(right) {
@@ -140,8 +150,11 @@ fn a_long_text_is_scored_in_windows_and_a_short_one_whole() {
         nats -= scored.log_likelihood;
         tokens += ids.len();
     }
-    assert!((result.columns[1].value - (nats / tokens as f64).exp()).abs() < 1e-9 * result.columns[1].value);
     let bytes = (TEXTS[0].len() + long.len()) as f64;
+    let words = (TEXTS[0].split_whitespace().count() + long.split_whitespace().count()) as f64;
+    assert!((result.columns[2].value - (nats / words).exp()).abs() < 1e-9 * result.columns[2].value);
+    assert!((result.columns[3].value - (nats / bytes).exp()).abs() < 1e-9 * result.columns[3].value);
+    assert!((result.columns[1].value - (nats / tokens as f64).exp()).abs() < 1e-9 * result.columns[1].value);
     assert!((result.columns[0].value - nats / bytes / std::f64::consts::LN_2).abs() < 1e-12);
 }
 

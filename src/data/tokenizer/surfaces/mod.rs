@@ -52,7 +52,7 @@ impl Surfaces {
     ///
     /// # Errors
     /// It cannot be read, is no SentencePiece model, or has what is not supported here: types other than unigram and BPE,
-    /// spaces after words, spaces that are not escaped.
+    /// spaces after words, spaces that are not escaped, user-defined symbols in a unigram model.
     pub fn open(path: &Path) -> Result<Self> {
         Self::from_bytes(&files::read(path)?).at(path.display().to_string())
     }
@@ -89,6 +89,8 @@ impl Surfaces {
             return Err(Error::new("the SentencePiece model has no pieces").hint("is this a tokenizer.model?"));
         }
         let segmentation = match trainer.model_type.unwrap_or(1) {
+            // Releases of SentencePiece differ in what such a symbol is worth.
+            1 if !literals.is_empty() => return refuse("is of type unigram and has user-defined symbols".to_owned()),
             1 => Segmentation::Unigram(unigram::Unigram::of(&pieces)),
             2 => Segmentation::Merges,
             other => return refuse(format!("is of type {other}, neither unigram nor BPE")),

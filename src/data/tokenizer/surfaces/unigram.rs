@@ -10,8 +10,8 @@ const UNKNOWN_PENALTY: f32 = 10.0;
 /// What the search needs to know of all pieces.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Unigram {
+    /// The log-probability of the least likely piece.
     least: f32,
-    most: f32,
     /// Characters of the longest piece.
     longest: usize,
 }
@@ -26,12 +26,11 @@ struct Way {
 
 impl Unigram {
     pub(super) fn of(pieces: &HashMap<Box<str>, Kind>) -> Self {
-        let mut unigram = Self { least: f32::MAX, most: f32::MIN, longest: 1 };
+        let mut unigram = Self { least: f32::MAX, longest: 1 };
         for (text, kind) in pieces {
             unigram.longest = unigram.longest.max(text.chars().count());
             if let Kind::Scored(score) = kind {
                 unigram.least = unigram.least.min(*score);
-                unigram.most = unigram.most.max(*score);
             }
         }
         unigram
@@ -46,10 +45,8 @@ impl Unigram {
             for (at, c) in rest.char_indices().take(self.longest) {
                 let length = at + c.len_utf8();
                 let Some(kind) = rest.get(..length).and_then(|piece| pieces.get(piece)) else { continue };
-                let score = match kind {
-                    Kind::Scored(score) => *score,
-                    Kind::UserDefined => (f64::from(length as f32 * self.most) - 0.1) as f32,
-                };
+                // A model of this type has no other kind.
+                let Kind::Scored(score) = kind else { continue };
                 improve(&mut ways, start + length, Way { score: score + before, start, known: true });
                 single |= at == 0;
             }
