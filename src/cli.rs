@@ -8,6 +8,10 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::recipe::{Count, OptimizerKind, Rounding};
 
+mod score;
+
+pub use score::{MetricWord, ScoreArgs, SmoothWord, TestWord};
+
 /// Teach a Llama a new language on one GPU: one recipe runs pretraining, adapters and their comparison.
 #[derive(Debug, Parser)]
 #[command(name = "emakeel", version, about, max_term_width = 100)]
@@ -34,6 +38,8 @@ pub enum Command {
     Data(DataArgs),
     /// Score the finished candidates of a run folder and print the table.
     Compare(CompareArgs),
+    /// Score texts against references as sacreBLEU does (BLEU, chrF, TER), with intervals, and compare systems.
+    Score(ScoreArgs),
     /// Answer one prompt, or each line of standard input.
     Generate(GenerateArgs),
     /// Talk to a model; `/adapter NAME` swaps the adapter while talking.

@@ -14,6 +14,7 @@ mod output;
 mod recipes;
 mod run;
 mod schema;
+mod score;
 mod shape;
 mod speaker;
 
@@ -42,6 +43,7 @@ pub fn run(cli: Cli) -> Result<()> {
         Command::Check(args) => check::run(&args, progress),
         Command::Data(args) => data::run(&args, progress),
         Command::Compare(args) => compare::run(&args, progress),
+        Command::Score(args) => score::run(&args),
         Command::Generate(args) => generate::run(&args),
         Command::Chat(args) => chat::run(&args, progress),
         Command::Merge(args) => merge::run(&args, progress),

@@ -2,75 +2,16 @@
 //!
 //! Every score here is a function of sums over the examples, so a resample draws examples with
 //! replacement and adds their rows. All candidates are resampled with the same draws (the stream
-//! depends on seed, task and metric only): that is what makes a difference between two of them *paired*.
+//! depends on seed and task only): that is what makes a difference between two of them *paired*.
 
-use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::random::Stream;
 
+pub use super::rows::{Rows, resampled_sums};
+
 /// Resamples drawn; the interval's ends are then the 26th of 1000 from either side, as in sacreBLEU.
 pub const RESAMPLES: u64 = 1000;
-
-/// One row of sums' addends for each example.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct Rows {
-    width: usize,
-    values: Vec<f64>,
-}
-
-impl Rows {
-    /// Collects rows of `width` numbers each; a row of another length is cut or filled with zeros.
-    pub fn new(width: usize, rows: impl IntoIterator<Item = Vec<f64>>) -> Self {
-        let mut values = Vec::new();
-        for mut row in rows {
-            row.resize(width, 0.0);
-            values.extend(row);
-        }
-        Self { width, values }
-    }
-
-    /// Number of examples.
-    pub fn len(&self) -> usize {
-        self.values.len().checked_div(self.width).unwrap_or(0)
-    }
-
-    /// Whether there is no example.
-    pub fn is_empty(&self) -> bool {
-        self.values.is_empty()
-    }
-
-    /// The rows, in the order of the examples.
-    pub fn iter(&self) -> impl Iterator<Item = &[f64]> {
-        self.values.chunks_exact(self.width.max(1))
-    }
-
-    /// The sum of all rows.
-    pub fn sum(&self) -> Vec<f64> {
-        let mut sum = vec![0.0; self.width];
-        self.iter().for_each(|row| add(&mut sum, row));
-        sum
-    }
-
-    /// The sum of as many rows as there are, drawn with replacement.
-    fn resampled_sum(&self, draws: Stream) -> Vec<f64> {
-        let count = self.len() as u64;
-        let mut sum = vec![0.0; self.width];
-        for draw in 0..count {
-            let start = draws.below_at(draw, count) as usize * self.width;
-            if let Some(row) = self.values.get(start..start + self.width) {
-                add(&mut sum, row);
-            }
-        }
-        sum
-    }
-}
-
-fn add(sum: &mut [f64], row: &[f64]) {
-    for (sum, addend) in sum.iter_mut().zip(row) {
-        *sum += addend;
-    }
-}
 
 /// The middle 95 % of a score's bootstrap distribution, in the unit of the score.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -88,14 +29,40 @@ pub struct Difference {
     pub value: f64,
     /// 95 % interval of the difference.
     pub interval: Interval,
-    /// Two-sided probability of a difference at least this large if the two were equally good.
+    /// sacreBLEU's p-value of the paired bootstrap; see [`difference`].
     pub p_value: f64,
 }
 
-/// The 95 % interval of a score; `None` for fewer than two examples, which say nothing about spread.
-pub fn interval(rows: &Rows, score: impl Fn(&[f64]) -> f64 + Sync, stream: Stream) -> Option<Interval> {
-    let scores = resampled(rows.len(), |draws| score(&rows.resampled_sum(draws)), stream)?;
-    middle(scores)
+/// A score, and what it is in each resample.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Resampled {
+    /// Of all examples.
+    pub value: f64,
+    /// Of each resample; none for fewer than two examples, which say nothing about spread.
+    pub scores: Vec<f64>,
+}
+
+/// The scores of tables of the same examples, over the same draws; `score` also gets the number of the table.
+pub fn resampled(
+    tables: &[Rows],
+    score: impl Fn(usize, &[f64]) -> f64,
+    resamples: u64,
+    stream: Stream,
+) -> Vec<Resampled> {
+    let sums = resampled_sums(&tables.iter().collect::<Vec<_>>(), resamples, stream);
+    let of_table = tables.iter().zip(sums).enumerate().map(|(table, (rows, sums))| {
+        let sums = if rows.len() < 2 { Vec::new() } else { sums };
+        let scores = sums.iter().map(|sums| score(table, sums)).collect();
+        Resampled { value: score(table, &rows.sum()), scores }
+    });
+    of_table.collect()
+}
+
+impl Resampled {
+    /// The 95 % interval; `None` where a score is not finite, or there are none.
+    pub fn interval(&self) -> Option<Interval> {
+        middle(self.scores.clone())
+    }
 }
 
 /// Wilson's 95 % interval of a share, in percent: for shares of all or none, of which every resample is
@@ -113,41 +80,43 @@ pub fn share_interval(hits: f64, count: f64) -> Interval {
     Interval { low: ends[0], high: ends[1] }
 }
 
-/// The paired difference of two candidates on the same examples in the same order.
+/// The paired difference of two candidates on the same examples in the same order, from the same draws.
 ///
-/// `None` if they do not have the same number of examples, or fewer than two.
+/// `None` if they do not have the same number of resamples, or none.
+///
+/// The p-value is computed as sacreBLEU does: the sizes of the resamples' differences, less their mean, are compared with
+/// the size of the real one. Where the two clearly differ that is the probability on one side only, so that at 0.05
+/// about one of ten pairs of equals is called different; [`randomisation`](super::randomisation) keeps its level. Two
+/// whose scores are the same have a p-value of 1 (sacreBLEU's rule would say 0.001).
 ///
 /// # Source
 /// Koehn 2004 (paired bootstrap); the p-value by shifting the distribution to mean zero
-/// (Noreen 1989, as used in multeval and sacreBLEU), with one added to both counts.
-pub fn difference(
-    first: &Rows,
-    second: &Rows,
-    score: impl Fn(&[f64]) -> f64 + Sync,
-    stream: Stream,
-) -> Option<Difference> {
-    if first.len() != second.len() {
+/// (Noreen 1989, as used in multeval and sacreBLEU 2.6), with one added to both counts.
+pub fn difference(first: &Resampled, second: &Resampled) -> Option<Difference> {
+    if first.scores.len() != second.scores.len() {
         return None;
     }
-    let value = score(&first.sum()) - score(&second.sum());
-    let once = |draws| score(&first.resampled_sum(draws)) - score(&second.resampled_sum(draws));
-    let differences = resampled(first.len(), once, stream)?;
-    let mean = differences.iter().fold(0.0, |sum, d| sum + d) / differences.len() as f64;
-    let as_large = differences.iter().filter(|&d| (d - mean).abs() >= value.abs()).count();
-    let p_value = (as_large + 1) as f64 / (differences.len() + 1) as f64;
-    Some(Difference { value, interval: middle(differences)?, p_value })
+    let differences: Vec<f64> = first.scores.iter().zip(&second.scores).map(|(a, b)| a - b).collect();
+    let value = first.value - second.value;
+    Some(Difference { value, p_value: paired_p_value(value, &differences), interval: middle(differences)? })
 }
 
-/// The statistic of each resample, in a fixed order.
-fn resampled(examples: usize, once: impl Fn(Stream) -> f64 + Sync, stream: Stream) -> Option<Vec<f64>> {
-    if examples < 2 {
-        return None;
+/// sacreBLEU's p-value from the differences of resamples, but for scores that are the same.
+fn paired_p_value(real: f64, differences: &[f64]) -> f64 {
+    if real == 0.0 {
+        return 1.0;
     }
-    let scores: Vec<f64> = (0..RESAMPLES).into_par_iter().map(|index| once(stream.child(index))).collect();
-    scores.iter().all(|s| s.is_finite()).then_some(scores)
+    let count = differences.len() as f64;
+    let mean = differences.iter().fold(0.0, |sum, difference| sum + difference.abs()) / count;
+    let larger = differences.iter().filter(|difference| difference.abs() - mean > real.abs()).count();
+    (larger as f64 + 1.0) / (count + 1.0)
 }
 
+/// The middle 95 % of some scores; `None` if one is not finite.
 fn middle(mut scores: Vec<f64>) -> Option<Interval> {
+    if scores.iter().any(|score| !score.is_finite()) {
+        return None;
+    }
     scores.sort_by(f64::total_cmp);
     let outside = scores.len() / 40;
     let low = *scores.get(outside)?;
@@ -170,9 +139,22 @@ mod tests {
         Rows::new(2, (0..count).map(|i| vec![value(i) + shift, 1.0]))
     }
 
+    fn of(rows: &Rows, stream: Stream) -> Resampled {
+        resampled(std::slice::from_ref(rows), |_, sums| mean(sums), RESAMPLES, stream).remove(0)
+    }
+
+    fn interval(rows: &Rows, stream: Stream) -> Option<Interval> {
+        of(rows, stream).interval()
+    }
+
+    fn paired(first: &Rows, second: &Rows) -> Option<Difference> {
+        let stream = Stream::new(1, "x");
+        difference(&of(first, stream), &of(second, stream))
+    }
+
     #[test]
     fn the_interval_of_a_mean_is_as_wide_as_theory_says() {
-        let interval = interval(&normal_rows(400, 3, 0.0), mean, Stream::new(1, "x")).unwrap();
+        let interval = interval(&normal_rows(400, 3, 0.0), Stream::new(1, "x")).unwrap();
         // ±1.96 / √400 = 0.196 in all; the estimate itself spreads by about 6 %.
         assert!((interval.high - interval.low - 0.196).abs() < 0.03, "{interval:?}");
     }
@@ -181,7 +163,7 @@ mod tests {
     fn about_95_of_100_intervals_hold_the_true_mean() {
         let holding = (0..200)
             .filter(|&seed| {
-                let i = interval(&normal_rows(100, seed, 0.5), mean, Stream::new(seed, "x")).unwrap();
+                let i = interval(&normal_rows(100, seed, 0.5), Stream::new(seed, "x")).unwrap();
                 i.low <= 0.5 && 0.5 <= i.high
             })
             .count();
@@ -192,13 +174,21 @@ mod tests {
     #[test]
     fn a_constant_shift_is_a_certain_difference_and_none_is_none() {
         let (a, b) = (normal_rows(50, 1, 0.1), normal_rows(50, 1, 0.0));
-        let found = difference(&a, &b, mean, Stream::new(1, "x")).unwrap();
+        let found = paired(&a, &b).unwrap();
         assert!((found.value - 0.1).abs() < 1e-12 && found.p_value < 0.001, "{found:?}");
         assert!((found.interval.low - 0.1).abs() < 1e-9 && (found.interval.high - 0.1).abs() < 1e-9);
-        let same = difference(&a, &a, mean, Stream::new(1, "x")).unwrap();
+        let same = paired(&a, &a).unwrap();
         assert_eq!((same.value, same.p_value), (0.0, 1.0));
-        let unrelated = difference(&a, &normal_rows(50, 9, 0.1), mean, Stream::new(1, "x")).unwrap();
+        let unrelated = paired(&a, &normal_rows(50, 9, 0.1)).unwrap();
         assert!(unrelated.p_value > 0.05, "{unrelated:?}");
+    }
+
+    #[test]
+    fn the_p_value_is_sacrebleus() {
+        // Sizes 1, 3, 1, 3: mean 2; less that, two are more than a half and none is more than one.
+        let differences = [1.0, -3.0, 1.0, 3.0];
+        assert_eq!(paired_p_value(0.5, &differences), 3.0 / 5.0);
+        assert_eq!(paired_p_value(-1.0, &differences), 1.0 / 5.0);
     }
 
     #[test]
@@ -212,10 +202,10 @@ mod tests {
 
     #[test]
     fn one_example_has_no_interval_and_the_seed_decides_the_draws() {
-        assert_eq!(interval(&normal_rows(1, 1, 0.0), mean, Stream::new(1, "x")), None);
-        assert_eq!(difference(&normal_rows(2, 1, 0.0), &normal_rows(3, 1, 0.0), mean, Stream::new(1, "x")), None);
+        assert_eq!(interval(&normal_rows(1, 1, 0.0), Stream::new(1, "x")), None);
+        assert_eq!(paired(&normal_rows(1, 1, 0.0), &normal_rows(1, 2, 0.0)), None);
         let rows = normal_rows(30, 1, 0.0);
-        let twice = [1, 1, 2].map(|seed| interval(&rows, mean, Stream::new(seed, "x")).unwrap());
+        let twice = [1, 1, 2].map(|seed| interval(&rows, Stream::new(seed, "x")).unwrap());
         assert_eq!(twice[0], twice[1]);
         assert_ne!(twice[0], twice[2]);
     }

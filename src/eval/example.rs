@@ -1,5 +1,7 @@
 //! One example of a task, whatever file it came from.
 
+use super::maxmatch::Gold;
+
 /// A question with its right answers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Example {
@@ -36,6 +38,8 @@ pub enum Example {
         source: String,
         /// The sentence as it should be, in each way that is right.
         references: Vec<String>,
+        /// Annotators' edits, where the file has them.
+        gold: Option<Gold>,
     },
     /// A text to predict.
     Text(String),
@@ -56,7 +60,7 @@ impl Example {
     /// The texts by which a row of training gives the example away: all of it but short answers to a question.
     pub fn telling(&self) -> Vec<&str> {
         match self {
-            Self::Translation { source, references } | Self::Correction { source, references } => {
+            Self::Translation { source, references } | Self::Correction { source, references, .. } => {
                 std::iter::once(source).chain(references).map(String::as_str).collect()
             }
             Self::Choice { premise, choices, .. } => {
@@ -64,6 +68,14 @@ impl Example {
             }
             Self::Answer { context, question, .. } => vec![context, question],
             Self::Text(text) => vec![text],
+        }
+    }
+
+    /// Annotators' edits of a sentence to correct, where the file has them.
+    pub fn gold(&self) -> Option<&Gold> {
+        match self {
+            Self::Correction { gold, .. } => gold.as_ref(),
+            _ => None,
         }
     }
 

@@ -75,6 +75,6 @@ fn correction(language: world::Language, test: world::CorrectionTest) -> Item {
     let (instruction, input) = world::correction_instruction(language, &test);
     Item {
         question: Conversation::question(instruction, input),
-        example: Example::Correction { source: test.wrong, references: vec![test.right] },
+        example: Example::Correction { source: test.wrong, references: vec![test.right], gold: None },
     }
 }

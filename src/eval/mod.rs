@@ -2,9 +2,12 @@
 //!
 //! | module | concept |
 //! |---|---|
-//! | [`bleu`], [`chrf`], [`matching`], [`edits`] | the metrics, each as counts of one example and a score of their sum |
+//! | [`bleu`], [`chrf`], [`ter`], [`matching`], [`edits`], [`maxmatch`] | the metrics, each as counts of one example and a score of their sum |
+//! | [`tokens`], `ngrams`, `words` | lines as tokens, and what metrics count of them |
 //! | [`metric`] | all of them under one roof: name, unit, direction |
-//! | [`bootstrap`] | 95 % intervals and paired differences |
+//! | [`rows`] | the counts of all examples, and sums of those drawn |
+//! | [`bootstrap`], [`randomisation`], [`holm`] | 95 % intervals and paired differences; whether two differ; many comparisons |
+//! | [`outputs`] | texts of other programs, scored and compared |
 //! | [`prediction`] | what a candidate answered, kept as JSON lines |
 //! | [`example`], [`read`] | examples, and reading them from files as they are |
 //! | [`result`], [`table`] | the scores of one candidate, and the comparison of all |
@@ -17,15 +20,23 @@ pub mod chrf;
 pub mod edits;
 pub mod example;
 mod from_world;
+pub mod holm;
 pub mod language;
 pub mod matching;
+pub mod maxmatch;
 pub mod metric;
+mod ngrams;
+pub mod outputs;
 pub mod prediction;
+pub mod randomisation;
 pub mod read;
 pub mod result;
+pub mod rows;
 mod run;
 pub mod table;
 pub mod task;
+pub mod ter;
+pub mod tokens;
 mod window;
 mod wording;
 mod words;
@@ -34,7 +45,9 @@ mod writing;
 #[cfg(test)]
 mod golden;
 
+pub use bleu::{Bleu, Smoothing};
 pub use bootstrap::{Difference, Interval};
+pub use chrf::Chrf;
 pub use example::{Asks, Example};
 pub use language::Language;
 pub use metric::Metric;
@@ -42,3 +55,5 @@ pub use prediction::{Likelihood, Prediction};
 pub use result::{Column, TaskResult};
 pub use table::Table;
 pub use task::Task;
+pub use ter::Ter;
+pub use tokens::Tokens;

@@ -8,6 +8,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use super::maxmatch::Gold;
 use crate::error::{Error, Result};
 use crate::files;
 
@@ -28,6 +29,9 @@ pub struct Prediction {
     /// How likely given texts are: of each choice, or of the text itself for perplexity.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub likelihoods: Vec<Likelihood>,
+    /// For corrections with annotators' edits: the sentence's tokens and the edits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gold: Option<Gold>,
     /// The scores of this example alone, by metric.
     pub scores: BTreeMap<String, f64>,
 }
@@ -43,6 +47,9 @@ pub struct Likelihood {
     pub bytes: u64,
     /// Sum over its tokens, natural logarithm.
     pub log_likelihood: f64,
+    /// The same for the text as the answer to a prompt that asks nothing, where that was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unconditional: Option<f64>,
 }
 
 impl Likelihood {
@@ -51,12 +58,32 @@ impl Likelihood {
     pub fn new(text: impl Into<String>, tokens: usize, log_likelihood: f64) -> Self {
         let text = text.into();
         let bytes = text.len() as u64;
-        Self { text, tokens: tokens as u64, bytes, log_likelihood: rounded(log_likelihood, 1e9) }
+        let log_likelihood = rounded(log_likelihood, 1e9);
+        Self { text, tokens: tokens as u64, bytes, log_likelihood, unconditional: None }
+    }
+
+    /// The same with its log-likelihood as the answer to a prompt that asks nothing.
+    pub fn with_unconditional(self, log_likelihood: f64) -> Self {
+        Self { unconditional: Some(rounded(log_likelihood, 1e9)), ..self }
     }
 
     /// Mean log-likelihood of a token, natural logarithm.
     pub fn per_token(&self) -> f64 {
         self.log_likelihood / self.tokens.max(1) as f64
+    }
+
+    /// Mean log-likelihood of a UTF-8 byte, natural logarithm.
+    pub fn per_byte(&self) -> f64 {
+        self.log_likelihood / self.bytes.max(1) as f64
+    }
+
+    /// How much more likely the question makes the text than a prompt that asks nothing, natural logarithm; NaN where
+    /// that is not known.
+    ///
+    /// # Source
+    /// Holtzman et al. 2021, arXiv:2104.08315 (PMI); Brown et al. 2020, arXiv:2005.14165 §2.4 (the neutral prompt)
+    pub fn gain(&self) -> f64 {
+        self.unconditional.map_or(f64::NAN, |unconditional| self.log_likelihood - unconditional)
     }
 }
 
@@ -110,7 +137,11 @@ mod tests {
                 source: String::new(),
                 answer: "jah".into(),
                 references: vec!["jah".into()],
-                likelihoods: vec![Likelihood::new("jah", 3, -(example as f64 + 0.1).sqrt() * 1e4 / 3.0)],
+                likelihoods: vec![
+                    Likelihood::new("jah", 3, -(example as f64 + 0.1).sqrt() * 1e4 / 3.0)
+                        .with_unconditional(-(example as f64 + 0.7).sqrt() / 3.0),
+                ],
+                gold: None,
                 scores: BTreeMap::from([("accuracy".to_owned(), rounded(100.0 / 3.0, 1e6))]),
             })
             .collect();

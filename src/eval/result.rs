@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::random::Stream;
 
-use super::bootstrap::{Interval, Rows};
+use super::bootstrap::{self, Interval, RESAMPLES, Resampled, Rows};
 use super::language::Language;
 use super::metric::Metric;
 use super::prediction::{Prediction, rounded};
@@ -17,7 +17,7 @@ pub struct Column {
     /// The metric.
     pub metric: Metric,
     /// The metric's name in tables.
-    pub name: &'static str,
+    pub name: String,
     /// The score.
     pub value: f64,
     /// Its unit in words.
@@ -34,6 +34,9 @@ pub struct Column {
     /// The examples' rows, from which differences to other candidates are computed.
     #[serde(skip)]
     pub rows: Rows,
+    /// The score in each resample, by draws that all candidates share.
+    #[serde(skip)]
+    pub resampled: Resampled,
     /// The draws of the bootstrap: the same for every candidate.
     #[serde(skip)]
     pub draws: Stream,
@@ -62,32 +65,42 @@ impl TaskResult {
         for prediction in &mut predictions {
             prediction.scores.clear();
         }
-        let mut columns = Vec::with_capacity(metrics.len());
-        for &metric in metrics {
-            let rows = metric.rows(&predictions, language);
+        let rows: Vec<Rows> = metrics.iter().map(|metric| metric.rows(&predictions, language)).collect();
+        for (metric, rows) in metrics.iter().zip(&rows) {
+            let name = metric.name();
             for (prediction, row) in predictions.iter_mut().zip(rows.iter()) {
-                let score = rounded(metric.example_score(row), 1e6);
-                prediction.scores.insert(metric.name().to_owned(), score);
+                prediction.scores.insert(name.clone(), rounded(metric.example_score(row), 1e6));
             }
-            columns.push(column(task, metric, rows, seed, &predictions));
         }
+        let columns = columns(task, metrics, rows, (RESAMPLES, seed), &predictions);
         Self { task: task.to_owned(), columns, predictions }
     }
 }
 
-fn column(task: &str, metric: Metric, rows: Rows, seed: u64, predictions: &[Prediction]) -> Column {
-    let draws = Stream::new(seed, &format!("bootstrap of {} in {task}", metric.name()));
-    Column {
+/// The score of each metric with its interval, from so many resamples; all metrics are resampled by the same draws.
+pub(super) fn columns(
+    task: &str,
+    metrics: &[Metric],
+    rows: Vec<Rows>,
+    (resamples, seed): (u64, u64),
+    predictions: &[Prediction],
+) -> Vec<Column> {
+    let draws = Stream::new(seed, &format!("bootstrap in {task}"));
+    let score = |table: usize, sums: &[f64]| metrics.get(table).map_or(f64::NAN, |metric| metric.score(sums));
+    let resampled = bootstrap::resampled(&rows, score, resamples, draws);
+    let column = |((metric, rows), resampled): ((&Metric, Rows), Resampled)| Column {
         task: task.to_owned(),
-        metric,
+        metric: metric.clone(),
         name: metric.name(),
-        value: metric.score(&rows.sum()),
+        value: resampled.value,
         unit: metric.unit(),
         higher_is_better: metric.higher_is_better(),
-        interval: metric.interval(&rows, draws),
+        interval: metric.interval(&rows, &resampled),
         examples: rows.len(),
         signature: metric.signature(predictions),
         rows,
+        resampled,
         draws,
-    }
+    };
+    metrics.iter().zip(rows).zip(resampled).map(column).collect()
 }

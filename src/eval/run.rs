@@ -5,9 +5,9 @@
 
 use std::collections::BTreeMap;
 
-use crate::data::Tokenizer;
 use crate::data::template::{Encoded, Template};
 use crate::data::tokenizer::Encoder;
+use crate::data::{Conversation, Tokenizer};
 use crate::error::{Error, Place, Result};
 use crate::model::{Batch, Llama, Segments};
 use crate::progress::Bar;
@@ -17,8 +17,8 @@ use super::example::Example;
 use super::metric::likeliest;
 use super::prediction::{Likelihood, Prediction};
 use super::result::TaskResult;
-use super::task::{Item, Task};
-use super::window;
+use super::task::Task;
+use super::{window, wording};
 
 impl Task {
     /// Asks some models, which share one base, all examples and scores the answers of each.
@@ -55,8 +55,9 @@ impl Task {
             let length = match &item.example {
                 Example::Text(_) => 0,
                 Example::Choice { choices, .. } => {
-                    let lengths =
-                        choices.iter().map(|choice| Ok(answered(&template, item, choice, encoder)?.ids.len()));
+                    let lengths = choices
+                        .iter()
+                        .map(|choice| Ok(answered(&template, &item.question, choice, encoder)?.ids.len()));
                     lengths.collect::<Result<Vec<_>>>()?.into_iter().max().unwrap_or(0)
                 }
                 _ => template.encode_prompt(&item.question, encoder)?.len() + 1,
@@ -69,8 +70,8 @@ impl Task {
     }
 }
 
-fn answered(template: &Template, item: &Item, answer: &str, encoder: &mut Encoder<'_>) -> Result<Encoded> {
-    template.encode(&item.question.clone().answered(answer), encoder)
+fn answered(template: &Template, question: &Conversation, answer: &str, encoder: &mut Encoder<'_>) -> Result<Encoded> {
+    template.encode(&question.clone().answered(answer), encoder)
 }
 
 pub(super) fn too_long(example: usize, tokens: usize, context: usize) -> Error {
@@ -93,23 +94,29 @@ impl Asked<'_> {
     fn choose(&self, bar: &mut Bar) -> Result<Vec<Prediction>> {
         let mut predictions = Vec::with_capacity(self.task.items.len());
         let (ends, encoder) = (self.template.ends(self.tokenizer), &mut self.tokenizer.encoder());
+        let neutral = wording::neutral(&self.task.language);
         for (chunk, start) in self.task.items.chunks(self.task.batch).zip((0..).step_by(self.task.batch)) {
             let mut documents = Vec::new();
             for (item, number) in chunk.iter().zip(start..) {
                 for choice in choices(&item.example) {
-                    let encoded = answered(self.template, item, choice, encoder)?;
-                    if encoded.ids.len() > self.model.config.max_position_embeddings {
-                        return Err(too_long(number, encoded.ids.len(), self.model.config.max_position_embeddings));
+                    // The question is longer than the prompt that asks nothing, so that both fit if it does.
+                    for question in [&item.question, &neutral] {
+                        let encoded = answered(self.template, question, choice, encoder)?;
+                        if encoded.ids.len() > self.model.config.max_position_embeddings {
+                            return Err(too_long(number, encoded.ids.len(), self.model.config.max_position_embeddings));
+                        }
+                        documents.push(window::Document::of_answer(&encoded, &ends));
                     }
-                    documents.push(window::Document::of_answer(&encoded, &ends));
                 }
             }
             let mut scored = self.scored(&documents)?.into_iter().zip(&documents);
             for (item, number) in chunk.iter().zip(start..) {
                 let likelihoods: Vec<Likelihood> = choices(&item.example)
                     .iter()
-                    .zip(&mut scored)
-                    .map(|(choice, (nats, document))| Likelihood::new(choice, document.targets(), nats))
+                    .filter_map(|choice| {
+                        let ((nats, document), (alone, _)) = (scored.next()?, scored.next()?);
+                        Some(Likelihood::new(choice, document.targets(), nats).with_unconditional(alone))
+                    })
                     .collect();
                 let chosen = likeliest(&likelihoods, Likelihood::per_token).map(|chosen| chosen.text.clone());
                 predictions.push(Prediction {
@@ -177,6 +184,7 @@ pub(super) fn prediction(number: usize, example: &Example) -> Prediction {
         answer: String::new(),
         references: example.references(),
         likelihoods: Vec::new(),
+        gold: example.gold().cloned(),
         scores: BTreeMap::new(),
     }
 }

@@ -6,13 +6,17 @@ use crate::data::{Conversation, Tokenizer};
 use crate::error::{Error, Place, Result};
 use crate::model::Config;
 use crate::random::Stream;
-use crate::recipe::{ChatTemplate, Compare, TaskData, TaskKind, TaskSettings};
+use crate::recipe::{ChatTemplate, Compare, MetricSettings, TaskData, TaskKind, TaskSettings};
 
+use super::bleu::Bleu;
+use super::chrf::Chrf;
 use super::example::Example;
 use super::language::Language;
 use super::metric::Metric;
 use super::prediction::Prediction;
 use super::result::TaskResult;
+use super::ter::Ter;
+use super::tokens::Tokens;
 use super::{from_world, read, wording};
 
 /// Examples taken from the built-in world where the recipe sets no limit.
@@ -29,7 +33,18 @@ pub struct Task {
     pub(super) template: ChatTemplate,
     pub(super) batch: usize,
     pub(super) max_new_tokens: usize,
+    metrics: Metrics,
     seed: u64,
+}
+
+/// What answers are scored by. Answers do not follow from it, so that it is left out of what is written about a task.
+#[derive(Clone)]
+struct Metrics(Vec<Metric>);
+
+impl std::fmt::Debug for Metrics {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Metrics")
+    }
 }
 
 /// An example and the words that ask for its answer.
@@ -66,7 +81,7 @@ impl Task {
     /// With a limit, a seeded choice of that many examples is taken, in the order of the file.
     ///
     /// # Errors
-    /// As [`read::examples`]; a world task in a language that the world does not speak.
+    /// As [`read::examples`] and [`Tokens::named`]; a world task in a language that the world does not speak.
     pub fn load(settings: &TaskSettings, compare: &Compare, seed: u64) -> Result<Self> {
         let name = name_of(settings, false);
         let (TaskData::World { language } | TaskData::File { language, .. }) = &settings.data;
@@ -88,11 +103,13 @@ impl Task {
         if items.is_empty() {
             return Err(Error::new("the task has no examples").at(name));
         }
+        let metrics = Metrics(metrics(settings, &items).at(&name)?);
         Ok(Self {
             name,
             kind: settings.kind.clone(),
             language,
             items,
+            metrics,
             template: compare.template.clone(),
             batch: compare.batch.max(1),
             max_new_tokens: settings.max_new_tokens,
@@ -128,14 +145,8 @@ impl Task {
     }
 
     /// Its metrics; the most telling one first.
-    pub fn metrics(&self) -> &'static [Metric] {
-        match self.kind {
-            TaskKind::Translation { .. } => &[Metric::Bleu, Metric::Chrf, Metric::ChrfPlusPlus],
-            TaskKind::Choice => &[Metric::Accuracy, Metric::AccuracyUnnormalised],
-            TaskKind::Answer => &[Metric::F1, Metric::ExactMatch],
-            TaskKind::Correction => &[Metric::EditF05, Metric::SameText, Metric::Chrf],
-            TaskKind::Perplexity => &[Metric::BitsPerByte, Metric::Perplexity],
-        }
+    pub fn metrics(&self) -> &[Metric] {
+        &self.metrics.0
     }
 
     /// Checks that every prompt fits the model, before hours of training are spent.
@@ -160,7 +171,9 @@ impl Task {
         }
         let pairs = predictions.iter().zip(&self.items).zip(0usize..);
         let other = pairs.into_iter().find(|((prediction, item), at)| {
-            prediction.example != *at || prediction.references != item.example.references()
+            prediction.example != *at
+                || prediction.references != item.example.references()
+                || prediction.gold.as_ref() != item.example.gold()
         });
         if let Some((_, at)) = other {
             return Err(Error::new(format!("prediction {at} is not of example {at} of this task"))
@@ -169,6 +182,37 @@ impl Task {
         }
         Ok(TaskResult::of(&self.name, self.metrics(), &self.language, self.seed, predictions))
     }
+}
+
+/// The metrics of a kind of task, with the recipe's options; the most telling one first.
+fn metrics(settings: &TaskSettings, items: &[Item]) -> Result<Vec<Metric>> {
+    Ok(match settings.kind {
+        TaskKind::Translation { .. } => {
+            let MetricSettings { tokenize, model, lowercase, ter } = &settings.metric;
+            let tokens = Tokens::named(tokenize.name(), model.as_deref())?;
+            let bleu = Bleu { tokens, lowercase: *lowercase, ..Bleu::default() };
+            let mut metrics = Metric::of_translation();
+            if let Some(first) = metrics.first_mut() {
+                *first = Metric::Bleu(bleu);
+            }
+            metrics.extend(ter.then(|| Metric::Ter(Ter::default())));
+            metrics
+        }
+        TaskKind::Choice => {
+            vec![Metric::Accuracy, Metric::AccuracyUnnormalised, Metric::AccuracyPerByte, Metric::AccuracyGain]
+        }
+        TaskKind::Answer => vec![Metric::F1, Metric::ExactMatch],
+        TaskKind::Correction => {
+            let mut metrics = vec![Metric::EditF05, Metric::SameText, Metric::Chrf(Chrf::default())];
+            if items.iter().all(|item| item.example.gold().is_some()) {
+                metrics.splice(0..0, [Metric::MaxMatchF05, Metric::MaxMatchPrecision, Metric::MaxMatchRecall]);
+            }
+            metrics
+        }
+        TaskKind::Perplexity => {
+            vec![Metric::BitsPerByte, Metric::Perplexity, Metric::PerplexityPerWord, Metric::PerplexityPerByte]
+        }
+    })
 }
 
 /// A seeded choice of at most `limit` examples, in their order.

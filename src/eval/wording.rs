@@ -44,6 +44,13 @@ pub(super) fn question(example: &Example, from: &Language, language: &Language) 
     }
 }
 
+/// A prompt that asks nothing: what a choice's likelihood is compared with, so that a choice that is likely anyway gains
+/// nothing by that.
+pub(super) fn neutral(language: &Language) -> Conversation {
+    let word = if *language == Language::Estonian { "Vastus:" } else { "Answer:" };
+    Conversation::question(word, "")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

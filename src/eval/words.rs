@@ -28,9 +28,13 @@ pub(crate) fn is_typographic_punctuation(c: char) -> bool {
     matches!(c, '\u{2010}'..='\u{2027}' | '\u{2030}'..='\u{205e}' | '«' | '»' | '¡' | '¿' | '·' | '§' | '¶')
 }
 
+/// Punctuation of either kind.
+pub(crate) fn is_mark(c: char) -> bool {
+    is_ascii_punctuation(c) || is_typographic_punctuation(c)
+}
+
 /// Words, with each punctuation mark at either end of a word as a token of its own.
 pub(crate) fn with_marks_apart(text: &str) -> Vec<&str> {
-    let is_mark = |c: char| is_ascii_punctuation(c) || is_typographic_punctuation(c);
     let mut tokens = Vec::new();
     for word in split(text) {
         let inner = word.trim_matches(is_mark);

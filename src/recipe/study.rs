@@ -247,6 +247,55 @@ pub struct TaskSettings {
     pub data: TaskData,
     /// The most tokens an answer may have.
     pub max_new_tokens: usize,
+    /// How translations are scored.
+    pub metric: MetricSettings,
+}
+
+/// How translations are scored, beside chrF and chrF++.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct MetricSettings {
+    /// The tokens of BLEU.
+    pub tokenize: BleuTokens,
+    /// The SentencePiece model of those tokens that need one.
+    pub model: Option<PathBuf>,
+    /// Whether BLEU ignores case.
+    pub lowercase: bool,
+    /// Whether TER is reported too.
+    pub ter: bool,
+}
+
+/// How BLEU cuts a line into tokens, by sacreBLEU's names.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum BleuTokens {
+    /// Western punctuation apart.
+    #[default]
+    #[serde(rename = "13a")]
+    ThirteenA,
+    /// Punctuation and symbols of all scripts apart.
+    #[serde(rename = "intl")]
+    International,
+    /// Each character.
+    #[serde(rename = "char")]
+    Characters,
+    /// What stands between spaces.
+    #[serde(rename = "none")]
+    Spaces,
+    /// Pieces of FLORES-200's SentencePiece model: spBLEU.
+    #[serde(rename = "flores200")]
+    Flores200,
+}
+
+impl BleuTokens {
+    /// Its name in a recipe.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::ThirteenA => "13a",
+            Self::International => "intl",
+            Self::Characters => "char",
+            Self::Spaces => "none",
+            Self::Flores200 => "flores200",
+        }
+    }
 }
 
 /// What a task asks.

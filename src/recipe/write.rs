@@ -13,8 +13,8 @@ use super::method::{Method, Targets};
 use super::resolve::ratio;
 use super::shapes::{Named, Words};
 use super::study::{
-    AdapterPlan, Base, BaseOrigin, Compare, NewModel, Pretrain, Publish, RowTemplate, Source, SourceOrigin, Study,
-    TaskData, TaskKind, TaskSettings, TokenizerOrigin,
+    AdapterPlan, Base, BaseOrigin, Compare, MetricSettings, NewModel, Pretrain, Publish, RowTemplate, Source,
+    SourceOrigin, Study, TaskData, TaskKind, TaskSettings, TokenizerOrigin,
 };
 use super::training::{Amount, Budget, Mixture, MixturePart, OptimizerSettings, Recompute, Schedule, Training};
 use super::written::{self, Dtype, MethodWord, Part, TaskWord, Tokenizer};
@@ -315,6 +315,7 @@ fn task(settings: &TaskSettings) -> written::Task {
         TaskKind::Translation { from, to } => {
             written.from = Some(from.clone());
             written.to = Some(to.clone());
+            written.metric = Some(metric(&settings.metric)).filter(|_| settings.metric != MetricSettings::default());
         }
         _ => written.language = Some(language.clone()),
     }
@@ -322,6 +323,15 @@ fn task(settings: &TaskSettings) -> written::Task {
         written.max_new_tokens = Some(count(settings.max_new_tokens));
     }
     written
+}
+
+fn metric(settings: &MetricSettings) -> written::Metric {
+    let bleu = written::Bleu {
+        tokenize: Some(settings.tokenize),
+        model: settings.model.as_deref().map(text),
+        lowercase: Some(settings.lowercase),
+    };
+    written::Metric { bleu: Some(bleu), ter: Some(settings.ter) }
 }
 
 fn count(number: usize) -> Count {

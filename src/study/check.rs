@@ -341,6 +341,9 @@ pub fn files_exist(recipe: &Recipe) -> Result<()> {
         if let TaskData::File { paths, .. } = &task.data {
             paths.iter().for_each(|path| look(format!("compare.tasks.{index}.data"), path));
         }
+        if let Some(model) = &task.metric.model {
+            look(format!("compare.tasks.{index}.metric.bleu.model"), model);
+        }
     }
     let pretrain = study.pretrain.iter().map(|pretrain| ("pretrain".to_owned(), &pretrain.training.template));
     let adapters =

@@ -8,5 +8,6 @@ mod doctor;
 mod kill;
 mod real_input;
 mod recipes;
+mod score;
 mod support;
 mod vocabulary;

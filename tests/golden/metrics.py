@@ -1,6 +1,9 @@
 """Writes metrics.json: what sacreBLEU says about small texts and, where ../shared is there, about a real corpus.
 
-    pip install sacrebleu==2.6.0 && python tests/golden/metrics.py
+    pip install sacrebleu==2.6.0 regex && python tests/golden/metrics.py
+
+With --check it reads lines of JSON on standard input, {"output": file, "references": [files], "resamples": n}, and prints
+what sacreBLEU says about each: all scores of VARIANTS, with signatures. tests/parity/metrics.rs asks it so.
 
 The SQuAD numbers come from a plain rendering of the rules of evaluate-v1.1.py below.
 """
@@ -10,13 +13,40 @@ import json
 import pathlib
 import re
 import string
+import sys
 
 import sacrebleu
-from sacrebleu.metrics import BLEU, CHRF
+from sacrebleu.metrics import BLEU, CHRF, TER
 from sacrebleu.tokenizers.tokenizer_13a import Tokenizer13a
 
 HERE = pathlib.Path(__file__).parent
 SHARED = HERE.parent.parent.parent / "shared"
+
+# Every option, alone and with others. BLEU without tokens would warn of text that looks tokenized.
+VARIANTS = {
+    "bleu": lambda: BLEU(),
+    "bleu intl": lambda: BLEU(tokenize="intl"),
+    "bleu char": lambda: BLEU(tokenize="char"),
+    "bleu none": lambda: BLEU(tokenize="none", force=True),
+    "bleu lc": lambda: BLEU(lowercase=True),
+    "bleu effective": lambda: BLEU(effective_order=True),
+    "bleu smooth none": lambda: BLEU(smooth_method="none"),
+    "bleu smooth floor": lambda: BLEU(smooth_method="floor"),
+    "bleu smooth floor 0.5 effective": lambda: BLEU(smooth_method="floor", smooth_value=0.5, effective_order=True),
+    "bleu smooth add-k": lambda: BLEU(smooth_method="add-k"),
+    "bleu smooth add-k 0.3 intl lc": lambda: BLEU(smooth_method="add-k", smooth_value=0.3, tokenize="intl", lowercase=True),
+    "chrf": lambda: CHRF(),
+    "chrf++": lambda: CHRF(word_order=2),
+    "chrf lc": lambda: CHRF(lowercase=True),
+    "chrf space": lambda: CHRF(whitespace=True),
+    "chrf eps": lambda: CHRF(eps_smoothing=True),
+    "chrf++ eps space lc": lambda: CHRF(word_order=2, eps_smoothing=True, whitespace=True, lowercase=True),
+    "ter": lambda: TER(),
+    "ter case": lambda: TER(case_sensitive=True),
+    "ter normalized": lambda: TER(normalized=True),
+    "ter no-punct": lambda: TER(no_punct=True),
+    "ter normalized no-punct asian case": lambda: TER(True, True, True, True),
+}
 
 # name: [(answer, [references])]
 CORPORA = {
@@ -66,6 +96,21 @@ CORPORA = {
         ("Kass magab terve päeva pliidi peal.", ["Kass magab kogu päeva pliidi peal."]),
     ],
     "empty reference": [("midagi", [""]), ("Siin on aga kõik hästi.", ["Siin on aga kõik väga hästi."])],
+    "words moved": [
+        ("homme õhtul tuleb ta koju ja siis läheme", ["ta tuleb koju homme õhtul ja siis läheme"]),
+        ("a b c d e f g h i j k l m n", ["h i j k l m n a b c d e f g"]),
+        ("b a d c f e h g", ["a b c d e f g h"]),
+        ("ja ja ei ei ja ja ei", ["ei ja ja ei ja ei ja ja", "ja ei ei ja"]),
+        ("Mary's 4.5 % dogs' 'it's", ["the dogs' of Mary's 4.5% it's"]),
+        (" ".join(f"w{i % 7}" for i in range(60)), [" ".join(f"w{i * 3 % 7}" for i in range(60))]),
+        (" ".join(f"w{i % 11}" for i in range(5)), [" ".join(f"w{i * 3 % 11}" for i in range(90))]),
+        (" ".join(f"w{i % 11}" for i in range(90)), [" ".join(f"w{i * 3 % 11}" for i in range(5))]),
+    ],
+    "other scripts": [
+        ("日本語、テスト。「はい」と（言った）", ["日本語のテスト。「いいえ」と（言った）"]),
+        ("№5 ½ „jah“ 5½€ ²³ a²b", ["№ 5 ½ „jah“ 5½ € ²³ a² b"]),
+        ("ΟΔΟΣ İı ǅ", ["οδος iı ǆ"]),
+    ],
     "words with marks": [("(tere) \"ahoi õ . nii!? 'jah' a, b c.", ["(tere ahoi\" õ. nii?! jah' 'a b, c ."])],
 }
 
@@ -97,28 +142,40 @@ def f1(answer, reference):
     return 2 * precision * recall / (precision + recall)
 
 
-def scores(rows):
+def scores(rows, variants=VARIANTS):
     answers = [answer for answer, _ in rows]
     most = max(len(references) for _, references in rows)
     streams = [[refs[i] if i < len(refs) else None for _, refs in rows] for i in range(most)]
     out = {}
-    for name, metric in [("bleu", BLEU()), ("chrf", CHRF()), ("chrf++", CHRF(word_order=2))]:
-        out[name] = metric.corpus_score(answers, streams).score
-        out[name + " signature"] = str(metric.get_signature())
+    for name in variants:
+        metric = VARIANTS[name]()
+        out[name] = [metric.corpus_score(answers, streams).score, str(metric.get_signature())]
     return out
 
 
 def sentence_scores(answer, references):
-    metrics = [("bleu", BLEU(effective_order=True)), ("chrf", CHRF()), ("chrf++", CHRF(word_order=2))]
+    metrics = [("bleu", BLEU(effective_order=True)), ("chrf", CHRF()), ("chrf++", CHRF(word_order=2)), ("ter", TER())]
     return {name: metric.sentence_score(answer, references).score for name, metric in metrics}
+
+
+def lines(path):
+    return pathlib.Path(path).read_text("utf-8").split("\n")[:-1]
+
+
+def check():
+    for request in map(json.loads, sys.stdin):
+        columns = [lines(request["output"])] + [lines(path) for path in request["references"]]
+        rows = [(answer, list(references)) for answer, *references in zip(*columns)]
+        print(json.dumps(scores(rows)), flush=True)
 
 
 def shared_corpora():
     folder = SHARED / "data/parallel/mlqe_pe_et-en"
     out = {}
     for part in ["test20", "dev", "train"]:
-        lines = [(folder / f"{part}.{kind}").read_text("utf-8").split("\n")[:-1] for kind in ("mt", "pe")]
-        out[f"data/parallel/mlqe_pe_et-en/{part}"] = scores([(mt, [pe]) for mt, pe in zip(*lines)])
+        texts = [lines(folder / f"{part}.{kind}") for kind in ("mt", "pe")]
+        variants = VARIANTS if part == "test20" else ["bleu", "chrf", "chrf++", "ter"]
+        out[f"data/parallel/mlqe_pe_et-en/{part}"] = scores([(mt, [pe]) for mt, pe in zip(*texts)], variants)
     return out
 
 
@@ -129,7 +186,7 @@ def main():
         examples = [
             {"answer": a, "references": r, "tokens": tokenize(a.rstrip()), **sentence_scores(a, r)} for a, r in rows
         ]
-        out["corpora"][name] = {**scores(rows), "examples": examples}
+        out["corpora"][name] = {"scores": scores(rows), "examples": examples}
     for answer, references in SQUAD:
         exact = float(any(normalise(answer) == normalise(r) for r in references))
         best = max(f1(answer, r) for r in references)
@@ -143,4 +200,4 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    check() if "--check" in sys.argv else main()

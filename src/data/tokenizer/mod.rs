@@ -16,6 +16,7 @@
 //! | `json`, `sentencepiece`, `tiktoken` | the three file formats |
 //! | `extend` | new pieces after the old ones |
 //! | `special` | which ids begin and end a document |
+//! | `surfaces` | text to pieces that are texts themselves, for scores that count them |
 //! | `train` | a new vocabulary from texts |
 //! | `write` | files for transformers |
 
@@ -29,6 +30,7 @@ mod pieces;
 mod sentencepiece;
 mod spaces;
 mod special;
+mod surfaces;
 #[cfg(test)]
 mod tests;
 mod tiktoken;
@@ -48,6 +50,7 @@ use pieces::Pieces;
 pub use pieces::TextStream;
 use spaces::Spaces;
 use special::{Companions, Ends};
+pub use surfaces::Surfaces;
 pub(crate) use train::MOST_BYTES;
 
 use crate::error::{Error, Place, Result};

@@ -20,61 +20,61 @@ use super::{Engine, Vocabulary};
 use crate::error::{Error, Result};
 
 #[derive(Clone, PartialEq, Message)]
-struct Model {
+pub(super) struct Model {
     #[prost(message, repeated, tag = "1")]
-    pieces: Vec<Piece>,
+    pub(super) pieces: Vec<Piece>,
     #[prost(message, optional, tag = "2")]
-    trainer: Option<Trainer>,
+    pub(super) trainer: Option<Trainer>,
     #[prost(message, optional, tag = "3")]
-    normalizer: Option<Normalizer>,
+    pub(super) normalizer: Option<Normalizer>,
 }
 
 #[derive(Clone, PartialEq, Message)]
-struct Piece {
+pub(super) struct Piece {
     #[prost(string, optional, tag = "1")]
-    text: Option<String>,
+    pub(super) text: Option<String>,
     #[prost(float, optional, tag = "2")]
-    score: Option<f32>,
+    pub(super) score: Option<f32>,
     #[prost(int32, optional, tag = "3")]
-    kind: Option<i32>,
+    pub(super) kind: Option<i32>,
 }
 
 #[derive(Clone, PartialEq, Message)]
-struct Trainer {
+pub(super) struct Trainer {
     #[prost(int32, optional, tag = "3")]
-    model_type: Option<i32>,
+    pub(super) model_type: Option<i32>,
     #[prost(int32, optional, tag = "4")]
-    vocabulary: Option<i32>,
+    pub(super) vocabulary: Option<i32>,
     #[prost(bool, optional, tag = "24")]
-    space_as_suffix: Option<bool>,
+    pub(super) space_as_suffix: Option<bool>,
     #[prost(bool, optional, tag = "35")]
-    byte_fallback: Option<bool>,
+    pub(super) byte_fallback: Option<bool>,
     #[prost(string, optional, tag = "46")]
-    bos_piece: Option<String>,
+    pub(super) bos_piece: Option<String>,
     #[prost(string, optional, tag = "47")]
-    eos_piece: Option<String>,
+    pub(super) eos_piece: Option<String>,
 }
 
 #[derive(Clone, PartialEq, Message)]
-struct Normalizer {
+pub(super) struct Normalizer {
     #[prost(string, optional, tag = "1")]
-    name: Option<String>,
+    pub(super) name: Option<String>,
     #[prost(bytes = "vec", optional, tag = "2")]
-    character_map: Option<Vec<u8>>,
+    pub(super) character_map: Option<Vec<u8>>,
     #[prost(bool, optional, tag = "3")]
-    add_dummy_prefix: Option<bool>,
+    pub(super) add_dummy_prefix: Option<bool>,
     #[prost(bool, optional, tag = "4")]
-    remove_extra_spaces: Option<bool>,
+    pub(super) remove_extra_spaces: Option<bool>,
     #[prost(bool, optional, tag = "5")]
-    escape_spaces: Option<bool>,
+    pub(super) escape_spaces: Option<bool>,
 }
 
-const NORMAL: i32 = 1;
-const UNKNOWN: i32 = 2;
-const CONTROL: i32 = 3;
-const USER_DEFINED: i32 = 4;
-const UNUSED: i32 = 5;
-const BYTE: i32 = 6;
+pub(super) const NORMAL: i32 = 1;
+pub(super) const UNKNOWN: i32 = 2;
+pub(super) const CONTROL: i32 = 3;
+pub(super) const USER_DEFINED: i32 = 4;
+pub(super) const UNUSED: i32 = 5;
+pub(super) const BYTE: i32 = 6;
 
 /// What a model file gives: the vocabulary, and the parts of an equal `tokenizer.json`.
 pub(super) struct Read {
@@ -86,10 +86,7 @@ pub(super) struct Read {
 
 /// Reads the content of a `tokenizer.model`.
 pub(super) fn read(bytes: &[u8]) -> Result<Read> {
-    let model = Model::decode(bytes).map_err(|e| {
-        Error::new(format!("cannot read the SentencePiece model: {e}"))
-            .hint("is the file cut off, or a Git LFS pointer? fetch it again")
-    })?;
+    let model = decode(bytes)?;
     let pieces = checked(model.pieces)?;
     let trainer = model.trainer.unwrap_or_default();
     let spaces = spaces(&trainer, &model.normalizer.unwrap_or_default())?;
@@ -114,6 +111,14 @@ pub(super) fn read(bytes: &[u8]) -> Result<Read> {
     let vocabulary =
         Vocabulary { engine, pieces: spelled, size: parts.pieces.len(), special, marks, first_only: false };
     Ok(Read { vocabulary, parts, bos: trainer.bos_piece, eos: trainer.eos_piece })
+}
+
+/// The messages of a model file.
+pub(super) fn decode(bytes: &[u8]) -> Result<Model> {
+    Model::decode(bytes).map_err(|e| {
+        Error::new(format!("cannot read the SentencePiece model: {e}"))
+            .hint("is the file cut off, or a Git LFS pointer? fetch it again")
+    })
 }
 
 /// The model with new pieces after its own, whose names by id are `old`; `None` if they are not, or if no score is lower

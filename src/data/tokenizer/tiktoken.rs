@@ -69,7 +69,7 @@ fn read_line(line: &[u8]) -> Option<(Vec<u8>, u32)> {
 }
 
 /// The bytes of a base64 text; `None` if it is none, or empty.
-fn from_base64(text: &str) -> Option<Vec<u8>> {
+pub(super) fn from_base64(text: &str) -> Option<Vec<u8>> {
     let digits = text.trim_end_matches('=');
     if digits.is_empty() || !text.len().is_multiple_of(4) || text.len() - digits.len() > 2 {
         return None;

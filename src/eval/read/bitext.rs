@@ -25,7 +25,7 @@ pub(super) fn translations(paths: &[PathBuf], from: &Language, to: &Language) ->
 /// Reads correction examples from the sentences as written and as they should be.
 pub(super) fn corrections(source: &Path, corrected: &Path) -> Result<Vec<Example>> {
     let pairs = aligned(source, corrected)?;
-    Ok(pairs.map(|(source, right)| Example::Correction { source, references: vec![right] }).collect())
+    Ok(pairs.map(|(source, right)| Example::Correction { source, references: vec![right], gold: None }).collect())
 }
 
 /// Files whose names say their languages (`news.en`, `et.txt`) are taken by name; others as from, to.

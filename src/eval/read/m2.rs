@@ -3,6 +3,8 @@
 //! Each annotator's edits are applied to the sentence, so that references are plain sentences; sentence
 //! and references are then detokenized, since no language model writes a space before a comma.
 //!
+//! The edits themselves are kept too, for the M2 scorer's measures.
+//!
 //! In EstGEC-L2 an edit of word order (`R:WO`) already holds the corrections of the words that it moves,
 //! which are also annotated one by one; the widest of overlapping edits is therefore the one applied.
 
@@ -12,24 +14,23 @@ use std::path::Path;
 use crate::error::{Error, Result};
 
 use super::super::example::Example;
+use super::super::maxmatch::{Gold, GoldEdit as Edit};
 use super::detokenise::detokenise;
 
-/// Replaces the words `start..end`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Edit {
-    start: usize,
-    end: usize,
-    words: String,
+/// The sentences with their edits as an example each.
+pub(super) fn read(text: &str, path: &Path) -> Result<Vec<Example>> {
+    Ok(golds(text, path)?.into_iter().map(example).collect())
 }
 
-pub(super) fn read(text: &str, path: &Path) -> Result<Vec<Example>> {
-    let mut examples = Vec::new();
+/// The sentences with their edits as they are.
+pub(super) fn golds(text: &str, path: &Path) -> Result<Vec<Gold>> {
+    let mut golds = Vec::new();
     let mut sentence: Option<Vec<&str>> = None;
     let mut annotators: BTreeMap<u32, Vec<Edit>> = BTreeMap::new();
     for (line, number) in text.lines().zip(1usize..) {
         let place = || format!("{}:{number}", path.display());
         if let Some(words) = line.strip_prefix("S ") {
-            examples.extend(sentence.take().map(|words| example(&words, &std::mem::take(&mut annotators))));
+            golds.extend(sentence.take().map(|words| gold(&words, std::mem::take(&mut annotators))));
             sentence = Some(words.split_whitespace().collect());
         } else if let Some(annotation) = line.strip_prefix("A ") {
             let words = sentence.as_ref().ok_or_else(|| Error::new("an A line before any S line").at(place()))?;
@@ -40,8 +41,8 @@ pub(super) fn read(text: &str, path: &Path) -> Result<Vec<Example>> {
             return Err(error.expected("an S line, an A line or blank").at(place()));
         }
     }
-    examples.extend(sentence.take().map(|words| example(&words, &annotators)));
-    Ok(examples)
+    golds.extend(sentence.take().map(|words| gold(&words, annotators)));
+    Ok(golds)
 }
 
 /// `start end|||type|||correction[||correction]|||…|||…|||annotator`; no edit for a `noop`.
@@ -63,20 +64,25 @@ fn annotation_of(text: &str, words: usize) -> Result<(u32, Option<Edit>)> {
             return Err(Error::new("the edit's span").got(span).expected(expected));
         }
     };
-    // Of several corrections that are all right, the first.
-    let words = correction.split("||").next().unwrap_or_default().trim();
-    let words = if words == "-NONE-" { String::new() } else { words.to_owned() };
-    Ok((annotator, Some(Edit { start, end, words })))
+    let words = |words: &str| if words == "-NONE-" { String::new() } else { words.trim().to_owned() };
+    Ok((annotator, Some(Edit { start, end, corrections: correction.split("||").map(words).collect() })))
 }
 
-fn example(sentence: &[&str], annotators: &BTreeMap<u32, Vec<Edit>>) -> Example {
-    let mut references: Vec<String> = annotators.values().map(|edits| apply(sentence, edits)).collect();
-    if references.is_empty() {
-        references.push(detokenise(sentence));
+/// A sentence that no one annotated has one annotator who changes nothing.
+fn gold(sentence: &[&str], annotators: BTreeMap<u32, Vec<Edit>>) -> Gold {
+    let mut annotators: Vec<Vec<Edit>> = annotators.into_values().collect();
+    if annotators.is_empty() {
+        annotators.push(Vec::new());
     }
+    Gold { tokens: sentence.iter().map(|word| (*word).to_owned()).collect(), annotators, tokenized: false }
+}
+
+fn example(gold: Gold) -> Example {
+    let sentence: Vec<&str> = gold.tokens.iter().map(String::as_str).collect();
+    let mut references: Vec<String> = gold.annotators.iter().map(|edits| apply(&sentence, edits)).collect();
     let mut seen = std::collections::HashSet::new();
     references.retain(|reference| seen.insert(reference.clone()));
-    Example::Correction { source: detokenise(sentence), references }
+    Example::Correction { source: detokenise(&sentence), references, gold: Some(gold) }
 }
 
 fn apply(sentence: &[&str], edits: &[Edit]) -> String {
@@ -93,7 +99,8 @@ fn apply(sentence: &[&str], edits: &[Edit]) -> String {
     let (mut words, mut position) = (Vec::new(), 0);
     for edit in chosen {
         words.extend(sentence.get(position..edit.start).unwrap_or_default());
-        words.extend(edit.words.split_whitespace());
+        // Of several corrections that are all right, the first.
+        words.extend(edit.corrections.first().into_iter().flat_map(|correction| correction.split_whitespace()));
         position = edit.end;
     }
     words.extend(sentence.get(position..).unwrap_or_default());
@@ -124,6 +131,7 @@ mod tests {
         let correction = |source: &str, references: &[&str]| Example::Correction {
             source: source.into(),
             references: references.iter().map(|r| (*r).to_owned()).collect(),
+            gold: None,
         };
         let expected = [
             correction(
@@ -133,7 +141,19 @@ mod tests {
             correction("Hea.", &["Hea."]),
             correction("Tore!", &["Tore!"]),
         ];
-        assert_eq!(read_one(text).unwrap(), expected);
+        let mut read = read_one(text).unwrap();
+        let golds: Vec<Gold> = read
+            .iter_mut()
+            .filter_map(|example| match example {
+                Example::Correction { gold, .. } => gold.take(),
+                _ => None,
+            })
+            .collect();
+        assert_eq!(read, expected);
+        assert_eq!(golds.iter().map(|gold| gold.annotators.len()).collect::<Vec<_>>(), [2, 1, 1]);
+        assert_eq!(golds[0].annotators[1][1].corrections, ["Aga", "Kuid"]);
+        assert_eq!(golds[0].annotators[1][0].corrections, [""]);
+        assert_eq!(golds[1].tokens, ["Hea", "."]);
     }
 
     #[test]

@@ -28,6 +28,7 @@ use crate::recipe::TaskKind;
 
 use super::example::Example;
 use super::language::Language;
+use super::maxmatch::Gold;
 use fields::Fields;
 
 /// Reads all examples of a task from its files, in their order.
@@ -53,6 +54,15 @@ pub fn examples(kind: &TaskKind, paths: &[PathBuf]) -> Result<Vec<Example>> {
         return Err(Error::new("no example in the file").at(names));
     }
     Ok(examples)
+}
+
+/// The sentences of an M2 file with their edits.
+pub(super) fn golds(path: &Path) -> Result<Vec<Gold>> {
+    let content = open(path)?;
+    match content.looks {
+        Looks::M2 => m2::golds(&content.text, path),
+        looks => Err(unknown_format(path, looks, "M2")),
+    }
 }
 
 /// A file's text and what it looks like.
@@ -126,6 +136,7 @@ fn correction(row: &Fields) -> Result<Example> {
     Ok(Example::Correction {
         source: row.text(&["source", "sentence", "wrong"])?,
         references: row.texts(&["references", "reference", "correction", "right"])?,
+        gold: None,
     })
 }
 

@@ -109,7 +109,10 @@ fn a_text_may_be_plain_or_json_and_a_correction_two_files() {
     assert_eq!(read(&TaskKind::Perplexity, "a.txt", "[märkus]\nKaks.\n"), texts(&["[märkus]", "Kaks."]));
     let folder = tempfile::tempdir().unwrap();
     let (a, b) = (file(&folder, "vigane.txt", "Ma lähen kool.\n"), file(&folder, "õige.txt", "Ma lähen kooli.\n"));
-    let pair = Example::Correction { source: "Ma lähen kool.".into(), references: vec!["Ma lähen kooli.".into()] };
+    let pair =
+        Example::Correction {
+            source: "Ma lähen kool.".into(), references: vec!["Ma lähen kooli.".into()], gold: None
+        };
     assert_eq!(examples(&TaskKind::Correction, &[a, b]).unwrap(), std::slice::from_ref(&pair));
     let row = r#"{"source":"Ma lähen kool.","correction":"Ma lähen kooli."}"#;
     assert_eq!(read(&TaskKind::Correction, "a.jsonl", row), Ok(vec![pair]));

@@ -4,12 +4,13 @@ use candle_core::{DType, Device, Tensor};
 
 use super::*;
 use crate::error::Kind;
+use crate::eval::task::Item;
 use crate::eval::writing::answer_in;
-use crate::eval::{Metric, prediction};
+use crate::eval::{Language, Metric, prediction};
 use crate::files;
 use crate::model::{Config, Factor, Lora, Projection};
 use crate::progress::Progress;
-use crate::recipe::{ChatTemplate, Compare, NewModel, TaskData, TaskSettings};
+use crate::recipe::{ChatTemplate, Compare, MetricSettings, NewModel, TaskData, TaskSettings};
 
 fn opened(template: &ChatTemplate, tokenizer: &Tokenizer) -> Template {
     Template::open(template, tokenizer).unwrap()
@@ -55,7 +56,7 @@ impl Setting {
         let path = self.folder.path().join("examples.jsonl");
         files::write(&path, rows.join("\n")).unwrap();
         let data = TaskData::File { paths: vec![path], language: "Estonian".into() };
-        let settings = TaskSettings { kind, data, max_new_tokens: 12 };
+        let settings = TaskSettings { kind, data, max_new_tokens: 12, metric: MetricSettings::default() };
         let compare =
             Compare { tasks: Vec::new(), merged: false, batch, limit: None, template: ChatTemplate::LlammasChat };
         Task::load(&settings, &compare, 3).unwrap()
@@ -90,8 +91,12 @@ fn choices_are_scored_by_the_words_of_the_answer_alone() {
     let setting = setting(256);
     let task = setting.task(TaskKind::Choice, &CHOICES, 2);
     let result = setting.run(&task).unwrap();
-    assert_eq!(result.columns.iter().map(|c| c.metric).collect::<Vec<_>>(), task.metrics());
-    let mut right = [0, 0];
+    assert_eq!(result.columns.iter().map(|c| c.metric.clone()).collect::<Vec<_>>(), task.metrics());
+    let mut right = [0; 4];
+    let neutral = opened(&task.template, &setting.tokenizer)
+        .encode_prompt(&wording::neutral(&Language::Estonian), &mut setting.tokenizer.encoder())
+        .unwrap();
+    assert!(setting.tokenizer.decode(&neutral).contains("Vastus:"));
     for (prediction, item) in result.predictions.iter().zip(&task.items) {
         let Example::Choice { choices, right: index, .. } = &item.example else { panic!() };
         for (choice, scored) in choices.iter().zip(&prediction.likelihoods) {
@@ -101,6 +106,9 @@ fn choices_are_scored_by_the_words_of_the_answer_alone() {
             let expected: f64 = setting.log_likelihoods(&ids)[prompt - 1..].iter().sum();
             assert!((scored.log_likelihood - expected).abs() < 1e-4 * expected.abs(), "{scored:?} {expected}");
             assert_eq!((scored.tokens as usize, scored.bytes as usize), (ids.len() - prompt, choice.len()));
+            let alone = [neutral.clone(), setting.tokenizer.encode_continuation(choice).unwrap()].concat();
+            let expected: f64 = setting.log_likelihoods(&alone)[neutral.len() - 1..].iter().sum();
+            assert!((scored.unconditional.unwrap() - expected).abs() < 1e-4 * expected.abs(), "{scored:?} {expected}");
         }
         let score = |by: fn(&Likelihood) -> f64| {
             let scores: Vec<f64> = prediction.likelihoods.iter().map(by).collect();
@@ -108,6 +116,8 @@ fn choices_are_scored_by_the_words_of_the_answer_alone() {
         };
         right[0] += score(Likelihood::per_token);
         right[1] += score(|l| l.log_likelihood);
+        right[2] += score(|l| l.log_likelihood / l.text.len() as f64);
+        right[3] += score(|l| l.log_likelihood - l.unconditional.unwrap());
         assert!(prediction.prompt.contains("<|assistant|>") && prediction.references.len() == 1);
     }
     for (column, right) in result.columns.iter().zip(right) {
@@ -140,8 +150,11 @@ fn a_long_text_is_scored_in_windows_and_a_short_one_whole() {
         nats -= scored.log_likelihood;
         tokens += ids.len();
     }
-    assert!((result.columns[1].value - (nats / tokens as f64).exp()).abs() < 1e-9 * result.columns[1].value);
     let bytes = (TEXTS[0].len() + long.len()) as f64;
+    let words = (TEXTS[0].split_whitespace().count() + long.split_whitespace().count()) as f64;
+    assert!((result.columns[2].value - (nats / words).exp()).abs() < 1e-9 * result.columns[2].value);
+    assert!((result.columns[3].value - (nats / bytes).exp()).abs() < 1e-9 * result.columns[3].value);
+    assert!((result.columns[1].value - (nats / tokens as f64).exp()).abs() < 1e-9 * result.columns[1].value);
     assert!((result.columns[0].value - nats / bytes / std::f64::consts::LN_2).abs() < 1e-12);
 }
 
@@ -258,7 +271,8 @@ fn a_person_can_stop_every_kind_of_task() {
 #[test]
 fn an_answer_ends_where_the_model_goes_on_by_itself() {
     let tokenizer = Tokenizer::train(TEXTS, 320).unwrap();
-    let example = |reference: &str| Example::Correction { source: "x".into(), references: vec![reference.into()] };
+    let example =
+        |reference: &str| Example::Correction { source: "x".into(), references: vec![reference.into()], gold: None };
     let cases = [
         ("Tere!\n<|user|>\nJa sina?", ChatTemplate::LlammasChat, "a", "Tere!"),
         ("\n\n Tere! \nJa nii edasi.", ChatTemplate::Plain, "a", "Tere!"),
@@ -290,7 +304,9 @@ fn the_built_in_world_has_every_task_in_both_languages() {
     }
     for (kind, language) in kinds {
         let data = TaskData::World { language: language.into() };
-        let task = Task::load(&TaskSettings { kind, data, max_new_tokens: 8 }, &compare, 3).unwrap();
+        let task =
+            Task::load(&TaskSettings { kind, data, max_new_tokens: 8, metric: MetricSettings::default() }, &compare, 3)
+                .unwrap();
         assert_eq!(task.len(), 6, "{}", task.name());
         let result = setting.run(&task).unwrap();
         assert!(result.columns.iter().all(|c| c.value.is_finite() && c.interval.is_some()), "{}", task.name());

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::*;
-use crate::eval::{Language, Likelihood, Metric, Prediction};
+use crate::eval::{Chrf, Language, Likelihood, Metric, Prediction, bootstrap};
 
 fn answers(answers: &[&str], references: &[&str]) -> Vec<Prediction> {
     let prediction = |(example, (answer, reference)): (usize, (&&str, &&str))| Prediction {
@@ -13,6 +13,7 @@ fn answers(answers: &[&str], references: &[&str]) -> Vec<Prediction> {
         answer: (*answer).into(),
         references: vec![(*reference).into()],
         likelihoods: Vec::new(),
+        gold: None,
         scores: BTreeMap::new(),
     };
     answers.iter().zip(references).enumerate().map(prediction).collect()
@@ -30,7 +31,7 @@ fn table() -> Table {
     const REFERENCES: [&str; 8] =
         ["üks maja", "kaks maja", "kolm maja", "neli maja", "viis puud", "kuus puud", "jah", "ei"];
     let translations = |answered: &[&str]| {
-        let metrics = [Metric::ExactMatch, Metric::ChrfPlusPlus];
+        let metrics = [Metric::ExactMatch, Metric::Chrf(Chrf::plus_plus())];
         TaskResult::of("English→Estonian, world", &metrics, &Language::Estonian, 7, answers(answered, &REFERENCES))
     };
     let texts = |base: f64| {
@@ -63,7 +64,10 @@ fn the_best_is_marked_and_so_is_what_cannot_be_told_from_it() {
     assert_eq!(standings(2), [Some(Behind), Some(Best), None], "less perplexity is better");
     assert_eq!(columns[0].1[1].unwrap().value, 100.0);
     assert_eq!(columns[0].1[0].unwrap().interval, Some(bootstrap::share_interval(0.0, 8.0)));
-    assert!(columns[0].1[0].unwrap().p_value.unwrap() < 0.001);
+    // Eight of eight against none: of 256 ways to swap them, two differ as much. There are six comparisons.
+    let worst = columns[0].1[0].unwrap();
+    assert!((worst.p_value.unwrap() - 2.0 / 256.0).abs() < 0.0036, "{worst:?}");
+    assert!((worst.p_holm.unwrap() - 6.0 * worst.p_value.unwrap()).abs() < 0.03, "{worst:?}");
     // Mean of the eight texts: 12 + 3.5 nats over 5 tokens.
     assert!((columns[2].1[1].unwrap().value - (15.5f64 / 5.0).exp()).abs() < 1e-9);
 }

@@ -6,7 +6,12 @@ use super::*;
 use crate::files;
 
 fn settings(kind: TaskKind, path: PathBuf) -> TaskSettings {
-    TaskSettings { kind, data: TaskData::File { paths: vec![path], language: "Estonian".into() }, max_new_tokens: 16 }
+    TaskSettings {
+        kind,
+        data: TaskData::File { paths: vec![path], language: "Estonian".into() },
+        max_new_tokens: 16,
+        metric: MetricSettings::default(),
+    }
 }
 
 fn compare(tasks: Vec<TaskSettings>, limit: Option<usize>) -> Compare {
@@ -77,6 +82,7 @@ fn predictions_of_other_examples_are_refused() {
             likelihoods: ["A", "B"]
                 .map(|c| crate::eval::Likelihood::new(format!("{c}{example}"), 2, if c == "A" { -2.0 } else { -3.0 }))
                 .to_vec(),
+            gold: None,
             scores: Default::default(),
         })
         .collect();
@@ -100,6 +106,7 @@ fn all_tasks_that_cannot_be_loaded_are_named_at_once() {
         kind: TaskKind::Choice,
         data: TaskData::World { language: "Latvian".into() },
         max_new_tokens: 0,
+        metric: MetricSettings::default(),
     };
     let tasks =
         vec![settings(TaskKind::Choice, empty), settings(TaskKind::Answer, folder.path().join("none")), latvian];

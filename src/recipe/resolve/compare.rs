@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use super::super::count::Count;
 use super::super::places::Findings;
 use super::super::shapes::Words;
-use super::super::study::{AdapterPlan, Compare, Publish, TaskData, TaskKind, TaskSettings};
+use super::super::study::{
+    AdapterPlan, BleuTokens, Compare, MetricSettings, Publish, TaskData, TaskKind, TaskSettings,
+};
 use super::super::training::ChatTemplate;
 use super::super::written::{self, TaskWord};
 use crate::error::Error;
@@ -80,7 +82,36 @@ fn task(path: &str, written: &written::Task, findings: &mut Findings<'_>) -> Opt
         TaskWord::Answer => limit_of(path, written, 64, findings),
         TaskWord::Translation | TaskWord::Correction => limit_of(path, written, 256, findings),
     };
-    Some(TaskSettings { kind, data, max_new_tokens })
+    let metric = metric(&key("metric"), word, written.metric.as_ref(), findings);
+    Some(TaskSettings { kind, data, max_new_tokens, metric })
+}
+
+fn metric(
+    path: &str,
+    word: TaskWord,
+    written: Option<&written::Metric>,
+    findings: &mut Findings<'_>,
+) -> MetricSettings {
+    if word != TaskWord::Translation {
+        findings.no_effect(path, "only translations can be scored in several ways");
+        return MetricSettings::default();
+    }
+    let Some(written) = written else { return MetricSettings::default() };
+    let bleu = written.bleu.clone().unwrap_or_default();
+    let tokenize = bleu.tokenize.unwrap_or_default();
+    let model = format!("{path}.bleu.model");
+    if tokenize != BleuTokens::Flores200 {
+        findings.no_effect(&model, "only tokenize: flores200 needs a model");
+    } else if bleu.model.as_ref().is_none_or(|model| model.is_empty()) {
+        findings
+            .missing(&model, "the path of flores200's SentencePiece model, https://tinyurl.com/flores200sacrebleuspm");
+    }
+    MetricSettings {
+        tokenize,
+        model: bleu.model.filter(|_| tokenize == BleuTokens::Flores200).map(PathBuf::from),
+        lowercase: bleu.lowercase.unwrap_or(false),
+        ter: written.ter.unwrap_or(false),
+    }
 }
 
 fn limit_of(path: &str, written: &written::Task, default: u64, findings: &mut Findings<'_>) -> usize {

@@ -162,6 +162,27 @@ fn a_short_recipe_gets_the_defaults_of_the_llammas_scripts() {
 }
 
 #[test]
+fn translations_are_scored_as_the_recipe_says() {
+    let text = "
+name: x
+base: { model: m }
+compare:
+  tasks:
+    - { task: translation, data: a, from: English, to: Estonian }
+    - task: translation
+      data: a
+      from: Estonian
+      to: English
+      metric: { bleu: { tokenize: flores200, model: spm.model, lowercase: true }, ter: true }
+";
+    let compare = round_trip(text).study.compare.expect("a comparison");
+    assert_eq!(compare.tasks[0].metric, MetricSettings::default());
+    let expected =
+        MetricSettings { tokenize: BleuTokens::Flores200, model: Some("spm.model".into()), lowercase: true, ter: true };
+    assert_eq!(compare.tasks[1].metric, expected);
+}
+
+#[test]
 fn defaults_go_under_each_adapter_key_by_key() {
     let text = "
 name: x

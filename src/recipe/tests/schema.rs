@@ -53,6 +53,8 @@ fn the_schema_has_exactly_the_keys_that_the_reader_knows() {
         ("Schedule", known_keys::<Schedule>()),
         ("Compare", known_keys::<Compare>()),
         ("Task", known_keys::<Task>()),
+        ("Metric", known_keys::<Metric>()),
+        ("Bleu", known_keys::<Bleu>()),
         ("Publish", known_keys::<Publish>()),
     ];
     for (name, known) in &structs {

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::super::count::Count;
 use super::super::shapes::Words;
+use super::super::study::BleuTokens;
 use super::super::training::ChatTemplate;
 
 /// The comparison of the base, every snapshot and every adapter.
@@ -43,6 +44,31 @@ pub(crate) struct Task {
     pub(crate) language: Option<String>,
     /// The most tokens an answer may have. Default: 64 for answers, 256 for translations and corrections.
     pub(crate) max_new_tokens: Option<Count>,
+    /// For translation: how answers are scored, beside chrF and chrF++.
+    pub(crate) metric: Option<Metric>,
+}
+
+/// How translations are scored.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Metric {
+    /// The options of BLEU.
+    pub(crate) bleu: Option<Bleu>,
+    /// Also report TER. Default: false.
+    pub(crate) ter: Option<bool>,
+}
+
+/// The options of BLEU.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Bleu {
+    /// What it counts n-grams of, by sacreBLEU's names: 13a, intl, char, none, or flores200 (spBLEU), which needs a model.
+    /// Default: 13a.
+    pub(crate) tokenize: Option<BleuTokens>,
+    /// The SentencePiece model for flores200: the path of a file.
+    pub(crate) model: Option<String>,
+    /// Whether case is ignored. Default: false.
+    pub(crate) lowercase: Option<bool>,
 }
 
 /// What a task asks.
@@ -55,9 +81,9 @@ pub(crate) enum TaskWord {
     Choice,
     /// Answer a question about a text; exact match and F1.
     Answer,
-    /// Correct a sentence; exact match and chrF.
+    /// Correct a sentence; F0.5 of edits, exact match and chrF, and the M2 scorer's measures where annotators' edits are given.
     Correction,
-    /// Predict a text; perplexity per token and bits per byte.
+    /// Predict a text; perplexity per token, word and byte, and bits per byte.
     Perplexity,
 }
 

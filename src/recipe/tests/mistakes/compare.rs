@@ -66,6 +66,23 @@ fn a_key_of_a_task_that_means_nothing_is_a_mistake() {
 }
 
 #[test]
+fn options_of_bleu_that_do_not_fit_are_mistakes() {
+    assert_snapshot!(mistakes_in_task("task: choice, data: a, metric: { ter: true }"), @"
+    recipe r.yaml:7:45  compare.tasks.0.metric has no effect: only translations can be scored in several ways
+      hint: take it out
+    ");
+    let translation = "task: translation, data: a, from: English, to: Estonian";
+    assert_snapshot!(mistakes_in_task(&format!("{translation}, metric: {{ bleu: {{ tokenize: intl, model: m }} }}")), @"
+    recipe r.yaml:7:112  compare.tasks.0.metric.bleu.model has no effect: only tokenize: flores200 needs a model
+      hint: take it out
+    ");
+    assert_snapshot!(mistakes_in_task(&format!("{translation}, metric: {{ bleu: {{ tokenize: flores200 }} }}")), @"
+    recipe r.yaml:7:87  compare.tasks.0.metric.bleu.model is missing
+      hint: the path of flores200's SentencePiece model, https://tinyurl.com/flores200sacrebleuspm
+    ");
+}
+
+#[test]
 fn counts_of_a_comparison_are_in_range() {
     assert_snapshot!(mistakes_in_task("task: answer, data: a, max_new_tokens: 0"), @"recipe r.yaml:7:61  compare.tasks.0.max_new_tokens is 0, must be from 1 to 1048576");
     assert_snapshot!(mistakes_below("compare: { batch: 0, limit: 0, tasks: [{ task: choice, data: world }] }\n"), @"
