@@ -144,11 +144,11 @@ def caches():
             marks = sum(1 << at for at, id in enumerate(flat) if id != 1)
             body += marks.to_bytes((len(flat) + 7) // 8, "little")
         for number, row in enumerate(ids):
-            body += struct.pack("<IIQQ", len(row), len(row) - 1, 77 * number, number + 1)
+            body += struct.pack("<IIQQf", len(row), len(row) - 1, 77 * number, number + 1, 1 + number)
         stats = json.dumps({"rows": len(ids), "bytes": 99, "dropped": {"too short": {"rows": 1, "characters": 5}}}).encode()
         body += stats
         sums = struct.pack("<I", zlib.crc32(body)) if body else b""
-        header = b"EMAKTOK2" + bytes([5]) * 32 + struct.pack("<QQQII", len(ids), len(flat), len(stats), wide | marked << 1, zlib.crc32(sums))
+        header = b"EMAKTOK3" + bytes([5]) * 32 + struct.pack("<QQQII", len(ids), len(flat), len(stats), wide | marked << 1 | 4, zlib.crc32(sums))
         header += bytes(4)
         header = header[:72] + bytes(4) + struct.pack("<I", zlib.crc32(header[:72]))
         write("token-cache", name, b"A" + header + body + sums)

@@ -29,12 +29,12 @@ fn repaired(bytes: &[u8]) -> Vec<u8> {
     let mut header = header.to_vec();
     let number = |at: usize| u64::from_le_bytes(header[at..at + 8].try_into().expect("eight bytes"));
     let (rows, tokens, wide, marked) = (number(40), number(48), header[64] & 1 != 0, header[64] & 2 != 0);
-    let used = u128::from(rows) * 24
+    let used = u128::from(rows) * 28
         + u128::from(tokens) * if wide { 4 } else { 2 }
         + if marked { u128::from(tokens.div_ceil(8)) } else { 0 };
     let statistics = (body.len() as u128).checked_sub(used).unwrap_or(u128::from(number(56)));
     let sums: Vec<u8> = body.chunks(BLOCK).flat_map(|block| crc32fast::hash(block).to_le_bytes()).collect();
-    header[..8].copy_from_slice(b"EMAKTOK2");
+    header[..8].copy_from_slice(b"EMAKTOK3");
     header[56..64].copy_from_slice(&(statistics as u64).to_le_bytes());
     header[68..72].copy_from_slice(&crc32fast::hash(&sums).to_le_bytes());
     header[72..76].fill(0);

@@ -5,6 +5,7 @@ mod meaning;
 mod mistakes;
 mod properties;
 mod schema;
+mod sources;
 
 use super::*;
 
