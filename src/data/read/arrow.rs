@@ -27,8 +27,10 @@ const MAGIC: &[u8; 6] = b"ARROW1";
 const CONTINUED: [u8; 4] = [0xff; 4];
 /// Memory asked for before the bytes that fill it are there.
 const AT_ONCE: usize = 1 << 26;
-/// The most bytes that the compressed parts of a batch may become.
+/// The most bytes that the compressed parts of a batch may become, or a message of a file that is compressed as a whole.
 const LARGEST: i64 = 1 << 32;
+/// Rows of a batch.
+const MOST_ROWS: i64 = 1 << 31;
 
 /// The rows of a file or stream.
 ///
@@ -81,6 +83,10 @@ impl Messages {
             MessageHeader::RecordBatch => {
                 let batch = message.header_as_record_batch().ok_or_else(|| damaged("a batch has no header"))?;
                 refuse_bombs(&batch, &body)?;
+                // A column of nulls alone has no bytes.
+                if batch.length() > MOST_ROWS {
+                    return Err(damaged("a batch says that it has more rows than any"));
+                }
                 let body = body.into();
                 let schema = Arc::clone(&self.schema);
                 let decoder = RecordBatchDecoder::try_new(&body, batch, schema, &self.dictionaries, &version);
@@ -150,6 +156,10 @@ fn message(input: &mut Opened) -> Result<Option<(Vec<u8>, Vec<u8>)>> {
         length => {
             let header = exactly(input, usize::try_from(length).map_err(|_| damaged("a message has no length"))?)?;
             let body = guarded(|| parsed(&header).map(|message| message.bodyLength()))??;
+            // What a whole file has is there; what a compressed one becomes, need not fit.
+            if input.compressed && body > LARGEST {
+                return Err(damaged("a message would not fit into memory"));
+            }
             let body = exactly(input, usize::try_from(body).map_err(|_| damaged("a message has no length"))?)?;
             Ok(Some((header, body)))
         }

@@ -7,6 +7,10 @@ use super::bpe::SPACE;
 /// Shown for bytes that are no UTF-8 and for ids outside the vocabulary.
 const REPLACEMENT: &str = "\u{fffd}";
 
+/// Bytes of the longest piece that is read; those of known models have about a hundred. Every way to cut a piece in two is
+/// tried, so a file of one long piece would take hours.
+pub(super) const LONGEST: usize = 512;
+
 /// How the pieces of a vocabulary spell bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Spelling {

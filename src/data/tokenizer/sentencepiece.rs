@@ -13,7 +13,7 @@ use prost::Message;
 use super::bpe::{Bpe, Merge, pair};
 use super::json::reaches_next_word;
 use super::marked::Special;
-use super::pieces::{Pieces, Spelling, byte_piece};
+use super::pieces::{LONGEST, Pieces, Spelling, byte_piece};
 use super::spaces::{Prefix, Spaces};
 use super::write::Parts;
 use super::{Engine, Vocabulary};
@@ -197,6 +197,12 @@ fn checked(pieces: Vec<Piece>) -> Result<Vec<Checked>> {
         let place = || format!("piece {id} of the SentencePiece model, {text:?},");
         if text.is_empty() || !seen.insert(text.clone()) {
             return Err(Error::new(format!("{} is empty or there twice", place())));
+        }
+        if text.len() > LONGEST {
+            return Err(Error::new(format!("piece {id} of the SentencePiece model has"))
+                .got(text.len())
+                .expected(format!("at most {LONGEST} bytes"))
+                .hint("SentencePiece never trains such a model; is the file damaged?"));
         }
         if score.is_nan() {
             return Err(Error::new(format!("{} has no score", place())));

@@ -10,7 +10,7 @@ use std::collections::HashMap;
 
 use serde_json::{Map, Value, json};
 
-use super::pieces::byte_characters;
+use super::pieces::{LONGEST, byte_characters};
 use super::words::LLAMA_3;
 use crate::error::{Error, Result};
 
@@ -51,6 +51,12 @@ fn read(bytes: &[u8]) -> Result<Vec<Vec<u8>>> {
         let (piece, rank) = read_line(line).ok_or_else(|| {
             Error::new("a line of the tiktoken file is no base64 and rank").at(format!("line {}", number + 1))
         })?;
+        if piece.len() > LONGEST {
+            return Err(Error::new("a piece of the tiktoken file has")
+                .at(format!("line {}", number + 1))
+                .got(piece.len())
+                .expected(format!("at most {LONGEST} bytes")));
+        }
         if rank as usize != pieces.len() {
             return Err(Error::new("a rank of the tiktoken file")
                 .at(format!("line {}", number + 1))

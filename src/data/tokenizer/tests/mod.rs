@@ -309,6 +309,21 @@ fn unsupported_and_broken_files_are_refused_by_name() {
 }
 
 #[test]
+fn a_piece_that_would_take_hours_to_cut_is_refused() {
+    let refused = |bytes: &[u8]| Tokenizer::from_bytes(bytes).unwrap_err().to_string();
+    // A list of one piece that is one text, each with its length in groups of 7 bits.
+    let text = "a".repeat(300_000);
+    let field = |bytes: &[u8]| {
+        let groups = [bytes.len() | 0x80, bytes.len() >> 7 | 0x80, bytes.len() >> 14].map(|group| group as u8);
+        [&[0x0a][..], &groups, bytes].concat()
+    };
+    let model = refused(&field(&field(text.as_bytes())));
+    assert!(model.contains("is 300000, must be at most 512 bytes"), "{model}");
+    let lines = refused(format!("IQ== 0\n{} 1\n", "AAAA".repeat(200)).as_bytes());
+    assert!(lines.contains("line 2") && lines.contains("is 600, must be at most 512 bytes"), "{lines}");
+}
+
+#[test]
 fn a_vocabulary_larger_than_the_embedding_is_an_error() {
     let tokenizer = Tokenizer::from_bytes(&byte_level()).unwrap();
     assert!(tokenizer.check_vocabulary(261).is_ok() && tokenizer.check_vocabulary(300).is_ok());
