@@ -79,16 +79,16 @@ impl Bleu {
     ///
     /// As in sacreBLEU, an n-gram order that no answer is long enough for makes the score 0, unless `effective_order`.
     pub fn score(&self, sums: &[f64]) -> f64 {
-        self.from_counts(sums, self.effective_order)
+        self.of_counts(sums, self.effective_order)
     }
 
     /// BLEU of one example in `[0, 100]`: only the orders that the answer is long enough for count
     /// (sacreBLEU's `effective_order`, as its `sentence_bleu`).
     pub fn sentence_score(&self, row: &[f64]) -> f64 {
-        self.from_counts(row, true)
+        self.of_counts(row, true)
     }
 
-    fn from_counts(&self, sums: &[f64], effective_order: bool) -> f64 {
+    fn of_counts(&self, sums: &[f64], effective_order: bool) -> f64 {
         let &[answer_length, reference_length, ref counts @ ..] = sums else { return f64::NAN };
         let Some((correct, total)) = counts.split_at_checked(ORDER) else { return f64::NAN };
         if correct.iter().all(|&c| c == 0.0) {

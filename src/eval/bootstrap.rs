@@ -192,6 +192,18 @@ mod tests {
     }
 
     #[test]
+    fn sacrebleus_rule_calls_about_one_of_ten_pairs_of_equals_different() {
+        let is_called = |run: &u64| {
+            let [first, second] = [0, 1].map(|side| normal_rows(60, run * 2 + side, 0.0));
+            paired(&first, &second).unwrap().p_value < 0.05
+        };
+        let called = (0..400).filter(is_called).count();
+        // Binomial(400, 0.1): mean 40, standard deviation 6; four of them.
+        assert!((16..=64).contains(&called), "{called}");
+        eprintln!("{called} of 400");
+    }
+
+    #[test]
     fn all_right_of_eight_is_not_certainty() {
         // 8 of 8: n / (n + z²) at the lower end; 0 of 8 mirrors it.
         let all = share_interval(8.0, 8.0);

@@ -187,7 +187,7 @@ mod tests {
             assert!(better.iter().all(|c| c.p_holm.unwrap() >= 3.0 * c.p_value.unwrap()), "{better:?}");
             assert!(same.iter().all(|c| c.difference == 0.0 && c.p_value == Some(1.0)), "{same:?}");
         }
-        let short = write("short", &right[1..].to_vec());
+        let short = write("short", &right[1..]);
         let error = references.beside(&short).unwrap_err().to_string();
         assert!(error.contains("number of lines is 39, must be 40"), "{error}");
     }

@@ -89,7 +89,8 @@ impl Ter {
             }
         }
         if self.no_punct {
-            line.retain(|c| !".,?:;!\"()".contains(c) && !(self.asian_support && is_asian_mark(c)));
+            let goes = |c: char| ".,?:;!\"()".contains(c) || (self.asian_support && is_asian_mark(c));
+            line.retain(|c| !goes(c));
         }
         line
     }

@@ -73,11 +73,11 @@ fn options_of_bleu_that_do_not_fit_are_mistakes() {
     ");
     let translation = "task: translation, data: a, from: English, to: Estonian";
     assert_snapshot!(mistakes_in_task(&format!("{translation}, metric: {{ bleu: {{ tokenize: intl, model: m }} }}")), @"
-    recipe r.yaml:7:112  compare.tasks.0.metric.bleu.model has no effect: only tokenize: flores200 needs a model
+    recipe r.yaml:7:113  compare.tasks.0.metric.bleu.model has no effect: only tokenize: flores200 needs a model
       hint: take it out
     ");
     assert_snapshot!(mistakes_in_task(&format!("{translation}, metric: {{ bleu: {{ tokenize: flores200 }} }}")), @"
-    recipe r.yaml:7:87  compare.tasks.0.metric.bleu.model is missing
+    recipe r.yaml:7:89  compare.tasks.0.metric.bleu.model is missing
       hint: the path of flores200's SentencePiece model, https://tinyurl.com/flores200sacrebleuspm
     ");
 }
