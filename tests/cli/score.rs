@@ -19,14 +19,25 @@ fn two_systems_are_scored_with_signatures_and_compared_with_the_first() {
         [("right", RIGHT), ("good", GOOD), ("bad", BAD)].map(|(name, text)| place.write(name, text));
     let paths = [&bad, &good, &right].map(|path| path.display().to_string());
     let [bad, good, right] = paths.each_ref().map(String::as_str);
-    let output = emakeel(&["score", bad, good, "--ref", right, right, "--metric", "bleu,chrf++,ter,f1", "--json"]);
+    let output = emakeel(&[
+        "score",
+        bad,
+        good,
+        "--ref",
+        right,
+        right,
+        "--metric",
+        "bleu,chrf++,ter,f1",
+        "--ter-normalized",
+        "--json",
+    ]);
     assert!(output.status.success(), "{}", text(&output));
     let found: Value = serde_json::from_slice(&output.stdout).expect("one JSON object");
     assert_eq!(found["segments"], 3);
     let of_good = &found["systems"][1]["scores"];
     assert_eq!(of_good[0]["signature"], "nrefs:2|case:mixed|eff:no|tok:13a|smooth:exp|version:2.6.0");
     // One shift of two words; 5 + 6 + 6 words.
-    assert_eq!(of_good[2]["score"].as_f64(), Some(100.0 / 14.0));
+    assert_eq!(of_good[2]["score"].as_f64(), Some(100.0 * (1.0 / 17.0)));
     assert!(of_good[0]["against_first"]["difference"].as_f64() > Some(10.0));
     assert!(of_good[2]["against_first"]["difference"].as_f64() < Some(-10.0));
     assert!(of_good[0]["against_first"]["p_holm"].as_f64() >= of_good[0]["against_first"]["p_value"].as_f64());
@@ -48,7 +59,7 @@ fn corrections_are_scored_as_the_m2_scorer_does() {
     let found: Value = serde_json::from_slice(&output.stdout).expect("one JSON object");
     let score = |at: usize| found["systems"][0]["scores"][at]["score"].as_f64();
     // Two of three edits are right, both that were wanted are found.
-    assert_eq!((score(1), score(2)), (Some(200.0 / 3.0), Some(100.0)));
+    assert_eq!((score(1), score(2)), (Some(100.0 * (2.0 / 3.0)), Some(100.0)));
 }
 
 #[test]
