@@ -199,7 +199,7 @@ fn checked(pieces: Vec<Piece>) -> Result<Vec<Checked>> {
             return Err(Error::new(format!("{} is empty or there twice", place())));
         }
         if text.len() > LONGEST {
-            return Err(Error::new(format!("piece {id} of the SentencePiece model has"))
+            return Err(Error::new(format!("the length of piece {id} of the SentencePiece model"))
                 .got(text.len())
                 .expected(format!("at most {LONGEST} bytes"))
                 .hint("SentencePiece never trains such a model; is the file damaged?"));

@@ -52,7 +52,7 @@ fn read(bytes: &[u8]) -> Result<Vec<Vec<u8>>> {
             Error::new("a line of the tiktoken file is no base64 and rank").at(format!("line {}", number + 1))
         })?;
         if piece.len() > LONGEST {
-            return Err(Error::new("a piece of the tiktoken file has")
+            return Err(Error::new("the length of a piece of the tiktoken file")
                 .at(format!("line {}", number + 1))
                 .got(piece.len())
                 .expected(format!("at most {LONGEST} bytes")));

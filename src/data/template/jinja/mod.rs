@@ -103,7 +103,7 @@ impl Jinja {
         // Jinja reads every kind of line end as a line feed.
         let source = text.replace("\r\n", "\n").replace('\r', "\n");
         if source.len() > LONGEST {
-            return Err(Error::new("the chat template has")
+            return Err(Error::new("the length of the chat template")
                 .got(source.len())
                 .expected(format!("at most {LONGEST} bytes")));
         }
