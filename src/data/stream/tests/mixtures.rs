@@ -1,5 +1,7 @@
 //! How much a round takes of each source, and that nothing of it is lost.
 
+use std::collections::BTreeMap;
+
 use super::*;
 use crate::data::ledger::Count;
 
@@ -93,10 +95,13 @@ fn long_documents_are_split_into_sequences_and_conversations_are_not() {
     assert_eq!(stream.mixed.parts[0].pieces(2).collect::<Vec<_>>(), [0..31, 31..33], "no token alone");
 }
 
+/// A piece of a row: the token that it begins with, its ids, and which of them are targets.
+type Piece = (u32, Vec<u32>, Vec<bool>);
+
 /// Each row of an epoch's plan by its source, with the pieces of it that the sequences have.
-fn placed(stream: &Stream) -> std::collections::BTreeMap<(u16, u32), Vec<(u32, Vec<u32>, Vec<bool>)>> {
+fn placed(stream: &Stream) -> BTreeMap<(u16, u32), Vec<Piece>> {
     let Plan::BestFit(plan) = &stream.plan else { panic!() };
-    let mut rows = std::collections::BTreeMap::<_, Vec<_>>::new();
+    let mut rows = BTreeMap::<_, Vec<_>>::new();
     for (index, sequence) in all_steps(stream).into_iter().flatten().enumerate() {
         let items = plan.items(&stream.mixed, index as u64);
         assert_eq!(items.len(), sequence.documents());
