@@ -55,7 +55,7 @@ pub struct GoldEdit {
 
 /// For each annotator: right edits, edits of the answer, edits of the annotator.
 ///
-/// The answer is cut into tokens as the sentence is (see [`tokens_like`]).
+/// The answer is cut into tokens as the sentence is, unless it comes so ([`Gold::tokenized`]).
 pub fn rows_of_annotators(answer: &str, gold: Option<&Gold>) -> Vec<[f64; WIDTH]> {
     let Some(gold) = gold else { return Vec::new() };
     let source: Vec<&str> = gold.tokens.iter().map(String::as_str).collect();
