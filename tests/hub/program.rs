@@ -39,13 +39,15 @@ impl Place {
         self.folder.path().join("cache")
     }
 
+    /// Tokens are cached apart for each folder of runs: what is not fetched again comes from the Hub's cache alone.
     fn command(&self, command: &str, endpoint: &str, runs: &str) -> std::process::Command {
         let mut program = program(endpoint, &self.cache());
         program
             .arg(command)
             .arg(self.folder.path().join("study.yaml"))
             .arg("--runs")
-            .arg(self.folder.path().join(runs));
+            .arg(self.folder.path().join(runs))
+            .env("EMAKEEL_CACHE", self.folder.path().join("tokens").join(runs));
         program
     }
 
