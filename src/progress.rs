@@ -56,9 +56,11 @@ impl Progress {
             Voice::Bars => ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::stderr_with_hz(8)),
             Voice::Lines | Voice::Silent => ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::hidden()),
         };
-        let template = format!(
-            "{{prefix:>16}} [{{bar:24}}] {{human_pos}}/{{human_len}} {unit}  {{per_sec:.0}} {unit}/s  {{eta}} left  {{msg}}"
-        );
+        let count = match unit {
+            "bytes" => "{binary_bytes}/{binary_total_bytes}  {binary_bytes_per_sec}".to_owned(),
+            unit => format!("{{human_pos}}/{{human_len}} {unit}  {{per_sec:.0}} {unit}/s"),
+        };
+        let template = format!("{{prefix:>16}} [{{bar:24}}] {count}  {{eta}} left  {{msg}}");
         if let Ok(style) = ProgressStyle::with_template(&template) {
             bar.set_style(style.with_key("per_sec", per_second).progress_chars("=> "));
         }
@@ -130,14 +132,12 @@ impl Bar {
             0 => format!("in {}", short_time(self.started.elapsed())),
             _ => format!("{} left", short_time(eta)),
         };
-        format!(
-            "{:>16}  {}/{} {}  {rate:.0} {}/s  {time}  {words}",
-            self.label,
-            self.bar.position(),
-            self.bar.length().unwrap_or(0),
-            self.unit,
-            self.unit,
-        )
+        let (done, total, unit) = (self.bar.position(), self.bar.length().unwrap_or(0), self.unit);
+        let count = match unit {
+            "bytes" => format!("{}/{}  {}/s", short_bytes(done), short_bytes(total), short_bytes(rate as u64)),
+            unit => format!("{done}/{total} {unit}  {rate:.0} {unit}/s"),
+        };
+        format!("{:>16}  {count}  {time}  {words}", self.label)
     }
 }
 

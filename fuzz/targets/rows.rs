@@ -9,15 +9,6 @@ use libfuzzer_sys::fuzz_target;
 const FORMATS: [FileFormat; 5] =
     [FileFormat::Json, FileFormat::Jsonl, FileFormat::Csv, FileFormat::Tsv, FileFormat::Text];
 
-const TEMPLATES: [RowTemplate; 6] = [
-    RowTemplate::Plain,
-    RowTemplate::Alpaca,
-    RowTemplate::Messages,
-    RowTemplate::PromptCompletion,
-    RowTemplate::Translation,
-    RowTemplate::Tokens,
-];
-
 fuzz_target!(init: start(), |input: &[u8]| watch(|| read(input)));
 
 fn read(input: &[u8]) {
@@ -25,6 +16,6 @@ fn read(input: &[u8]) {
     // `A` is JSON of texts, `B` JSON lines of texts, `F` JSON of Alpaca's fields, and so on.
     let choice = usize::from(choice.wrapping_sub(b'A'));
     let format = FORMATS[choice % FORMATS.len()];
-    let template = TEMPLATES[choice / FORMATS.len() % TEMPLATES.len()];
+    let template = RowTemplate::ALL[choice / FORMATS.len() % RowTemplate::ALL.len()];
     let _ = rows_of_bytes(bytes, format, template, usize::MAX);
 }

@@ -190,6 +190,12 @@ pub enum RowTemplate {
     Tokens,
 }
 
+impl RowTemplate {
+    /// Every way.
+    pub const ALL: [Self; 6] =
+        [Self::Plain, Self::Alpaca, Self::Messages, Self::PromptCompletion, Self::Translation, Self::Tokens];
+}
+
 /// Continued pretraining of all parameters.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Pretrain {

@@ -1,18 +1,15 @@
-"""Asks the tests' small Hub through huggingface_hub, to see that it answers as the real one: run by hand.
+"""Asks the tests' small Hub through huggingface_hub, to see that it answers as the real one.
 
-    EMAKEEL_TEST_HUB_PORT=8765 cargo test --test hub -- --ignored serves &
-    python tests/hub/check.py http://127.0.0.1:8765 [CACHE]
+    python tests/hub/check.py ENDPOINT CACHE
 
-With a CACHE that emakeel filled, nothing may be fetched anew; the program prints what was.
+What the CACHE holds already, as emakeel left it, is not fetched anew.
 """
 import os
 import sys
-import tempfile
 
 os.environ["HF_ENDPOINT"] = sys.argv[1]
 os.environ["HF_HUB_DISABLE_XET"] = "1"
-cache = sys.argv[2] if len(sys.argv) > 2 else tempfile.mkdtemp()
-os.environ["HF_HUB_CACHE"] = cache
+cache = os.environ["HF_HUB_CACHE"] = sys.argv[2]
 
 from huggingface_hub import HfApi, hf_hub_download, scan_cache_dir, snapshot_download
 from huggingface_hub.errors import EntryNotFoundError, RepositoryNotFoundError, RevisionNotFoundError

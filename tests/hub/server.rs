@@ -45,12 +45,7 @@ pub struct Server {
 
 impl Server {
     pub fn start() -> Self {
-        Self::at(0)
-    }
-
-    /// On that port, or on a free one.
-    pub fn at(port: u16) -> Self {
-        let hub = TcpListener::bind(("127.0.0.1", port)).expect("a port");
+        let hub = TcpListener::bind("127.0.0.1:0").expect("a port");
         let cdn = TcpListener::bind("127.0.0.1:0").expect("a port");
         let endpoint = format!("http://{}", hub.local_addr().expect("an address"));
         let state = State {
@@ -258,8 +253,11 @@ impl State {
             Ok(repository) => repository,
             Err(refusal) => return refusal,
         };
-        let Some((revision, path)) = rest.split_first() else { return Answer::refusal(404, "") };
-        let Some((commit, files)) = repository.at(revision) else { return no_revision(revision) };
+        // A branch may have slashes (`refs/convert/parquet`), which clients send encoded.
+        let parts = if rest.first() == Some(&"refs") { 3 } else { 1 };
+        let Some((revision, path)) = rest.split_at_checked(parts) else { return Answer::refusal(404, "") };
+        let revision = revision.join("/");
+        let Some((commit, files)) = repository.at(&revision) else { return no_revision(&revision) };
         let path = path.join("/");
         let Some(bytes) = files.get(&path) else {
             let mut answer = Answer::refusal(404, "X-Error-Code: EntryNotFound\r\nX-Error-Message: Entry not found");

@@ -16,15 +16,6 @@ const FORMATS: [FileFormat; 7] = [
     FileFormat::Arrow,
 ];
 
-const TEMPLATES: [RowTemplate; 6] = [
-    RowTemplate::Plain,
-    RowTemplate::Alpaca,
-    RowTemplate::Messages,
-    RowTemplate::PromptCompletion,
-    RowTemplate::Translation,
-    RowTemplate::Tokens,
-];
-
 const GOLDEN: [(&str, FileFormat); 8] = [
     ("rows.jsonl", FileFormat::Jsonl),
     ("rows.jsonl", FileFormat::Json),
@@ -59,7 +50,7 @@ proptest! {
         let starts = [&b""[..], b"ARROW1\0\0\xff\xff\xff\xff", b"\xff\xff\xff\xff\x10\0\0\0", b"PAR1", b"\x1f\x8b\x08"];
         let bytes = [starts[start], &bytes].concat();
         for format in FORMATS {
-            for template in TEMPLATES {
+            for template in RowTemplate::ALL {
                 let _ = rows_of_bytes(&bytes, format, template, 1000);
             }
         }
@@ -70,7 +61,7 @@ proptest! {
         text in "([\\[\\]{}:,\"\\\\\n\t ]|\"text\": |\"messages\": \\[|null|1e9|õ|\"a\"){0,60}",
     ) {
         for format in [FileFormat::Json, FileFormat::Jsonl, FileFormat::Csv, FileFormat::Tsv, FileFormat::Text] {
-            for template in TEMPLATES {
+            for template in RowTemplate::ALL {
                 let _ = rows_of_bytes(text.as_bytes(), format, template, 1000);
             }
         }
@@ -84,7 +75,7 @@ proptest! {
     ) {
         let (name, format) = GOLDEN[file];
         let bytes = mutated(golden(name), &changes, kept);
-        for template in TEMPLATES {
+        for template in RowTemplate::ALL {
             let _ = rows_of_bytes(&bytes, format, template, 1000);
         }
     }

@@ -4,6 +4,7 @@ mod bad_rows;
 mod compression;
 mod damage;
 mod json;
+mod limits;
 mod real;
 mod speed;
 mod tables;

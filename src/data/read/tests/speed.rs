@@ -4,6 +4,13 @@ use std::fmt::Write;
 use std::io::Write as _;
 use std::time::Instant;
 
+use ::parquet::arrow::ArrowWriter;
+use ::parquet::basic::Compression;
+use ::parquet::file::properties::WriterProperties;
+use arrow_array::RecordBatch;
+use arrow_array::array::{ArrayRef, StringArray};
+use arrow_ipc::writer::StreamWriter;
+
 use super::*;
 
 const BYTES: usize = 200_000_000;
@@ -52,6 +59,22 @@ fn speed_of_each_format() {
     }
     encoder.finish().unwrap();
     timed("long.jsonl.zst", path, RowTemplate::Plain);
+    let texts = StringArray::from(vec![words.as_str(); BYTES / words.len()]);
+    let batch = RecordBatch::try_from_iter([("text", Arc::new(texts) as ArrayRef)]).unwrap();
+    let path = folder.path().join("a.arrow");
+    let mut writer = StreamWriter::try_new(std::fs::File::create(&path).unwrap(), &batch.schema()).unwrap();
+    for start in (0..batch.num_rows()).step_by(1000) {
+        writer.write(&batch.slice(start, 1000.min(batch.num_rows() - start))).unwrap();
+    }
+    writer.finish().unwrap();
+    timed("a.arrow", path, RowTemplate::Plain);
+    let path = folder.path().join("a.parquet");
+    let properties = WriterProperties::builder().set_dictionary_enabled(false).set_compression(Compression::SNAPPY);
+    let file = std::fs::File::create(&path).unwrap();
+    let mut writer = ArrowWriter::try_new(file, batch.schema(), Some(properties.build())).unwrap();
+    writer.write(&batch).unwrap();
+    writer.close().unwrap();
+    timed("a.parquet", path, RowTemplate::Plain);
 }
 
 fn timed(name: &str, path: PathBuf, template: RowTemplate) {
