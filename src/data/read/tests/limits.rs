@@ -31,13 +31,11 @@ fn stream(batch: &RecordBatch, compression: Option<CompressionType>) -> Vec<u8> 
     writer.into_inner().unwrap()
 }
 
-/// The bytes with a number in them replaced, which stands there once.
+/// The bytes with a number in them replaced where it stands last.
 fn patched(bytes: &[u8], old: i64, new: i64) -> Vec<u8> {
-    let places: Vec<usize> =
-        bytes.windows(8).enumerate().filter(|(_, window)| *window == old.to_le_bytes()).map(|(at, _)| at).collect();
-    assert_eq!(places.len(), 1, "{old} stands at {places:?}");
+    let at = bytes.windows(8).rposition(|window| window == old.to_le_bytes()).expect("the number");
     let mut bytes = bytes.to_vec();
-    bytes[places[0]..places[0] + 8].copy_from_slice(&new.to_le_bytes());
+    bytes[at..at + 8].copy_from_slice(&new.to_le_bytes());
     bytes
 }
 
@@ -47,7 +45,7 @@ fn a_page_of_parquet_that_becomes_longer_than_a_row_may_be_is_refused() {
     let bytes = parquet(&texts(Arc::new(StringArray::from(vec![long]))));
     assert!(bytes.len() < 1 << 20, "{}", bytes.len());
     let error = error_of("a.parquet", &bytes, RowTemplate::Plain);
-    assert!(error.contains("a.parquet: row 1  cannot read Parquet"), "{error}");
+    assert!(error.contains("a.parquet  cannot read Parquet"), "{error}");
     assert!(error.contains("would become 268436460 bytes"), "{error}");
 }
 
@@ -80,8 +78,8 @@ fn compressed_parts_of_arrow_that_would_not_fit_into_memory_are_refused() {
 #[test]
 fn a_message_of_a_compressed_stream_that_would_not_fit_into_memory_is_refused() {
     let good = stream(&texts(Arc::new(StringArray::from(vec!["a".repeat(70_001)]))), None);
-    // The offsets of 8 bytes and the texts, each up to a whole number of 64 bytes.
-    let body = 64 + 70_016 + 64;
+    // The offsets and the texts, each up to a whole number of 64 bytes.
+    let body = 64 + 70_016;
     let gzip = |bytes: &[u8]| {
         let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
         std::io::Write::write_all(&mut encoder, bytes).unwrap();
