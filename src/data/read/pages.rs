@@ -193,6 +193,30 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_page_may_not_say_that_it_has_more_values_than_any() {
+        let buf = prost::bytes::Bytes::from_static(&[0; 12]);
+        let dictionary = |num_values| Page::DictionaryPage {
+            buf: buf.clone(),
+            num_values,
+            encoding: Encoding::PLAIN,
+            is_sorted: false,
+        };
+        assert!(check(&dictionary(12), [0, 0]).is_ok());
+        let error = check(&dictionary(13), [0, 0]).unwrap_err().to_string();
+        assert!(error.contains("a page says that it has 13 values"), "{error}");
+        let data = |num_values| Page::DataPage {
+            buf: buf.clone(),
+            num_values,
+            encoding: Encoding::PLAIN,
+            def_level_encoding: Encoding::RLE,
+            rep_level_encoding: Encoding::RLE,
+            statistics: None,
+        };
+        assert!(check(&data(MOST_VALUES), [0, 0]).is_ok(), "equal values may take no bytes");
+        assert!(check(&data(MOST_VALUES + 1), [0, 0]).is_err());
+    }
+
+    #[test]
     fn lengths_are_passed_in_whole_blocks() {
         // Blocks of 128 in 4 parts; 34 lengths: the first, then parts of 32 with 2 bits and of 1 with none.
         let mut bytes = vec![0x80, 1, 4, 34, 10, 0, 2, 0, 0, 0];

@@ -95,6 +95,37 @@ fn long_documents_are_split_into_sequences_and_conversations_are_not() {
     assert_eq!(stream.mixed.parts[0].pieces(2).collect::<Vec<_>>(), [0..31, 31..33], "no token alone");
 }
 
+#[test]
+fn a_span_names_the_line_whose_tokens_it_has() {
+    let fixture = Fixture::new().documents("a", &[40, 12, 90, 25, 33, 70, 18]);
+    let text = std::fs::read_to_string(fixture.folder.path().join("a.txt")).unwrap();
+    let rows: Vec<Vec<u32>> = text
+        .lines()
+        .map(|line| {
+            let ids = fixture.tokenizer.encode(line).unwrap();
+            [&[fixture.tokenizer.bos()][..], &ids, &[fixture.tokenizer.eos()]].concat()
+        })
+        .collect();
+    for packing in [Packing::Concat, Packing::BestFit] {
+        let mut training = training(&[("a", 1.0)], packing, Budget::Epochs(1.0));
+        training.too_long = TooLong::Split;
+        let stream = fixture.open(&training).unwrap();
+        for step in 0..stream.steps() {
+            for (spans, sequence) in stream.spans(step).unwrap().iter().zip(stream.step(step).unwrap()) {
+                let mut ids: Vec<u32> = Vec::new();
+                for span in spans {
+                    let (file, line) = span.place.rsplit_once(':').unwrap();
+                    assert!(file.ends_with("a.txt") && span.source == "a", "{span:?}");
+                    let row = &rows[line.parse::<usize>().unwrap() - 1];
+                    assert_eq!(span.length, row.len() as u64);
+                    ids.extend(&row[span.start as usize..span.end as usize]);
+                }
+                assert_eq!(ids, sequence.ids, "{packing:?} {spans:?}");
+            }
+        }
+    }
+}
+
 /// A piece of a row: the token that it begins with, its ids, and which of them are targets.
 type Piece = (u32, Vec<u32>, Vec<bool>);
 

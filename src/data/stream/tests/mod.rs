@@ -189,6 +189,11 @@ fn check_shape(stream: &Stream, training: &Training) {
             }
             tokens += sequence.len() as u64;
         }
+        for (spans, sequence) in stream.spans(index as u64).unwrap().iter().zip(step) {
+            assert!(spans.iter().all(|span| span.start < span.end && span.end <= span.length));
+            let lengths = spans.iter().map(|span| span.end - span.start);
+            assert_eq!(lengths.sum::<u64>(), sequence.len() as u64, "spans are all of a sequence");
+        }
         assert_eq!(stream.tokens_after(index as u64 + 1), tokens);
     }
     assert_eq!((stream.tokens_after(0), stream.ledger().tokens), (0, tokens));
