@@ -70,7 +70,7 @@ fn compressed_parts_of_arrow_that_would_not_fit_into_memory_are_refused() {
     for compression in [CompressionType::ZSTD, CompressionType::LZ4_FRAME] {
         let good = stream(&batch, Some(compression));
         assert_eq!(rows_of("a.arrow", good.clone(), RowTemplate::Plain).unwrap().len(), 1);
-        let error = error_of("a.arrow", &patched(&good, 70_001, 1 << 33), RowTemplate::Plain);
+        let error = error_of("a.arrow", patched(&good, 70_001, 1 << 33), RowTemplate::Plain);
         assert!(error.contains("the parts of a batch would not fit into memory"), "{error}");
     }
 }
@@ -85,9 +85,9 @@ fn a_message_of_a_compressed_stream_that_would_not_fit_into_memory_is_refused() 
         std::io::Write::write_all(&mut encoder, bytes).unwrap();
         encoder.finish().unwrap()
     };
-    let error = error_of("a.arrow.gz", &gzip(&patched(&good, body, 1 << 40)), RowTemplate::Plain);
+    let error = error_of("a.arrow.gz", gzip(&patched(&good, body, 1 << 40)), RowTemplate::Plain);
     assert!(error.contains("a message would not fit into memory"), "{error}");
-    let error = error_of("a.arrow", &patched(&good, body, 1 << 40), RowTemplate::Plain);
+    let error = error_of("a.arrow", patched(&good, body, 1 << 40), RowTemplate::Plain);
     assert!(error.contains("the Arrow data is cut off"), "{error}");
 }
 
@@ -97,6 +97,6 @@ fn a_batch_of_nulls_alone_may_not_have_any_number_of_rows() {
     let count = (1usize << 31) + 77;
     let options = RecordBatchOptions::new().with_row_count(Some(count));
     let batch = RecordBatch::try_new_with_options(schema, vec![Arc::new(NullArray::new(count))], &options).unwrap();
-    let error = error_of("a.arrow", &stream(&batch, None), RowTemplate::Plain);
+    let error = error_of("a.arrow", stream(&batch, None), RowTemplate::Plain);
     assert!(error.contains("a batch says that it has more rows than any"), "{error}");
 }
