@@ -12,9 +12,9 @@ pub enum Example {
         /// Right translations, at least one.
         references: Vec<String>,
     },
-    /// Texts of which one is the likelier cause or effect.
+    /// Texts of which one is the cause, the effect or the answer.
     Choice {
-        /// What happened.
+        /// What happened, or the passage.
         premise: String,
         /// What is asked.
         asks: Asks,
@@ -43,6 +43,15 @@ pub enum Example {
     },
     /// A text to predict.
     Text(String),
+    /// A turn of a conversation: it is asked with the turns before it and their answers.
+    Turn {
+        /// Its number in its conversation, from 0; the first of the next conversation is 0 again.
+        number: usize,
+        /// What the user says.
+        question: String,
+        /// A good answer, where there is one.
+        references: Vec<String>,
+    },
 }
 
 impl Example {
@@ -51,7 +60,8 @@ impl Example {
         match self {
             Self::Translation { references, .. }
             | Self::Answer { references, .. }
-            | Self::Correction { references, .. } => references.clone(),
+            | Self::Correction { references, .. }
+            | Self::Turn { references, .. } => references.clone(),
             Self::Choice { choices, right, .. } => choices.get(*right).cloned().into_iter().collect(),
             Self::Text(_) => Vec::new(),
         }
@@ -68,6 +78,7 @@ impl Example {
             }
             Self::Answer { context, question, .. } => vec![context, question],
             Self::Text(text) => vec![text],
+            Self::Turn { question, .. } => vec![question],
         }
     }
 
@@ -89,10 +100,12 @@ impl Example {
 }
 
 /// What a choice asks for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Asks {
     /// Why the premise happened.
     Cause,
     /// What followed from the premise.
     Effect,
+    /// A question about the premise; it may be empty.
+    Question(String),
 }

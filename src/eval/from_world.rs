@@ -47,6 +47,9 @@ pub(super) fn items(
             let texts = world::text_tests(tongue, count, seed).into_iter();
             texts.map(|text| Item { example: Example::Text(text), question: Conversation::default() }).collect()
         }
+        TaskKind::Conversation => {
+            return Err(Error::new("the world has no conversations").hint("give a file with the user's turns"));
+        }
     };
     Ok(items)
 }

@@ -2,6 +2,8 @@
 
 use serde::{Serialize, Serializer};
 
+use crate::data::clean::language_of;
+
 use super::bleu::{self, Bleu};
 use super::bootstrap::{self, Interval, Resampled, Rows};
 use super::chrf::Chrf;
@@ -43,6 +45,12 @@ pub enum Metric {
     /// Share of right choices by how much more likely the question makes them: the log-likelihood less that of the same
     /// answer to a prompt that asks nothing.
     AccuracyGain,
+    /// Share of right choices among those written.
+    AccuracyWritten,
+    /// Share of written answers in which a choice was found.
+    Readable,
+    /// Share of answers that are told to be in the language of the task; answers too short to tell are not.
+    InLanguage,
     /// e to the mean negative log-likelihood of a token; comparable between models of one tokenizer only.
     Perplexity,
     /// e to the negative log-likelihood for each word of the text; comparable between tokenizers.
@@ -77,6 +85,9 @@ impl Metric {
             Self::AccuracyUnnormalised => "accuracy-unnormalised",
             Self::AccuracyPerByte => "accuracy-per-byte",
             Self::AccuracyGain => "accuracy-gain",
+            Self::AccuracyWritten => "accuracy-written",
+            Self::Readable => "readable",
+            Self::InLanguage => "in-language",
             Self::Perplexity => "perplexity",
             Self::PerplexityPerWord => "perplexity-per-word",
             Self::PerplexityPerByte => "perplexity-per-byte",
@@ -100,6 +111,9 @@ impl Metric {
             Self::AccuracyUnnormalised => "accuracy, unnormalised",
             Self::AccuracyPerByte => "accuracy, per byte",
             Self::AccuracyGain => "accuracy, by gain",
+            Self::AccuracyWritten => "accuracy, written",
+            Self::Readable => "choice made",
+            Self::InLanguage => "in the language",
             Self::Perplexity => "perplexity",
             Self::PerplexityPerWord => "word perplexity",
             Self::PerplexityPerByte => "byte perplexity",
@@ -123,7 +137,10 @@ impl Metric {
             | Self::Accuracy
             | Self::AccuracyUnnormalised
             | Self::AccuracyPerByte
-            | Self::AccuracyGain => "%",
+            | Self::AccuracyGain
+            | Self::AccuracyWritten
+            | Self::Readable
+            | Self::InLanguage => "%",
             Self::Perplexity => "per token",
             Self::PerplexityPerWord => "per word",
             Self::PerplexityPerByte => "per byte",
@@ -163,7 +180,7 @@ impl Metric {
     /// The numbers that the score needs of one example; where the M2 scorer chooses between annotators, by this example
     /// alone.
     pub fn row(&self, prediction: &Prediction, language: &Language) -> Vec<f64> {
-        let (answer, references) = (prediction.answer.as_str(), prediction.references.as_slice());
+        let (answer, references) = (prediction.said(), prediction.references.as_slice());
         match self {
             Self::Bleu(bleu) => bleu.statistics(answer, references).to_vec(),
             Self::Chrf(chrf) => chrf.statistics(answer, references),
@@ -180,6 +197,11 @@ impl Metric {
             Self::AccuracyUnnormalised => vec![right(prediction, |l| l.log_likelihood), 1.0],
             Self::AccuracyPerByte => vec![right(prediction, Likelihood::per_byte), 1.0],
             Self::AccuracyGain => vec![right(prediction, Likelihood::gain), 1.0],
+            Self::AccuracyWritten => vec![f64::from(is_same_text(answer, references)), 1.0],
+            Self::Readable => vec![f64::from(!answer.is_empty()), 1.0],
+            Self::InLanguage => {
+                vec![f64::from(language_of(answer).is_some_and(|(name, _)| language.is_called(name))), 1.0]
+            }
             Self::Perplexity => sums(prediction, |l| l.tokens as f64),
             Self::PerplexityPerWord => sums(prediction, |l| words::split(&l.text).count() as f64),
             Self::PerplexityPerByte => sums(prediction, |l| l.bytes as f64),
@@ -191,7 +213,7 @@ impl Metric {
     pub fn rows(&self, predictions: &[Prediction], language: &Language) -> Rows {
         use rayon::prelude::*;
         if matches!(self, Self::MaxMatchF05 | Self::MaxMatchPrecision | Self::MaxMatchRecall) {
-            let rows = predictions.par_iter().map(|p| maxmatch::rows_of_annotators(&p.answer, p.gold.as_ref()));
+            let rows = predictions.par_iter().map(|p| maxmatch::rows_of_annotators(p.said(), p.gold.as_ref()));
             return Rows::new(self.width(), maxmatch::chosen_in_turn(&rows.collect::<Vec<_>>()));
         }
         let rows: Vec<Vec<f64>> = predictions.par_iter().map(|p| self.row(p, language)).collect();
@@ -240,6 +262,9 @@ impl Metric {
                 | Self::AccuracyUnnormalised
                 | Self::AccuracyPerByte
                 | Self::AccuracyGain
+                | Self::AccuracyWritten
+                | Self::Readable
+                | Self::InLanguage
         )
     }
 

@@ -12,8 +12,10 @@
 //! | [`example`], [`read`] | examples, and reading them from files as they are |
 //! | [`result`], [`table`] | the scores of one candidate, and the comparison of all |
 //! | [`task`] | examples with the words they are asked in; the answers of models to them |
+//! | `asking`, `letters` | the words of a task; choices shown with letters |
 //! | [`language`] | the languages that tasks are worded in |
 
+mod asking;
 pub mod bleu;
 pub mod bootstrap;
 pub mod chrf;
@@ -22,6 +24,7 @@ pub mod example;
 mod from_world;
 pub mod holm;
 pub mod language;
+mod letters;
 pub mod matching;
 pub mod maxmatch;
 pub mod metric;

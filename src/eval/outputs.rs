@@ -60,6 +60,7 @@ impl References {
         let lines = lines_of(output)?;
         check_count(output, lines.len(), self.lines.len())?;
         let prediction = |(example, (answer, references)): (usize, (String, &Vec<String>))| Prediction {
+            read: None,
             example,
             prompt: String::new(),
             source: String::new(),

@@ -24,7 +24,10 @@ pub struct Prediction {
     pub source: String,
     /// The answer; for a choice, the text chosen; empty for perplexity.
     pub answer: String,
-    /// Right answers, at least one; none for perplexity.
+    /// What was read out of the answer, where that is not the answer itself: the text of the choice that it makes, or nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub read: Option<String>,
+    /// Right answers, at least one; none for perplexity, and for turns of a conversation that have none.
     pub references: Vec<String>,
     /// How likely given texts are: of each choice, or of the text itself for perplexity.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -34,6 +37,13 @@ pub struct Prediction {
     pub gold: Option<Gold>,
     /// The scores of this example alone, by metric.
     pub scores: BTreeMap<String, f64>,
+}
+
+impl Prediction {
+    /// The answer that is scored.
+    pub fn said(&self) -> &str {
+        self.read.as_deref().unwrap_or(&self.answer)
+    }
 }
 
 /// How likely a model finds a text; see [`Likelihood::new`].
@@ -136,6 +146,7 @@ mod tests {
                 prompt: "Küsimus:\n\"?\"".into(),
                 source: String::new(),
                 answer: "jah".into(),
+                read: None,
                 references: vec!["jah".into()],
                 likelihoods: vec![
                     Likelihood::new("jah", 3, -(example as f64 + 0.1).sqrt() * 1e4 / 3.0)

@@ -11,7 +11,7 @@ use crate::data::{Conversation, Tokenizer};
 use crate::error::{Error, Place, Result};
 use crate::model::{Batch, Llama, Segments};
 use crate::progress::Bar;
-use crate::recipe::TaskKind;
+use crate::recipe::{Choose, TaskKind};
 
 use super::example::Example;
 use super::metric::likeliest;
@@ -39,11 +39,11 @@ impl Task {
         let template = &Template::open(&self.template, tokenizer).at(self.name())?;
         let asked = |model| Asked { task: self, model, tokenizer, template, stop };
         let predictions = match self.kind {
-            TaskKind::Choice => models.iter().map(|model| asked(model).choose(bar)).collect(),
-            TaskKind::Perplexity => models.iter().map(|model| asked(model).predict_texts(bar)).collect(),
-            TaskKind::Translation { .. } | TaskKind::Answer | TaskKind::Correction => {
-                self.write_answers(models, (template, tokenizer), stop, bar)
+            TaskKind::Choice if self.choose == Choose::Likelihood => {
+                models.iter().map(|model| asked(model).choose(bar)).collect()
             }
+            TaskKind::Perplexity => models.iter().map(|model| asked(model).predict_texts(bar)).collect(),
+            _ => self.write_answers(models, (template, tokenizer), stop, bar),
         };
         predictions.at(self.name())?.into_iter().map(|predictions| self.result(predictions)).collect()
     }
@@ -54,7 +54,7 @@ impl Task {
         for (item, number) in self.items.iter().zip(0usize..) {
             let length = match &item.example {
                 Example::Text(_) => 0,
-                Example::Choice { choices, .. } => {
+                Example::Choice { choices, .. } if self.choose == Choose::Likelihood => {
                     let lengths = choices
                         .iter()
                         .map(|choice| Ok(answered(&template, &item.question, choice, encoder)?.ids.len()));
@@ -182,6 +182,7 @@ pub(super) fn prediction(number: usize, example: &Example) -> Prediction {
         prompt: String::new(),
         source: example.source().to_owned(),
         answer: String::new(),
+        read: None,
         references: example.references(),
         likelihoods: Vec::new(),
         gold: example.gold().cloned(),

@@ -2,12 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::data::template::Fields;
 use crate::data::{Conversation, Tokenizer};
 use crate::error::{Error, Place, Result};
 use crate::model::Config;
 use crate::random::Stream;
-use crate::recipe::{ChatTemplate, Compare, MetricSettings, TaskData, TaskKind, TaskSettings};
+use crate::recipe::{ChatTemplate, Choose, Compare, MetricSettings, MetricWord, TaskData, TaskKind, TaskSettings};
 
+use super::asking::Asking;
 use super::bleu::Bleu;
 use super::chrf::Chrf;
 use super::example::Example;
@@ -17,7 +19,8 @@ use super::prediction::Prediction;
 use super::result::TaskResult;
 use super::ter::Ter;
 use super::tokens::Tokens;
-use super::{from_world, read, wording};
+use super::writing::Answers;
+use super::{from_world, letters, read};
 
 /// Examples taken from the built-in world where the recipe sets no limit.
 const WORLD_EXAMPLES: usize = 200;
@@ -27,6 +30,8 @@ const WORLD_EXAMPLES: usize = 200;
 pub struct Task {
     pub(super) name: String,
     pub(super) kind: TaskKind,
+    pub(super) choose: Choose,
+    pub(super) answers: Answers,
     /// The language of the answers.
     pub(super) language: Language,
     pub(super) items: Vec<Item>,
@@ -52,6 +57,16 @@ impl std::fmt::Debug for Metrics {
 pub(super) struct Item {
     pub(super) example: Example,
     pub(super) question: Conversation,
+}
+
+impl Item {
+    /// The number of the turn that it is in its conversation; 0 for all that is no conversation.
+    pub(super) fn turn(&self) -> usize {
+        match self.example {
+            Example::Turn { number, .. } => number,
+            _ => 0,
+        }
+    }
 }
 
 impl Task {
@@ -91,13 +106,22 @@ impl Task {
         };
         let items = match &settings.data {
             TaskData::World { .. } => {
-                from_world::items(&settings.kind, &from, &language, compare.limit.unwrap_or(WORLD_EXAMPLES), seed)
-                    .at(&name)?
+                let count = compare.limit.unwrap_or(WORLD_EXAMPLES);
+                let mut items = from_world::items(&settings.kind, &from, &language, count, seed).at(&name)?;
+                if settings.choose == Choose::Letter {
+                    items.iter_mut().for_each(|item| letters::show(&mut item.question, &item.example, &language));
+                }
+                items
             }
             TaskData::File { paths, .. } => {
-                let examples = limited(read::examples(&settings.kind, paths)?, compare.limit, seed);
-                let ask = |example: Example| Item { question: wording::question(&example, &from, &language), example };
-                examples.into_iter().map(ask).collect()
+                let groups = read::groups(&settings.kind, paths, &settings.row).at(&name)?;
+                let asking = Asking::new(settings, &from, &language).at(&name)?;
+                let ask = |((example, row), number): ((Example, Fields), usize)| {
+                    let question = asking.question(&example, &row).at(format!("example {number}")).at(&name)?;
+                    Ok(Item { question, example })
+                };
+                let examples = limited(groups, compare.limit, seed).into_iter().flatten();
+                examples.zip(0..).map(ask).collect::<Result<_>>()?
             }
         };
         if items.is_empty() {
@@ -105,8 +129,10 @@ impl Task {
         }
         let metrics = Metrics(metrics(settings, &items).at(&name)?);
         Ok(Self {
+            answers: Answers::new(&settings.read).at(&name)?,
             name,
             kind: settings.kind.clone(),
+            choose: settings.choose,
             language,
             items,
             metrics,
@@ -184,20 +210,39 @@ impl Task {
     }
 }
 
-/// The metrics of a kind of task, with the recipe's options; the most telling one first.
+/// The metrics of a task: those asked for, or what is usual for its kind; the most telling one first.
 fn metrics(settings: &TaskSettings, items: &[Item]) -> Result<Vec<Metric>> {
+    let bleu = || -> Result<Metric> {
+        let MetricSettings { tokenize, model, lowercase, .. } = &settings.metric;
+        let tokens = Tokens::named(tokenize.name(), model.as_deref())?;
+        Ok(Metric::Bleu(Bleu { tokens, lowercase: *lowercase, ..Bleu::default() }))
+    };
+    if settings.metrics.is_empty() {
+        return usual_metrics(settings, items, bleu);
+    }
+    let metric = |word: &MetricWord| {
+        Ok(match word {
+            MetricWord::Bleu => bleu()?,
+            MetricWord::Chrf => Metric::Chrf(Chrf::default()),
+            MetricWord::ChrfPlusPlus => Metric::Chrf(Chrf::plus_plus()),
+            MetricWord::Ter => Metric::Ter(Ter::default()),
+            MetricWord::ExactMatch => Metric::ExactMatch,
+            MetricWord::SameText => Metric::SameText,
+            MetricWord::F1 => Metric::F1,
+            MetricWord::InLanguage => Metric::InLanguage,
+        })
+    };
+    settings.metrics.iter().map(metric).collect()
+}
+
+fn usual_metrics(settings: &TaskSettings, items: &[Item], bleu: impl Fn() -> Result<Metric>) -> Result<Vec<Metric>> {
     Ok(match settings.kind {
         TaskKind::Translation { .. } => {
-            let MetricSettings { tokenize, model, lowercase, ter } = &settings.metric;
-            let tokens = Tokens::named(tokenize.name(), model.as_deref())?;
-            let bleu = Bleu { tokens, lowercase: *lowercase, ..Bleu::default() };
-            let mut metrics = Metric::of_translation();
-            if let Some(first) = metrics.first_mut() {
-                *first = Metric::Bleu(bleu);
-            }
-            metrics.extend(ter.then(|| Metric::Ter(Ter::default())));
+            let mut metrics = vec![bleu()?, Metric::Chrf(Chrf::default()), Metric::Chrf(Chrf::plus_plus())];
+            metrics.extend(settings.metric.ter.then(|| Metric::Ter(Ter::default())));
             metrics
         }
+        TaskKind::Choice if settings.choose == Choose::Letter => vec![Metric::AccuracyWritten, Metric::Readable],
         TaskKind::Choice => {
             vec![Metric::Accuracy, Metric::AccuracyUnnormalised, Metric::AccuracyPerByte, Metric::AccuracyGain]
         }
@@ -212,11 +257,12 @@ fn metrics(settings: &TaskSettings, items: &[Item]) -> Result<Vec<Metric>> {
         TaskKind::Perplexity => {
             vec![Metric::BitsPerByte, Metric::Perplexity, Metric::PerplexityPerWord, Metric::PerplexityPerByte]
         }
+        TaskKind::Conversation => vec![Metric::InLanguage],
     })
 }
 
 /// A seeded choice of at most `limit` examples, in their order.
-fn limited(examples: Vec<Example>, limit: Option<usize>, seed: u64) -> Vec<Example> {
+fn limited<T>(examples: Vec<T>, limit: Option<usize>, seed: u64) -> Vec<T> {
     let Some(limit) = limit.filter(|limit| *limit < examples.len()) else { return examples };
     let order = Stream::new(seed, "examples of a task").permutation(examples.len());
     let mut chosen = vec![false; examples.len()];
@@ -254,12 +300,18 @@ fn name_of(settings: &TaskSettings, with_folder: bool) -> String {
             (names.join(" + "), language)
         }
     };
+    let kind = match &settings.kind {
+        TaskKind::Translation { .. } => "translation",
+        TaskKind::Choice => "choice",
+        TaskKind::Answer => "answer",
+        TaskKind::Correction => "correction",
+        TaskKind::Perplexity => "text",
+        TaskKind::Conversation => "conversation",
+    };
+    let called = settings.name.as_deref().unwrap_or(kind);
     match &settings.kind {
-        TaskKind::Translation { from, to } => format!("translation {from}→{to}, {data}"),
-        TaskKind::Choice => format!("choice {language}, {data}"),
-        TaskKind::Answer => format!("answer {language}, {data}"),
-        TaskKind::Correction => format!("correction {language}, {data}"),
-        TaskKind::Perplexity => format!("text {language}, {data}"),
+        TaskKind::Translation { from, to } => format!("{called} {from}→{to}, {data}"),
+        _ => format!("{called} {language}, {data}"),
     }
 }
 

@@ -25,6 +25,16 @@ pub(super) fn question(example: &Example, from: &Language, language: &Language) 
         Example::Choice { premise, asks: Asks::Effect, .. } => {
             Conversation::question(worded("What happened as a result?", "Mis selle tagajärjel juhtus?"), premise)
         }
+        Example::Choice { premise, asks: Asks::Question(question), .. } => {
+            let instruction = worded("Answer the question from the text.", "Vasta küsimusele teksti põhjal.");
+            let word = worded("Question", "Küsimus");
+            match (premise.is_empty(), question.is_empty()) {
+                (_, true) => Conversation::question(premise, ""),
+                (true, false) => Conversation::question(question, ""),
+                (false, false) => Conversation::question(instruction, format!("{premise}\n\n{word}: {question}")),
+            }
+        }
+        Example::Answer { context, question, .. } if context.is_empty() => Conversation::question(question, ""),
         Example::Answer { context, question, .. } => {
             let instruction = worded(
                 "Answer the question from the text. Write only the answer, in as few words as possible.",
@@ -41,6 +51,7 @@ pub(super) fn question(example: &Example, from: &Language, language: &Language) 
             Conversation::question(instruction, source)
         }
         Example::Text(_) => Conversation::default(),
+        Example::Turn { question, .. } => Conversation::question(question, ""),
     }
 }
 

@@ -47,6 +47,8 @@ mod schema;
 mod set;
 mod shapes;
 pub mod study;
+pub mod task;
+mod task_files;
 mod template;
 mod training;
 mod write;
@@ -66,6 +68,8 @@ pub(crate) use language::{language_name, language_named};
 pub use places::Places;
 pub use schema::schema;
 pub use study::*;
+pub use task::*;
+pub use task_files::TASKS;
 
 use crate::error::{Error, Result};
 use places::Findings;
@@ -110,8 +114,10 @@ impl Recipe {
         if let Some(error) = Error::all(wrong_sets) {
             return Err(error);
         }
+        let refused = task_files::take_in(&mut tree);
         let places = Places::of_tree(&tree, file);
         let mut findings = Findings::new(&places);
+        task_files::report(refused, &mut findings);
         for duplicate in duplicates {
             let error = Error::new(format!("{} is there twice", duplicate.key));
             let first = duplicate.first.in_file(file);

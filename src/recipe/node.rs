@@ -12,15 +12,33 @@ pub(crate) enum Spot {
         /// The column.
         column: u64,
     },
+    /// In a file that the recipe names, such as that of a task.
+    File {
+        /// The file.
+        file: Arc<str>,
+        /// The line.
+        line: u64,
+        /// The column.
+        column: u64,
+    },
     /// On the command line: the argument of `--set`.
     Set(Arc<str>),
 }
 
 impl Spot {
+    /// The same place in another file than the recipe.
+    pub(crate) fn of_file(self, file: &Arc<str>) -> Self {
+        match self {
+            Self::Line { line, column } => Self::File { file: Arc::clone(file), line, column },
+            other => other,
+        }
+    }
+
     /// The spot as messages name it, in the recipe of that name.
     pub(crate) fn in_file(&self, file: &str) -> String {
         match self {
             Self::Line { line, column } => format!("recipe {file}:{line}:{column}"),
+            Self::File { file, line, column } => format!("task {file}:{line}:{column}"),
             Self::Set(argument) => format!("--set {argument}"),
         }
     }

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::clean::Clean;
 pub use super::method::*;
 pub use super::reading::*;
+use super::task::TaskSettings;
 pub use super::training::*;
 use crate::device::DeviceChoice;
 
@@ -242,103 +243,6 @@ pub struct Compare {
     pub limit: Option<usize>,
     /// How prompts are written; the adapters' template.
     pub template: ChatTemplate,
-}
-
-/// One task.
-#[derive(Debug, Clone, PartialEq)]
-pub struct TaskSettings {
-    /// What is asked.
-    pub kind: TaskKind,
-    /// The examples.
-    pub data: TaskData,
-    /// The most tokens an answer may have.
-    pub max_new_tokens: usize,
-    /// How translations are scored.
-    pub metric: MetricSettings,
-}
-
-/// How translations are scored, beside chrF and chrF++.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct MetricSettings {
-    /// The tokens of BLEU.
-    pub tokenize: BleuTokens,
-    /// The SentencePiece model of those tokens that need one.
-    pub model: Option<PathBuf>,
-    /// Whether BLEU ignores case.
-    pub lowercase: bool,
-    /// Whether TER is reported too.
-    pub ter: bool,
-}
-
-/// How BLEU cuts a line into tokens, by sacreBLEU's names.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub enum BleuTokens {
-    /// Western punctuation apart.
-    #[default]
-    #[serde(rename = "13a")]
-    ThirteenA,
-    /// Punctuation and symbols of all scripts apart.
-    #[serde(rename = "intl")]
-    International,
-    /// Each character.
-    #[serde(rename = "char")]
-    Characters,
-    /// What stands between spaces.
-    #[serde(rename = "none")]
-    Spaces,
-    /// Pieces of FLORES-200's SentencePiece model: spBLEU.
-    #[serde(rename = "flores200")]
-    Flores200,
-}
-
-impl BleuTokens {
-    /// Its name in a recipe.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::ThirteenA => "13a",
-            Self::International => "intl",
-            Self::Characters => "char",
-            Self::Spaces => "none",
-            Self::Flores200 => "flores200",
-        }
-    }
-}
-
-/// What a task asks.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum TaskKind {
-    /// Translate; BLEU and chrF.
-    Translation {
-        /// Language of the sentence given.
-        from: String,
-        /// Language of the sentence wanted.
-        to: String,
-    },
-    /// Choose one of two causes or effects; accuracy by log-likelihood.
-    Choice,
-    /// Answer a question; exact match and F1.
-    Answer,
-    /// Correct a sentence; exact match and chrF.
-    Correction,
-    /// Predict a text; perplexity per token and bits per byte.
-    Perplexity,
-}
-
-/// Where a task's examples come from.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum TaskData {
-    /// The built-in world's held-out part, in that language where the task has one.
-    World {
-        /// `English` or `Estonian`.
-        language: String,
-    },
-    /// A file in one of the known formats (see `eval::read`).
-    File {
-        /// The file; bitext in two files has two.
-        paths: Vec<PathBuf>,
-        /// The language, as the table names it.
-        language: String,
-    },
 }
 
 /// What goes to the Hub, when it is asked for.

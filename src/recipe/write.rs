@@ -2,6 +2,8 @@
 //!
 //! Run folders keep it as `recipe.yaml`; read again, it means the same study.
 
+mod task;
+
 use std::path::Path;
 
 use candle_core::DType;
@@ -13,11 +15,11 @@ use super::method::{Method, Targets};
 use super::resolve::ratio;
 use super::shapes::{Named, Words};
 use super::study::{
-    AdapterPlan, Base, BaseOrigin, Compare, MetricSettings, NewModel, Pretrain, Publish, RowTemplate, Source,
-    SourceOrigin, Study, TaskData, TaskKind, TaskSettings, TokenizerOrigin,
+    AdapterPlan, Base, BaseOrigin, Compare, NewModel, Pretrain, Publish, RowTemplate, Source, SourceOrigin, Study,
+    TokenizerOrigin,
 };
 use super::training::{Amount, Budget, Mixture, MixturePart, OptimizerSettings, Recompute, Schedule, Training};
-use super::written::{self, Dtype, MethodWord, Part, TaskWord, Tokenizer};
+use super::written::{self, Dtype, MethodWord, Part, Tokenizer};
 use crate::device::DeviceChoice;
 use crate::error::{Error, Result};
 
@@ -290,48 +292,12 @@ fn schedule(schedule: &Schedule) -> written::Schedule {
 
 fn compare(compare: &Compare) -> written::Compare {
     written::Compare {
-        tasks: Some(compare.tasks.iter().map(task).collect()),
+        tasks: Some(compare.tasks.iter().map(task::task).collect()),
         merged: Some(compare.merged),
         batch: Some(count(compare.batch)),
         limit: compare.limit.map(count),
         template: Some(compare.template.clone()),
     }
-}
-
-fn task(settings: &TaskSettings) -> written::Task {
-    let word = match &settings.kind {
-        TaskKind::Translation { .. } => TaskWord::Translation,
-        TaskKind::Choice => TaskWord::Choice,
-        TaskKind::Answer => TaskWord::Answer,
-        TaskKind::Correction => TaskWord::Correction,
-        TaskKind::Perplexity => TaskWord::Perplexity,
-    };
-    let (data, language) = match &settings.data {
-        TaskData::World { language } => (Words::One("world".to_owned()), language),
-        TaskData::File { paths, language } => (words(paths), language),
-    };
-    let mut written = written::Task { task: Some(word), data: Some(data), ..written::Task::default() };
-    match &settings.kind {
-        TaskKind::Translation { from, to } => {
-            written.from = Some(from.clone());
-            written.to = Some(to.clone());
-            written.metric = Some(metric(&settings.metric)).filter(|_| settings.metric != MetricSettings::default());
-        }
-        _ => written.language = Some(language.clone()),
-    }
-    if !matches!(word, TaskWord::Choice | TaskWord::Perplexity) {
-        written.max_new_tokens = Some(count(settings.max_new_tokens));
-    }
-    written
-}
-
-fn metric(settings: &MetricSettings) -> written::Metric {
-    let bleu = written::Bleu {
-        tokenize: Some(settings.tokenize),
-        model: settings.model.as_deref().map(text),
-        lowercase: Some(settings.lowercase),
-    };
-    written::Metric { bleu: Some(bleu), ter: Some(settings.ter) }
 }
 
 fn count(number: usize) -> Count {

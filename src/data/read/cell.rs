@@ -81,7 +81,22 @@ fn bytes(bytes: &[u8]) -> Value {
 }
 
 fn list(items: &ArrayRef) -> Value {
+    if !has_bytes(items.data_type()) {
+        return Value::Other("a list of items without content".to_owned());
+    }
     Value::List((0..items.len()).map(|row| cell(items, row)).collect())
+}
+
+/// Whether values of a type take bytes of the file. Of those that take none, a small file may say that it has any number.
+fn has_bytes(kind: &DataType) -> bool {
+    match kind {
+        DataType::Null | DataType::FixedSizeBinary(0) | DataType::FixedSizeList(_, 0) => false,
+        // One value is kept for many.
+        DataType::RunEndEncoded(_, _) => false,
+        DataType::FixedSizeList(item, _) => has_bytes(item.data_type()),
+        DataType::Struct(fields) => fields.iter().any(|field| has_bytes(field.data_type())),
+        _ => true,
+    }
 }
 
 fn object(column: &dyn Array, row: usize) -> Value {

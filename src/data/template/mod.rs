@@ -55,6 +55,7 @@ use crate::error::{Error, Place, Result};
 use crate::files;
 use crate::recipe::{ChatTemplate, TrainOn};
 use jinja::Jinja;
+pub use jinja::{Expression, Fields, Phrase};
 use pieces::Format;
 use trained::{Choice, heard};
 

@@ -45,6 +45,11 @@ impl Fields {
         }
     }
 
+    /// The fields and where they stand.
+    pub(super) fn into_parts(self) -> (Map<String, Value>, String) {
+        (self.map, self.place)
+    }
+
     /// An error about this row.
     pub(super) fn wrong(&self, what: impl Into<String>) -> Error {
         Error::new(what).at(&self.place)

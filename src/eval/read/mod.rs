@@ -7,6 +7,7 @@
 //! | answer | SQuAD (nested), EstQA (flat); JSON rows with `context`, `question`, `answers` |
 //! | correction | M2 (`S` and `A` lines, as EstGEC-L2); two aligned text files; JSON rows with `source` and `references` |
 //! | perplexity | text; JSON rows with `text` |
+//! | conversation | JSON rows with `turns`, and `reference` where there are good answers (MT-bench) |
 //!
 //! *JSON rows* are JSON lines or one JSON array. Languages may go by name or code (`Estonian`, `et`, `est_Latn`).
 //! Every error names the file and the line, or the place inside one JSON document.
@@ -18,7 +19,9 @@ mod copa_xml;
 mod detokenise;
 mod fields;
 mod m2;
+mod own;
 mod text;
+mod turns;
 
 use std::path::{Path, PathBuf};
 
@@ -29,13 +32,41 @@ use crate::recipe::TaskKind;
 use super::example::Example;
 use super::language::Language;
 use super::maxmatch::Gold;
-use fields::Fields;
+use crate::data::template::Fields;
+use fields::Fields as Object;
 
-/// Reads all examples of a task from its files, in their order.
+/// An example, and the fields of its row where the task reads rows of its own.
+pub(super) type Found = (Example, Fields);
+
+/// Reads all examples of a task from its files, in their order; the turns of a conversation are a group.
 ///
 /// # Errors
 /// A file that is not there, is empty, or is in no known format for this task; a field or column that is
 /// missing; files of different lengths.
+pub(super) fn groups(kind: &TaskKind, paths: &[PathBuf], row: &[(String, String)]) -> Result<Vec<Vec<Found>>> {
+    if row.is_empty() {
+        let mut groups: Vec<Vec<Found>> = Vec::new();
+        for example in examples(kind, paths)? {
+            let goes_on = matches!(example, Example::Turn { number, .. } if number > 0);
+            match groups.last_mut().filter(|_| goes_on) {
+                Some(group) => group.push((example, Fields::new())),
+                None => groups.push(vec![(example, Fields::new())]),
+            }
+        }
+        return Ok(groups);
+    }
+    let groups = own::examples(kind, paths, row)?;
+    if groups.is_empty() {
+        return Err(no_example(paths));
+    }
+    let group = |(examples, row): (Vec<Example>, Fields)| examples.into_iter().map(|it| (it, row.clone())).collect();
+    Ok(groups.into_iter().map(group).collect())
+}
+
+/// Reads all examples of a task from its files in a known format, in their order.
+///
+/// # Errors
+/// As for a task.
 pub fn examples(kind: &TaskKind, paths: &[PathBuf]) -> Result<Vec<Example>> {
     let examples = match kind {
         TaskKind::Translation { from, to } => {
@@ -48,12 +79,17 @@ pub fn examples(kind: &TaskKind, paths: &[PathBuf]) -> Result<Vec<Example>> {
         TaskKind::Choice => each_file(paths, choice::read)?,
         TaskKind::Answer => each_file(paths, answer::read)?,
         TaskKind::Perplexity => each_file(paths, text::read)?,
+        TaskKind::Conversation => each_file(paths, turns::read)?,
     };
     if examples.is_empty() {
-        let names = paths.iter().map(|p| p.display().to_string()).collect::<Vec<_>>().join(", ");
-        return Err(Error::new("no example in the file").at(names));
+        return Err(no_example(paths));
     }
     Ok(examples)
+}
+
+fn no_example(paths: &[PathBuf]) -> Error {
+    let names = paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ");
+    Error::new("no example in the file").at(names)
 }
 
 /// The sentences of an M2 file with their edits.
@@ -132,7 +168,7 @@ fn corrections(path: &Path) -> Result<Vec<Example>> {
     }
 }
 
-fn correction(row: &Fields) -> Result<Example> {
+fn correction(row: &Object) -> Result<Example> {
     Ok(Example::Correction {
         source: row.text(&["source", "sentence", "wrong"])?,
         references: row.texts(&["references", "reference", "correction", "right"])?,

@@ -5,12 +5,12 @@ use candle_core::{DType, Device, Tensor};
 use super::*;
 use crate::error::Kind;
 use crate::eval::task::Item;
-use crate::eval::writing::answer_in;
+use crate::eval::writing::{Answers, own_turn};
 use crate::eval::{Language, Metric, prediction};
 use crate::files;
 use crate::model::{Config, Factor, Lora, Projection};
 use crate::progress::Progress;
-use crate::recipe::{ChatTemplate, Compare, MetricSettings, NewModel, TaskData, TaskSettings};
+use crate::recipe::{ChatTemplate, Choose, Compare, NewModel, TaskData, TaskSettings};
 
 fn opened(template: &ChatTemplate, tokenizer: &Tokenizer) -> Template {
     Template::open(template, tokenizer).unwrap()
@@ -56,7 +56,7 @@ impl Setting {
         let path = self.folder.path().join("examples.jsonl");
         files::write(&path, rows.join("\n")).unwrap();
         let data = TaskData::File { paths: vec![path], language: "Estonian".into() };
-        let settings = TaskSettings { kind, data, max_new_tokens: 12, metric: MetricSettings::default() };
+        let settings = TaskSettings::of(kind, data, 12);
         let compare =
             Compare { tasks: Vec::new(), merged: false, batch, limit: None, template: ChatTemplate::LlammasChat };
         Task::load(&settings, &compare, 3).unwrap()
@@ -85,6 +85,10 @@ const CHOICES: [&str; 3] = [
     r#"{"premise":"Vihma sadas.","choice1":"Tee","choice2":"Tee oli väga märg","question":"effect","label":1}"#,
     r#"{"premise":"Mari elab Tartus.","choice1":"koolis","choice2":"Tartus","question":"effect","label":1}"#,
 ];
+
+fn answer_in(text: &str, template: &Template, example: &Example) -> String {
+    Answers::Line.of(own_turn(text, template), example, Choose::Likelihood).0
+}
 
 #[test]
 fn choices_are_scored_by_the_words_of_the_answer_alone() {
@@ -304,9 +308,7 @@ fn the_built_in_world_has_every_task_in_both_languages() {
     }
     for (kind, language) in kinds {
         let data = TaskData::World { language: language.into() };
-        let task =
-            Task::load(&TaskSettings { kind, data, max_new_tokens: 8, metric: MetricSettings::default() }, &compare, 3)
-                .unwrap();
+        let task = Task::load(&TaskSettings::of(kind, data, 8), &compare, 3).unwrap();
         assert_eq!(task.len(), 6, "{}", task.name());
         let result = setting.run(&task).unwrap();
         assert!(result.columns.iter().all(|c| c.value.is_finite() && c.interval.is_some()), "{}", task.name());

@@ -7,6 +7,7 @@ use crate::eval::{Chrf, Language, Likelihood, Metric, Prediction, bootstrap};
 
 fn answers(answers: &[&str], references: &[&str]) -> Vec<Prediction> {
     let prediction = |(example, (answer, reference)): (usize, (&&str, &&str))| Prediction {
+        read: None,
         example,
         prompt: "?".into(),
         source: String::new(),

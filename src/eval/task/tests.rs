@@ -6,12 +6,7 @@ use super::*;
 use crate::files;
 
 fn settings(kind: TaskKind, path: PathBuf) -> TaskSettings {
-    TaskSettings {
-        kind,
-        data: TaskData::File { paths: vec![path], language: "Estonian".into() },
-        max_new_tokens: 16,
-        metric: MetricSettings::default(),
-    }
+    TaskSettings::of(kind, TaskData::File { paths: vec![path], language: "Estonian".into() }, 16)
 }
 
 fn compare(tasks: Vec<TaskSettings>, limit: Option<usize>) -> Compare {
@@ -74,6 +69,7 @@ fn predictions_of_other_examples_are_refused() {
         .examples()
         .enumerate()
         .map(|(example, it)| Prediction {
+            read: None,
             example,
             prompt: String::new(),
             source: String::new(),
@@ -102,12 +98,7 @@ fn all_tasks_that_cannot_be_loaded_are_named_at_once() {
     let folder = tempfile::tempdir().unwrap();
     let empty = folder.path().join("empty.jsonl");
     files::write(&empty, "").unwrap();
-    let latvian = TaskSettings {
-        kind: TaskKind::Choice,
-        data: TaskData::World { language: "Latvian".into() },
-        max_new_tokens: 0,
-        metric: MetricSettings::default(),
-    };
+    let latvian = TaskSettings::of(TaskKind::Choice, TaskData::World { language: "Latvian".into() }, 0);
     let tasks =
         vec![settings(TaskKind::Choice, empty), settings(TaskKind::Answer, folder.path().join("none")), latvian];
     let error = Task::load_all(&compare(tasks, None), 1).unwrap_err();

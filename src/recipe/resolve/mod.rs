@@ -13,6 +13,7 @@ mod mixture;
 mod reading;
 mod source;
 mod start;
+mod task;
 mod training;
 
 pub(super) use mixture::ratio;

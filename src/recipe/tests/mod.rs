@@ -6,6 +6,7 @@ mod mistakes;
 mod properties;
 mod schema;
 mod sources;
+mod task_files;
 
 use super::*;
 

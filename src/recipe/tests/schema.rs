@@ -5,6 +5,7 @@ use serde::de::DeserializeOwned;
 use super::super::deserializer::NodeDeserializer;
 use super::super::mismatch::Reason;
 use super::super::schema::schema;
+use super::super::task::PromptWords;
 use super::super::written::*;
 use super::super::yaml;
 
@@ -53,6 +54,7 @@ fn the_schema_has_exactly_the_keys_that_the_reader_knows() {
         ("Schedule", known_keys::<Schedule>()),
         ("Compare", known_keys::<Compare>()),
         ("Task", known_keys::<Task>()),
+        ("PromptWords", known_keys::<PromptWords>()),
         ("Metric", known_keys::<Metric>()),
         ("Bleu", known_keys::<Bleu>()),
         ("Publish", known_keys::<Publish>()),

@@ -4,8 +4,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::super::count::Count;
-use super::super::shapes::Words;
-use super::super::study::BleuTokens;
+use super::super::shapes::{Named, Words};
+use super::super::task::{BleuTokens, Choose, MetricWord, PromptWords};
 use super::super::training::ChatTemplate;
 
 /// The comparison of the base, every snapshot and every adapter.
@@ -25,13 +25,16 @@ pub(crate) struct Compare {
     pub(crate) template: Option<ChatTemplate>,
 }
 
-/// One task.
+/// One task. A file of a task has the same keys; those of the recipe go before its own.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Task {
-    /// What is asked. Required.
-    #[schemars(with = "TaskWord")]
+    /// What is asked: a kind of task, a task that comes with the program (`emakeel recipes`), or the path of a YAML file of
+    /// a task. Required.
+    #[schemars(with = "TaskName")]
     pub(crate) task: Option<TaskWord>,
+    /// What tables call it. Default: its kind; the name of its file.
+    pub(crate) name: Option<String>,
     /// The examples: `world` (the held-out part of the program's own small bilingual world), a file, or a list of
     /// files. Required.
     #[schemars(with = "Words")]
@@ -46,6 +49,43 @@ pub(crate) struct Task {
     pub(crate) max_new_tokens: Option<Count>,
     /// For translation: how answers are scored, beside chrF and chrF++.
     pub(crate) metric: Option<Metric>,
+    /// For files in a format of their own: the parts of an example, each as an expression of Jinja over the fields of a
+    /// row of JSON, CSV or TSV. Translations and corrections have `source` and `references`; choices `context`, `question`,
+    /// `choices` and `right` (the number of the right one from 0, its letter, or its text); answers `context`, `question` and
+    /// `references`; perplexity `text`; conversations `turns` and `references`.
+    #[schemars(with = "Option<std::collections::BTreeMap<String, String>>")]
+    pub(crate) row: Option<Named<String>>,
+    /// How the question is put, by the English name of a language: the task's, else the first, is taken. In Jinja over the parts
+    /// of an example and the fields of its row. Default: the kind's own words.
+    #[schemars(with = "Option<std::collections::BTreeMap<String, PromptWords>>")]
+    pub(crate) prompts: Option<Named<PromptWords>>,
+    /// For choices: how one is made. Default: likelihood.
+    pub(crate) choose: Option<Choose>,
+    /// What of a written text is the answer. Default: line.
+    pub(crate) read: Option<ReadWord>,
+    /// A regular expression for the answer in a written text: what its first group matches, or all of it.
+    pub(crate) pattern: Option<String>,
+    /// What is reported of written answers, the first as the score of the task. Default: what is usual for the kind.
+    pub(crate) metrics: Option<Vec<MetricWord>>,
+}
+
+/// What a task may be called, for the schema.
+#[derive(JsonSchema)]
+#[schemars(untagged)]
+#[allow(dead_code)]
+enum TaskName {
+    Kind(TaskWord),
+    File(String),
+}
+
+/// How much of a written text is the answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum ReadWord {
+    /// Its first line; all of it where a right answer has several.
+    Line,
+    /// All of it.
+    All,
 }
 
 /// How translations are scored.
@@ -77,7 +117,7 @@ pub(crate) struct Bleu {
 pub(crate) enum TaskWord {
     /// Translate a sentence; BLEU and chrF.
     Translation,
-    /// Choose one of two causes or effects; accuracy by log-likelihood.
+    /// Choose one of some texts; accuracy.
     Choice,
     /// Answer a question about a text; exact match and F1.
     Answer,
@@ -85,6 +125,8 @@ pub(crate) enum TaskWord {
     Correction,
     /// Predict a text; perplexity per token, word and byte, and bits per byte.
     Perplexity,
+    /// Answer turn after turn, each with what was said before; for judges and people, and the share of answers in the language.
+    Conversation,
 }
 
 /// What goes to the Hub.

@@ -17,7 +17,7 @@ use serde::de::{Deserializer, MapAccess, Visitor};
 use serde::{Deserialize, Serialize};
 
 pub(crate) use clean::{Clean, LanguageCheck, LanguageWord, Least, Most, Near, Sizes};
-pub(crate) use compare::{Bleu, Compare, Metric, Publish, Task, TaskWord};
+pub(crate) use compare::{Bleu, Compare, Metric, Publish, ReadWord, Task, TaskWord};
 pub(crate) use source::Source;
 pub(crate) use stage::{Adapter, MethodWord, Optimizer, Part, PartKeys, Pretrain, Schedule, Training};
 

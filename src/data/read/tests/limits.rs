@@ -1,6 +1,7 @@
 //! Tables that say they become larger than any memory are damage, and large ones that are good are read.
 
 use arrow_array::array::{ArrayRef, LargeStringArray, NullArray, StringArray};
+use arrow_array::builder::{ListBuilder, NullBuilder};
 use arrow_array::{RecordBatch, RecordBatchOptions};
 use arrow_ipc::CompressionType;
 use arrow_ipc::writer::{IpcWriteOptions, StreamWriter};
@@ -89,6 +90,16 @@ fn a_message_of_a_compressed_stream_that_would_not_fit_into_memory_is_refused() 
     assert!(error.contains("a message would not fit into memory"), "{error}");
     let error = error_of("a.arrow", patched(&good, body, 1 << 40), RowTemplate::Plain);
     assert!(error.contains("the Arrow data is cut off"), "{error}");
+}
+
+#[test]
+fn a_list_of_any_number_of_items_without_content_is_no_row() {
+    let mut lists = ListBuilder::new(NullBuilder::new());
+    lists.values().append_nulls(1 << 30);
+    lists.append(true);
+    let batch = RecordBatch::try_from_iter([("messages", Arc::new(lists.finish()) as ArrayRef)]).unwrap();
+    let error = error_of("a.arrow", stream(&batch, None), RowTemplate::Messages);
+    assert!(error.contains("a list of items without content"), "{error}");
 }
 
 #[test]

@@ -18,6 +18,7 @@
 //! | `jumps` | `break` and `continue` |
 //! | `marks` | private characters around what must be found again |
 //! | `json` | `tojson` |
+//! | `phrase` | words of one's own for a row |
 //! | `python` | methods of texts |
 //! | `written` | a conversation as text, and where in it each turn's words are |
 //! | `encode` | the text as ids, and which of them are trained on |
@@ -28,6 +29,7 @@ mod held;
 mod json;
 mod jumps;
 mod marks;
+mod phrase;
 mod python;
 mod written;
 
@@ -41,6 +43,8 @@ use crate::data::{Conversation, Role, Tokenizer, Turn};
 use crate::error::{Error, Result};
 use crate::recipe::TrainOn;
 use marks::Marks;
+
+pub use phrase::{Expression, Fields, Phrase};
 
 /// What one rendering may do: as many instructions, or 64 times as many bytes.
 const FUEL: u64 = 5_000_000;

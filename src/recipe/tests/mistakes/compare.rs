@@ -16,7 +16,7 @@ fn a_comparison_has_tasks() {
     ");
     assert_snapshot!(mistakes_in_task(""), @"
     recipe r.yaml:7:20  compare.tasks.0.task is missing
-      hint: one of translation, choice, answer, correction and perplexity
+      hint: one of translation, choice, answer, correction, perplexity and conversation
     ");
 }
 

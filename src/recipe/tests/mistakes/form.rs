@@ -168,8 +168,8 @@ compare:
     - { task: answer, dat: world }
   limit: -1
 "), @r#"
-    recipe r.yaml:9:7  compare.tasks.0 is 5, must be a map with keys of task, data, from, to, language, max_new_tokens, metric
-    recipe r.yaml:10:15  compare.tasks.1.task is "choise", must be translation, choice, answer, correction or perplexity
+    recipe r.yaml:9:7  compare.tasks.0 is 5, must be a map with keys of task, name, data, from, to, language, max_new_tokens, metric, row, prompts, choose, read, pattern, metrics
+    recipe r.yaml:10:15  compare.tasks.1.task is "choise", must be a kind of task, the name of a task of the program, or a .yaml file
       hint: did you mean choice?
     recipe r.yaml:11:23  unknown key compare.tasks.2.dat
       hint: did you mean data?
@@ -180,7 +180,7 @@ compare:
 #[test]
 fn what_set_makes_wrong_is_placed_at_its_argument() {
     assert_snapshot!(mistakes_with(&format!("{HEAD}{}", "compare: { tasks: [{ task: choice, data: world }] }\n"), &["compare.tasks.0.task=chois", "sed=5", "name=a/b"]), @r#"
-    --set compare.tasks.0.task=chois  compare.tasks.0.task is "chois", must be translation, choice, answer, correction or perplexity
+    --set compare.tasks.0.task=chois  compare.tasks.0.task is "chois", must be a kind of task, the name of a task of the program, or a .yaml file
       hint: did you mean choice?
     --set name=a/b  name is "a/b", must be letters from a to z, digits and - _ ., the first a letter or digit, at most 100 of them
       hint: the name is also the name of a folder
