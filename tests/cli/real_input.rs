@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use crate::support::{Place, emakeel};
 use serde_json::Value;
 
-fn shared() -> Option<PathBuf> {
+pub fn shared() -> Option<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data");
     if folder.is_dir() {
         return Some(folder);
@@ -46,7 +46,7 @@ fn sets(shared: &Path, model: &Path) -> Vec<String> {
 }
 
 /// The checkpoint was trained on 512 positions; questions about real passages are longer in pieces of 512.
-fn with_a_longer_context(shared: &Path, place: &Place) -> PathBuf {
+pub fn with_a_longer_context(shared: &Path, place: &Place) -> PathBuf {
     let (from, to) = (shared.join("checkpoints/stories260K_hf"), place.path("model"));
     fs::create_dir(&to).expect("a folder");
     fs::copy(from.join("model.safetensors"), to.join("model.safetensors")).expect("copied");

@@ -2,6 +2,7 @@
 //!
 //! "Relative" is the largest difference in a tensor over the largest number in the expected one.
 
+mod answers;
 mod curves;
 mod golden;
 mod peft;

@@ -9,7 +9,7 @@ use crate::error::{Error, Place, Result};
 use crate::recipe::TaskKind;
 
 use super::super::example::{Asks, Example};
-use super::{Content, Looks, fields, open};
+use super::{Content, Looks, fields, open, turns};
 
 /// Reads all examples of files, each with the fields of its row.
 ///
@@ -101,14 +101,11 @@ impl Parts<'_> {
 
     fn turns(&self, row: &Row) -> Result<Vec<Example>> {
         let turns = self.texts("turns", row)?;
-        let references = match self.value("references", row)? {
-            Value::Null => Vec::new(),
-            _ => self.texts("references", row)?,
-        };
+        let references = turns::references(&self.value("references", row)?);
         let turn = |(number, question): (usize, String)| Example::Turn {
             number,
             question,
-            references: references.get(number).cloned().into_iter().collect(),
+            references: references.get(number).cloned().flatten().into_iter().collect(),
         };
         Ok(turns.into_iter().enumerate().map(turn).collect())
     }

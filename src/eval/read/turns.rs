@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::error::Result;
 
 use super::super::example::Example;
-use super::fields::{self, Fields};
+use super::fields;
 use super::{Looks, open, unknown_format};
 
 pub(super) fn read(path: &Path) -> Result<Vec<Example>> {
@@ -17,19 +17,23 @@ pub(super) fn read(path: &Path) -> Result<Vec<Example>> {
     }
     let mut turns = Vec::new();
     for row in fields::rows(&content.text, path)? {
-        let references = references(&row)?;
+        let references = match row.has("reference") {
+            true => references(row.value(&["reference"])?.1),
+            false => Vec::new(),
+        };
         for (number, question) in row.texts(&["turns", "prompt"])?.into_iter().enumerate() {
-            let references = references.get(number).cloned().into_iter().collect();
+            let references = references.get(number).cloned().flatten().into_iter().collect();
             turns.push(Example::Turn { number, question, references });
         }
     }
     Ok(turns)
 }
 
-/// Good answers to the turns, where the row has some.
-fn references(row: &Fields) -> Result<Vec<String>> {
-    match row.has("reference") && row.value(&["reference"])?.1 != &Value::Null {
-        true => row.texts(&["reference"]),
-        false => Ok(Vec::new()),
+/// A good answer to each turn, where there is one; not every turn has one, and some files have a blank there.
+pub(super) fn references(value: &Value) -> Vec<Option<String>> {
+    let text = |value: &Value| value.as_str().map(str::trim).filter(|text| !text.is_empty()).map(str::to_owned);
+    match value {
+        Value::Array(items) => items.iter().map(text).collect(),
+        one => vec![text(one)],
     }
 }
