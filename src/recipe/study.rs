@@ -9,6 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::clean::Clean;
+pub use super::judge::*;
 pub use super::method::*;
 pub use super::reading::*;
 pub use super::training::*;
@@ -242,6 +243,8 @@ pub struct Compare {
     pub limit: Option<usize>,
     /// How prompts are written; the adapters' template.
     pub template: ChatTemplate,
+    /// The model that judges the answers, if the study has one.
+    pub judge: Option<JudgeSettings>,
 }
 
 /// One task.

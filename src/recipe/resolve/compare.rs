@@ -10,6 +10,7 @@ use super::super::study::{
 };
 use super::super::training::ChatTemplate;
 use super::super::written::{self, TaskWord};
+use super::judge;
 use crate::error::Error;
 
 /// The languages of the built-in world.
@@ -42,6 +43,7 @@ pub(super) fn compare(written: &written::Compare, adapters: &[AdapterPlan], find
         batch,
         limit,
         template: template(written.template.clone(), adapters, findings),
+        judge: written.judge.as_ref().map(|judge| judge::judge(judge, findings)),
     }
 }
 
