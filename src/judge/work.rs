@@ -77,6 +77,9 @@ pub(super) fn ask_all(
         queue: Mutex::new(queue.collect()),
         halt: AtomicBool::new(false),
     };
+    if stop() {
+        return Ok(End::Stopped);
+    }
     let (sender, receiver) = mpsc::channel();
     let mut end = End::Done;
     let mut written = Ok(());

@@ -86,6 +86,7 @@ pub fn write(folder: &Path, recipe: &Recipe, options: &BlindOptions, file: &Path
         [] => (0..material.tasks.len()).collect(),
         words => material.tasks_named(words)?,
     };
+    let (candidates, twins) = without_twins(&material, &tasks, candidates);
     let chosen = choose(&material, &tasks, &candidates, options);
     if chosen.is_empty() {
         return Err(Error::new("there are no two different answers to compare")
@@ -107,13 +108,38 @@ pub fn write(folder: &Path, recipe: &Recipe, options: &BlindOptions, file: &Path
     files::write_json(&path, &key)?;
     file.parent().filter(|parent| !parent.as_os_str().is_empty()).map_or(Ok(()), files::make_folder)?;
     files::write(file, html)?;
+    let twins = match twins.as_slice() {
+        [] => String::new(),
+        twins => format!("left out, as they answer the same as another: {}\n", twins.join(", ")),
+    };
     Ok(format!(
-        "{} pairs of answers by {} candidates in {}; page {page}. Ratings come back with: emakeel compare {} --ratings FILE",
+        "{} pairs of answers by {} candidates in {}\n{twins}ratings come back with: emakeel compare {} --ratings FILE",
         chosen.len(),
         candidates.len(),
         file.display(),
         folder.display()
     ))
+}
+
+/// Candidates without those that answer every question as one before them does, such as a merged adapter; and the names
+/// of those left out.
+fn without_twins(material: &Material, tasks: &[usize], candidates: Vec<usize>) -> (Vec<usize>, Vec<String>) {
+    let answers = |candidate: usize| -> Vec<Option<&str>> {
+        let of_task = |task: &usize| material.tasks.get(*task).map_or(0, |of| of.questions.len());
+        let questions = tasks.iter().flat_map(|task| (0..of_task(task)).map(move |question| (*task, question)));
+        let text = |(task, question)| material.answer(task, question, candidate).map(|answer| answer.text.trim());
+        questions.map(text).collect()
+    };
+    let (mut seen, mut twins) = (HashSet::new(), Vec::new());
+    let mut kept = candidates;
+    kept.retain(|&candidate| {
+        let is_new = seen.insert(answers(candidate));
+        if !is_new {
+            twins.extend(material.candidates.get(candidate).cloned());
+        }
+        is_new
+    });
+    (kept, twins)
 }
 
 /// Chooses pairs, question by question in a random order: each time those two candidates whose answers differ that were
