@@ -1,6 +1,7 @@
 //! Everything that the judge is to be asked: each question, each pair of candidates in both orders, each answer alone.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use serde_json::json;
 
@@ -20,7 +21,7 @@ pub(super) struct Ask {
     /// The question's place in its task.
     pub(super) question: usize,
     pub(super) shown: Shown,
-    pub(super) prompt: String,
+    pub(super) prompt: Arc<str>,
     /// The hash of the model, its settings and the prompt.
     pub(super) key: String,
 }
@@ -40,6 +41,8 @@ pub(super) struct Asks {
     pub(super) asks: Vec<Ask>,
     /// Task, question and the two candidates.
     pub(super) same: Vec<(usize, usize, usize, usize)>,
+    /// Candidates that are left out, as they answer everything as another one does.
+    pub(super) twins: Vec<String>,
 }
 
 impl Asks {
@@ -54,7 +57,12 @@ impl Asks {
             Some(words) => material.tasks_named(words)?,
             None => (0..material.tasks.len()).collect(),
         };
-        let mut made = Self::default();
+        // Nobody stands for the candidate that all are compared with.
+        let mut candidates: Vec<usize> = (0..material.candidates.len()).collect();
+        candidates.sort_by_key(|candidate| Some(*candidate) != against);
+        let (mut candidates, twins) = material.without_twins(&tasks, candidates);
+        candidates.sort_unstable();
+        let mut made = Self { twins, ..Self::default() };
         let chosen: Vec<(usize, Vec<usize>)> = tasks
             .into_iter()
             .filter_map(|task| {
@@ -70,7 +78,7 @@ impl Asks {
                 let Some(&number) = questions.get(round) else { continue };
                 let question = material.tasks.get(*task).and_then(|task| task.questions.get(number));
                 if let Some(question) = question {
-                    made.add(settings, &wording, *task, question, against);
+                    made.add(settings, &wording, *task, question, (&candidates, against));
                 }
             }
         }
@@ -83,19 +91,15 @@ impl Asks {
         wording: &Wording,
         task: usize,
         question: &Question,
-        against: Option<usize>,
+        (candidates, against): (&[usize], Option<usize>),
     ) {
         let (text, reference) = (&question.text, &question.reference);
-        let answers: Vec<(usize, &str)> = question
-            .answers
-            .iter()
-            .enumerate()
-            .filter_map(|(candidate, answer)| Some((candidate, answer.as_ref()?.text.trim())))
-            .collect();
+        let answer = |&candidate: &usize| Some((candidate, question.answers.get(candidate)?.as_ref()?.text.trim()));
+        let answers: Vec<(usize, &str)> = candidates.iter().filter_map(answer).collect();
         let mut ask = |shown: Shown, prompt: String| {
             let key =
                 files::sha256(json!([settings.model, settings.temperature, settings.max_tokens, prompt]).to_string());
-            self.asks.push(Ask { task, question: question.number, shown, prompt, key });
+            self.asks.push(Ask { task, question: question.number, shown, prompt: prompt.into(), key });
         };
         if settings.mode.singles() {
             for &(candidate, answer) in &answers {
@@ -142,7 +146,7 @@ impl Ask {
 
     /// What is sent; the second time with the first reply and a word about it.
     pub(super) fn messages(&self, reply_before: Option<&str>) -> Vec<Message> {
-        let mut messages = vec![Message { role: "user", content: self.prompt.clone() }];
+        let mut messages = vec![Message { role: "user", content: self.prompt.to_string() }];
         if let Some(reply) = reply_before {
             let again = if matches!(self.shown, Shown::Pair(..)) { AGAIN_PAIR } else { AGAIN_SINGLE };
             messages.push(Message { role: "assistant", content: reply.to_owned() });

@@ -27,6 +27,8 @@ pub(super) struct Findings {
     pub(super) comparisons: usize,
     pub(super) left_out: usize,
     pub(super) same_answers: usize,
+    /// Candidates that answer everything as another one does.
+    pub(super) twins: Vec<String>,
     pub(super) overall: Vec<Standing>,
     pub(super) tasks: Vec<OfTask>,
     pub(super) scores: Vec<MeanScore>,
@@ -108,6 +110,7 @@ impl Findings {
             comparisons: games.len() - asks.same.len(),
             left_out: orders.len() + asks.same.len() - games.len(),
             same_answers: asks.same.len(),
+            twins: asks.twins.clone(),
             overall: if games.is_empty() { Vec::new() } else { standings(&material.candidates, &games, draws) },
             tasks: of_tasks(material, &games, draws),
             scores: mean_scores(material, asks, records, draws),
@@ -268,5 +271,6 @@ fn share(sums: &Clustered, draws: Stream, part: usize, whole: usize) -> Option<E
         let at = |column: usize| sums.get(column).copied().unwrap_or(0.0);
         vec![100.0 * at(part) / at(whole)]
     };
-    sums.estimates(draws, of_sums).into_iter().next().filter(|estimate| estimate.value.is_finite())
+    let estimate = sums.estimates(draws, of_sums).into_iter().next().filter(|estimate| estimate.value.is_finite());
+    estimate.map(|estimate| estimate.as_share_of(sums.total(whole)))
 }

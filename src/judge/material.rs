@@ -1,6 +1,6 @@
 //! What there is to judge: the questions of a run folder, every candidate's answers to them, and their scores.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
 
 use serde::Deserialize;
@@ -135,6 +135,26 @@ impl Material {
         }
         let chosen = self.tasks.iter().enumerate().filter(|(_, task)| words.iter().any(|word| fits(word, task)));
         Ok(chosen.map(|(number, _)| number).collect())
+    }
+
+    /// Candidates without those that answer every question as one before them does, such as a merged adapter; and the
+    /// names of those left out.
+    pub(super) fn without_twins(&self, tasks: &[usize], mut candidates: Vec<usize>) -> (Vec<usize>, Vec<String>) {
+        let answers = |candidate: usize| -> Vec<Option<&str>> {
+            let of_task = |task: &usize| self.tasks.get(*task).map_or(0, |of| of.questions.len());
+            let questions = tasks.iter().flat_map(|task| (0..of_task(task)).map(move |question| (*task, question)));
+            let text = |(task, question)| self.answer(task, question, candidate).map(|answer| answer.text.trim());
+            questions.map(text).collect()
+        };
+        let (mut seen, mut twins) = (HashSet::new(), Vec::new());
+        candidates.retain(|&candidate| {
+            let is_new = seen.insert(answers(candidate));
+            if !is_new {
+                twins.extend(self.candidates.get(candidate).cloned());
+            }
+            is_new
+        });
+        (candidates, twins)
     }
 
     /// The answer of a candidate.

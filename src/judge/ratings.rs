@@ -79,7 +79,7 @@ struct Agreement {
     first: String,
     second: String,
     /// Comparisons that both judged.
-    shared: usize,
+    shared: u32,
     /// Percent in which they said the same.
     same: Option<Estimate>,
     kappa: Option<Estimate>,
@@ -246,7 +246,7 @@ fn agreement(
         Outcome::Tie => 2,
     };
     let mut table = Clustered::new(KINDS * KINDS);
-    let mut shared = 0;
+    let mut shared = 0u32;
     for (of, said) in one {
         if let Some(other) = two.get(of) {
             shared += 1;
@@ -259,7 +259,8 @@ fn agreement(
     };
     let estimates = table.estimates(draws, of_sums);
     let known = |at: usize| estimates.get(at).copied().filter(|estimate| estimate.value.is_finite());
-    Agreement { first: first.to_owned(), second: second.to_owned(), shared, same: known(0), kappa: known(1) }
+    let same = known(0).map(|same| same.as_share_of(f64::from(shared)));
+    Agreement { first: first.to_owned(), second: second.to_owned(), shared, same, kappa: known(1) }
 }
 
 fn markdown(report: &Report) -> String {

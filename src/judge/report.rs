@@ -33,7 +33,7 @@ pub(super) fn how_to_read() -> String {
     format!(
         "Win rate: wins and half the ties. Strength: Bradley and Terry's, as a logarithm, 0 for the mean of all; a tie is half \
          a win for either, and each candidate has {PRIOR} tie more with one of strength 0. Intervals: 95 %, bootstrap over \
-         questions."
+         questions; Wilson's where all comparisons of a candidate ended the same."
     )
 }
 
@@ -50,6 +50,9 @@ fn counts(findings: &Findings, text: &mut String) {
                 findings.comparisons, findings.same_answers, findings.left_out
             ),
         );
+    }
+    if !findings.twins.is_empty() {
+        line(text, &format!("- left out, as they answer the same as another: {}", findings.twins.join(", ")));
     }
     let cut = match findings.cut {
         0 => String::new(),
@@ -119,10 +122,18 @@ fn scores(findings: &Findings, text: &mut String) {
 
 /// A number with its interval.
 pub(super) fn estimate(estimate: &Estimate, decimals: usize, unit: &str) -> String {
-    let value = estimate.value;
+    let shown = |value: f64| {
+        let text = format!("{value:.decimals$}");
+        // A zero has no sign.
+        match text.strip_prefix('-') {
+            Some(size) if size.chars().all(|c| "0.".contains(c)) => size.to_owned(),
+            _ => text,
+        }
+    };
+    let value = shown(estimate.value);
     match &estimate.interval {
-        Some(i) => format!("{value:.decimals$}{unit} ({:.decimals$} to {:.decimals$})", i.low, i.high),
-        None => format!("{value:.decimals$}{unit}"),
+        Some(i) => format!("{value}{unit} ({} to {})", shown(i.low), shown(i.high)),
+        None => format!("{value}{unit}"),
     }
 }
 

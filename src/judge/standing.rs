@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::bradley_terry::{PRIOR, strengths};
 use crate::eval::Interval;
-use crate::eval::bootstrap::{RESAMPLES, Resampled, Rows, resampled_sums};
+use crate::eval::bootstrap::{RESAMPLES, Resampled, Rows, resampled_sums, share_interval};
 use crate::random::Stream;
 
 /// Which of two candidates is better, the one with the lower number being the first.
@@ -62,6 +62,15 @@ pub(super) struct Estimate {
     pub(super) interval: Option<Interval>,
 }
 
+impl Estimate {
+    /// A share in percent: where all resamples are the same, which says nothing about spread, Wilson's interval of so
+    /// many cases takes the place of the bootstrap's.
+    pub(super) fn as_share_of(self, cases: f64) -> Self {
+        let spread = self.interval.is_some_and(|interval| interval.high > interval.low);
+        if spread { self } else { Self { interval: Some(share_interval(self.value / 100.0 * cases, cases)), ..self } }
+    }
+}
+
 /// How a candidate did.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(super) struct Standing {
@@ -93,6 +102,11 @@ impl Clustered {
         }
     }
 
+    /// The sum of a column.
+    pub(super) fn total(&self, column: usize) -> f64 {
+        self.rows.values().filter_map(|row| row.get(column)).sum()
+    }
+
     /// Of each number that a function makes of sums: its value, and its interval. A resample in which it is not
     /// defined does not count.
     pub(super) fn estimates(&self, draws: Stream, of_sums: impl Fn(&[f64]) -> Vec<f64> + Sync) -> Vec<Estimate> {
@@ -122,6 +136,7 @@ pub(super) fn standings(candidates: &[String], games: &[(Match, Outcome)], draws
     let strengths = points.estimates(draws, |sums| strengths(sums, count, PRIOR));
     let rows = candidates.iter().enumerate().zip(rates.iter().zip(&strengths));
     rows.map(|((at, candidate), (rate, strength))| {
+        let played = games.iter().filter(|(of, _)| of.first == at || of.second == at).count() as f64;
         let with = |wanted: Outcome| {
             let is_it = |(of, outcome): &&(Match, Outcome)| {
                 (of.first == at && *outcome == wanted) || (of.second == at && outcome.turned() == wanted)
@@ -133,7 +148,7 @@ pub(super) fn standings(candidates: &[String], games: &[(Match, Outcome)], draws
             wins: with(Outcome::First),
             ties: with(Outcome::Tie),
             losses: with(Outcome::Second),
-            win_rate: rate.value.is_finite().then_some(*rate),
+            win_rate: rate.value.is_finite().then(|| rate.as_share_of(played)),
             strength: *strength,
         }
     })
@@ -179,13 +194,12 @@ mod tests {
     fn about_95_of_100_intervals_hold_the_true_rate() {
         let stream = Stream::new(5, "truth");
         let holding = (0..100u64).filter(|&run| {
-            let game = |question: usize| {
+            let mut points = Clustered::new(4);
+            for question in 0..60 {
                 let first = stream.child(run).unit_at(question as u64) < 0.6;
-                let of = Match { task: 0, question, first: 0, second: 1 };
-                (of, if first { Outcome::First } else { Outcome::Second })
-            };
-            let games: Vec<_> = (0..60).map(game).collect();
-            let rate = standings(&names(2), &games, Stream::new(run, "x"))[0].win_rate.unwrap().interval.unwrap();
+                points.add((0, question), if first { 1 } else { 2 }, 1.0);
+            }
+            let rate = points.estimates(Stream::new(run, "x"), |sums| win_rates(sums, 2))[0].interval.unwrap();
             rate.low <= 60.0 && 60.0 <= rate.high
         });
         // Binomial(100, 0.94): mean 94, standard deviation 2.4; four of them.

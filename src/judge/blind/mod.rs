@@ -86,7 +86,7 @@ pub fn write(folder: &Path, recipe: &Recipe, options: &BlindOptions, file: &Path
         [] => (0..material.tasks.len()).collect(),
         words => material.tasks_named(words)?,
     };
-    let (candidates, twins) = without_twins(&material, &tasks, candidates);
+    let (candidates, twins) = material.without_twins(&tasks, candidates);
     let chosen = choose(&material, &tasks, &candidates, options);
     if chosen.is_empty() {
         return Err(Error::new("there are no two different answers to compare")
@@ -119,27 +119,6 @@ pub fn write(folder: &Path, recipe: &Recipe, options: &BlindOptions, file: &Path
         file.display(),
         folder.display()
     ))
-}
-
-/// Candidates without those that answer every question as one before them does, such as a merged adapter; and the names
-/// of those left out.
-fn without_twins(material: &Material, tasks: &[usize], candidates: Vec<usize>) -> (Vec<usize>, Vec<String>) {
-    let answers = |candidate: usize| -> Vec<Option<&str>> {
-        let of_task = |task: &usize| material.tasks.get(*task).map_or(0, |of| of.questions.len());
-        let questions = tasks.iter().flat_map(|task| (0..of_task(task)).map(move |question| (*task, question)));
-        let text = |(task, question)| material.answer(task, question, candidate).map(|answer| answer.text.trim());
-        questions.map(text).collect()
-    };
-    let (mut seen, mut twins) = (HashSet::new(), Vec::new());
-    let mut kept = candidates;
-    kept.retain(|&candidate| {
-        let is_new = seen.insert(answers(candidate));
-        if !is_new {
-            twins.extend(material.candidates.get(candidate).cloned());
-        }
-        is_new
-    });
-    (kept, twins)
 }
 
 /// Chooses pairs, question by question in a random order: each time those two candidates whose answers differ that were
