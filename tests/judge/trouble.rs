@@ -26,7 +26,7 @@ fn what_fails_is_tried_again_and_the_verdicts_are_the_same() {
         Fault::Hang,
     ] {
         let (server, place) = (Server::start(), Place::new("parallel: 1, timeout: 1"));
-        server.faults(&[fault.clone()]);
+        server.faults(std::slice::from_ref(&fault));
         let output = place.judge(&server.base);
         assert!(output.status.success(), "{fault:?}: {}", text(&output));
         assert_eq!(server.requests().len(), PROMPTS + 1, "{fault:?}");
