@@ -111,7 +111,7 @@ impl Findings {
             left_out: orders.len() + asks.same.len() - games.len(),
             same_answers: asks.same.len(),
             twins: asks.twins.clone(),
-            overall: if games.is_empty() { Vec::new() } else { standings(&material.candidates, &games, draws) },
+            overall: standings(&material.candidates, &games, draws),
             tasks: of_tasks(material, &games, draws),
             scores: mean_scores(material, asks, records, draws),
             position: (!orders.is_empty()).then(|| position(&orders, draws)),
@@ -198,9 +198,10 @@ fn with_metric(
     }
     let ranked: Vec<(f64, f64)> = standings
         .iter()
-        .zip(&metric.values)
-        .filter(|(standing, _)| standing.win_rate.is_some())
-        .filter_map(|(standing, value)| Some((standing.strength.value, (*value)? * sign)))
+        .filter_map(|standing| {
+            let value = metric.values.get(standing.number).copied().flatten()?;
+            Some((standing.strength.value, value * sign))
+        })
         .collect();
     WithMetric {
         metric: metric.name.clone(),

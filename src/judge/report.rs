@@ -69,10 +69,10 @@ fn counts(findings: &Findings, text: &mut String) {
 pub(super) fn table(standings: &[Standing], text: &mut String) {
     line(text, "| candidate | win rate | strength | wins | ties | losses |");
     line(text, "|---|---|---|---:|---:|---:|");
-    let mut rows: Vec<&Standing> = standings.iter().filter(|standing| standing.win_rate.is_some()).collect();
+    let mut rows: Vec<&Standing> = standings.iter().collect();
     rows.sort_by(|a, b| b.strength.value.total_cmp(&a.strength.value));
     for row in rows {
-        let rate = row.win_rate.as_ref().map(|rate| estimate(rate, 1, " %")).unwrap_or_default();
+        let rate = estimate(&row.win_rate, 1, " %");
         let (strength, Standing { wins, ties, losses, .. }) = (estimate(&row.strength, 2, ""), row);
         line(text, &format!("| {} | {rate} | {strength} | {wins} | {ties} | {losses} |", row.candidate));
     }

@@ -74,12 +74,15 @@ impl Estimate {
 /// How a candidate did.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(super) struct Standing {
+    /// The candidate's number.
+    #[serde(skip)]
+    pub(super) number: usize,
     pub(super) candidate: String,
     pub(super) wins: u64,
     pub(super) ties: u64,
     pub(super) losses: u64,
     /// Wins and half the ties, percent of its comparisons.
-    pub(super) win_rate: Option<Estimate>,
+    pub(super) win_rate: Estimate,
     /// Bradley and Terry's, as natural logarithm; the mean of all is 0.
     pub(super) strength: Estimate,
 }
@@ -124,38 +127,39 @@ impl Clustered {
     }
 }
 
-/// Where each candidate stands after these comparisons.
+/// Where each candidate that was compared stands; the others have no part in the mean.
 pub(super) fn standings(candidates: &[String], games: &[(Match, Outcome)], draws: Stream) -> Vec<Standing> {
-    let count = candidates.len();
+    let players: Vec<(usize, &String)> = candidates
+        .iter()
+        .enumerate()
+        .filter(|(number, _)| games.iter().any(|(of, _)| of.first == *number || of.second == *number))
+        .collect();
+    let count = players.len();
+    let place = |number: usize| players.iter().position(|(player, _)| *player == number);
     let mut points = Clustered::new(count * count);
     for (of, outcome) in games {
-        points.add(of.cluster(), of.first * count + of.second, outcome.points());
-        points.add(of.cluster(), of.second * count + of.first, outcome.turned().points());
+        let Some((first, second)) = place(of.first).zip(place(of.second)) else { continue };
+        points.add(of.cluster(), first * count + second, outcome.points());
+        points.add(of.cluster(), second * count + first, outcome.turned().points());
     }
     let rates = points.estimates(draws, |sums| win_rates(sums, count));
     let strengths = points.estimates(draws, |sums| strengths(sums, count, PRIOR));
-    let rows = candidates.iter().enumerate().zip(rates.iter().zip(&strengths));
-    rows.map(|((at, candidate), (rate, strength))| {
-        let played = games.iter().filter(|(of, _)| of.first == at || of.second == at).count() as f64;
+    let rows = players.iter().zip(rates.iter().zip(&strengths));
+    rows.map(|(&(number, candidate), (rate, strength))| {
         let with = |wanted: Outcome| {
             let is_it = |(of, outcome): &&(Match, Outcome)| {
-                (of.first == at && *outcome == wanted) || (of.second == at && outcome.turned() == wanted)
+                (of.first == number && *outcome == wanted) || (of.second == number && outcome.turned() == wanted)
             };
             games.iter().filter(is_it).count() as u64
         };
-        Standing {
-            candidate: candidate.clone(),
-            wins: with(Outcome::First),
-            ties: with(Outcome::Tie),
-            losses: with(Outcome::Second),
-            win_rate: rate.value.is_finite().then(|| rate.as_share_of(played)),
-            strength: *strength,
-        }
+        let [wins, ties, losses] = [Outcome::First, Outcome::Tie, Outcome::Second].map(with);
+        let win_rate = rate.as_share_of((wins + ties + losses) as f64);
+        Standing { number, candidate: candidate.clone(), wins, ties, losses, win_rate, strength: *strength }
     })
     .collect()
 }
 
-/// Percent of each player's points; NaN for one that did not play.
+/// Percent of each player's points; NaN for one that does not play in a resample.
 fn win_rates(points: &[f64], count: usize) -> Vec<f64> {
     let at = |i: usize, j: usize| points.get(i * count + j).copied().unwrap_or(0.0);
     let of = |i: usize| {
@@ -181,13 +185,13 @@ mod tests {
             (0..80).map(|n| (of(n), if n % 4 == 3 { Outcome::Second } else { Outcome::First })).collect();
         let standings = standings(&names(3), &games, Stream::new(1, "x"));
         assert_eq!((standings[0].wins, standings[0].ties, standings[0].losses), (60, 0, 20));
-        let rate = standings[0].win_rate.unwrap();
+        let rate = standings[0].win_rate;
         let interval = rate.interval.unwrap();
         // ±1.96 √(0.75 · 0.25 / 80) is 9.5 percent points.
         assert!(rate.value == 75.0 && (interval.high - interval.low - 19.0).abs() < 3.0, "{interval:?}");
         let apart = standings[0].strength.value - standings[1].strength.value;
         assert!((apart - 3f64.ln()).abs() < 0.05, "{apart}");
-        assert_eq!(standings[2].win_rate, None);
+        assert_eq!(standings.len(), 2, "the third was not compared");
     }
 
     #[test]
