@@ -8,9 +8,11 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::recipe::Count;
 
+mod compare;
 mod measure;
 mod score;
 
+pub use compare::CompareArgs;
 pub use measure::{BenchArgs, DoctorArgs};
 pub use score::{MetricWord, ScoreArgs, SmoothWord, TestWord};
 
@@ -38,7 +40,7 @@ pub enum Command {
     Check(CheckArgs),
     /// Show what a recipe's sources hold and what would be trained on, to the token.
     Data(DataArgs),
-    /// Score the finished candidates of a run folder and print the table.
+    /// Score the finished candidates of a run folder and print the table; have answers judged by a model or by people.
     Compare(CompareArgs),
     /// Score texts against references as sacreBLEU does (BLEU, chrF, TER), with intervals, and compare systems.
     Score(ScoreArgs),
@@ -123,19 +125,6 @@ pub struct DataArgs {
     /// Write it all as a page for a browser, with 3 sequences of each stage if --show does not say how many.
     #[arg(long, value_name = "FILE")]
     pub html: Option<PathBuf>,
-}
-
-/// `emakeel compare`.
-#[derive(Debug, Args)]
-pub struct CompareArgs {
-    /// A run folder, for example `runs/quickstart`.
-    pub run: PathBuf,
-    /// The folder that keeps tokenized sources for all studies; EMAKEEL_CACHE if not given, else the system's.
-    #[arg(long, value_name = "DIR")]
-    pub cache: Option<PathBuf>,
-    /// Print one JSON object on standard output and nothing else there.
-    #[arg(long)]
-    pub json: bool,
 }
 
 /// The model that answers if none is named: what the quickstart makes of tiny-english.

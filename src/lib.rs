@@ -11,7 +11,7 @@
 //! | 2 | [`data`], [`model`] |
 //! | 3 | [`adapter`] |
 //! | 4 | [`train`], [`eval`] |
-//! | 5 | [`study`] |
+//! | 5 | [`study`], [`judge`] |
 //! | 6 | [`commands`], [`cli`] |
 #![warn(missing_docs)]
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::todo))]
@@ -25,6 +25,7 @@ pub mod error;
 pub mod eval;
 pub mod files;
 pub mod hub;
+pub mod judge;
 pub mod kernels;
 pub mod model;
 pub mod progress;

@@ -12,7 +12,7 @@ const LAYERS: [&[&str]; 8] = [
     &["data", "model"],
     &["adapter"],
     &["train", "eval"],
-    &["study", "report", "serve"],
+    &["study", "judge", "report", "serve"],
     &["commands", "cli", "main"],
 ];
 

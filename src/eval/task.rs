@@ -170,6 +170,19 @@ impl Task {
         self.items.iter().map(|item| &item.example)
     }
 
+    /// What is asked, in the order of the examples: the words that every candidate reads, without a chat template.
+    pub fn questions(&self) -> impl Iterator<Item = String> {
+        self.items.iter().map(|item| {
+            let turns = item.question.turns.iter().flat_map(|turn| [turn.text.trim(), turn.input.trim()]);
+            turns.filter(|text| !text.is_empty()).collect::<Vec<_>>().join("\n\n")
+        })
+    }
+
+    /// What kind of task it is.
+    pub fn kind(&self) -> &TaskKind {
+        &self.kind
+    }
+
     /// Its metrics; the most telling one first.
     pub fn metrics(&self) -> &[Metric] {
         &self.metrics.0

@@ -54,7 +54,7 @@ impl Token {
         Self { secret: secret.into(), origin: origin.into() }
     }
 
-    pub(super) fn secret(&self) -> &str {
+    pub(crate) fn secret(&self) -> &str {
         &self.secret
     }
 

@@ -33,6 +33,7 @@ mod clean;
 mod count;
 mod deserializer;
 mod inputs;
+mod judge;
 mod language;
 mod method;
 mod mismatch;

@@ -9,6 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::clean::Clean;
+pub use super::judge::*;
 pub use super::method::*;
 pub use super::reading::*;
 use super::task::TaskSettings;
@@ -243,6 +244,8 @@ pub struct Compare {
     pub limit: Option<usize>,
     /// How prompts are written; the adapters' template.
     pub template: ChatTemplate,
+    /// The model that judges the answers, if the study has one.
+    pub judge: Option<JudgeSettings>,
 }
 
 /// What goes to the Hub, when it is asked for.

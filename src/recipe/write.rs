@@ -297,6 +297,7 @@ fn compare(compare: &Compare) -> written::Compare {
         batch: Some(count(compare.batch)),
         limit: compare.limit.map(count),
         template: Some(compare.template.clone()),
+        judge: compare.judge.as_ref().map(|judge| judge.written()),
     }
 }
 

@@ -345,6 +345,9 @@ pub fn files_exist(recipe: &Recipe) -> Result<()> {
             look(format!("compare.tasks.{index}.metric.bleu.model"), model);
         }
     }
+    if let Some(prompt) = study.compare.as_ref().and_then(|compare| compare.judge.as_ref()?.prompt.as_deref()) {
+        look("compare.judge.prompt".to_owned(), prompt);
+    }
     let pretrain = study.pretrain.iter().map(|pretrain| ("pretrain".to_owned(), &pretrain.training.template));
     let adapters =
         study.adapters.iter().map(|adapter| (format!("adapters.{}", adapter.entry()), &adapter.training.template));

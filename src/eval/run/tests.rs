@@ -57,8 +57,14 @@ impl Setting {
         files::write(&path, rows.join("\n")).unwrap();
         let data = TaskData::File { paths: vec![path], language: "Estonian".into() };
         let settings = TaskSettings::of(kind, data, 12);
-        let compare =
-            Compare { tasks: Vec::new(), merged: false, batch, limit: None, template: ChatTemplate::LlammasChat };
+        let compare = Compare {
+            tasks: Vec::new(),
+            merged: false,
+            batch,
+            limit: None,
+            template: ChatTemplate::LlammasChat,
+            judge: None,
+        };
         Task::load(&settings, &compare, 3).unwrap()
     }
 
@@ -295,8 +301,14 @@ fn an_answer_ends_where_the_model_goes_on_by_itself() {
 #[test]
 fn the_built_in_world_has_every_task_in_both_languages() {
     let setting = setting(512);
-    let compare =
-        Compare { tasks: Vec::new(), merged: false, batch: 8, limit: Some(6), template: ChatTemplate::LlammasChat };
+    let compare = Compare {
+        tasks: Vec::new(),
+        merged: false,
+        batch: 8,
+        limit: Some(6),
+        template: ChatTemplate::LlammasChat,
+        judge: None,
+    };
     let mut kinds = vec![
         (TaskKind::Translation { from: "English".into(), to: "Estonian".into() }, "Estonian"),
         (TaskKind::Translation { from: "Estonian".into(), to: "English".into() }, "English"),

@@ -10,7 +10,7 @@ fn settings(kind: TaskKind, path: PathBuf) -> TaskSettings {
 }
 
 fn compare(tasks: Vec<TaskSettings>, limit: Option<usize>) -> Compare {
-    Compare { tasks, merged: false, batch: 4, limit, template: ChatTemplate::Plain }
+    Compare { tasks, merged: false, batch: 4, limit, template: ChatTemplate::Plain, judge: None }
 }
 
 fn choices(folder: &tempfile::TempDir, name: &str, count: usize) -> PathBuf {

@@ -6,7 +6,7 @@ use super::super::study::{AdapterPlan, Compare, Publish};
 use super::super::task::TaskSettings;
 use super::super::training::ChatTemplate;
 use super::super::written;
-use super::task;
+use super::{judge, task};
 use crate::error::Error;
 
 pub(super) fn compare(written: &written::Compare, adapters: &[AdapterPlan], findings: &mut Findings<'_>) -> Compare {
@@ -36,6 +36,7 @@ pub(super) fn compare(written: &written::Compare, adapters: &[AdapterPlan], find
         batch,
         limit,
         template: template(written.template.clone(), adapters, findings),
+        judge: written.judge.as_ref().map(|judge| judge::judge(judge, findings)),
     }
 }
 

@@ -9,6 +9,7 @@ mod checks;
 mod clean;
 mod compare;
 mod hub;
+mod judge;
 mod mixture;
 mod reading;
 mod source;

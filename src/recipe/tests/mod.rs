@@ -1,6 +1,7 @@
 //! Whole recipes: what they mean, what they may say, and every mistake that they can have.
 
 mod inputs;
+mod judge;
 mod meaning;
 mod mistakes;
 mod properties;

@@ -53,6 +53,8 @@ fn the_schema_has_exactly_the_keys_that_the_reader_knows() {
         ("Optimizer", known_keys::<Optimizer>()),
         ("Schedule", known_keys::<Schedule>()),
         ("Compare", known_keys::<Compare>()),
+        ("Judge", known_keys::<Judge>()),
+        ("Price", known_keys::<Price>()),
         ("Task", known_keys::<Task>()),
         ("PromptWords", known_keys::<PromptWords>()),
         ("Metric", known_keys::<Metric>()),

@@ -7,6 +7,7 @@ use super::super::count::Count;
 use super::super::shapes::{Named, Words};
 use super::super::task::{BleuTokens, Choose, MetricWord, PromptWords};
 use super::super::training::ChatTemplate;
+use super::judge::Judge;
 
 /// The comparison of the base, every snapshot and every adapter.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -23,6 +24,8 @@ pub(crate) struct Compare {
     pub(crate) limit: Option<Count>,
     /// How prompts are written. Default: the template of the adapters.
     pub(crate) template: Option<ChatTemplate>,
+    /// A model that judges the answers.
+    pub(crate) judge: Option<Judge>,
 }
 
 /// One task. A file of a task has the same keys; those of the recipe go before its own.

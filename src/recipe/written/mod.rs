@@ -6,6 +6,7 @@
 
 mod clean;
 mod compare;
+mod judge;
 mod source;
 mod stage;
 
@@ -18,6 +19,7 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) use clean::{Clean, LanguageCheck, LanguageWord, Least, Most, Near, Sizes};
 pub(crate) use compare::{Bleu, Compare, Metric, Publish, ReadWord, Task, TaskWord};
+pub(crate) use judge::{Judge, Price};
 pub(crate) use source::Source;
 pub(crate) use stage::{Adapter, MethodWord, Optimizer, Part, PartKeys, Pretrain, Schedule, Training};
 
