@@ -7,6 +7,7 @@
 //! | [`metric`] | all of them under one roof: name, unit, direction |
 //! | [`rows`] | the counts of all examples, and sums of those drawn |
 //! | [`bootstrap`], [`randomisation`], [`holm`] | 95 % intervals and paired differences; whether two differ; many comparisons |
+//! | [`anew`] | kept answers scored again, without the files of their tasks |
 //! | [`outputs`] | texts of other programs, scored and compared |
 //! | [`prediction`] | what a candidate answered, kept as JSON lines |
 //! | [`example`], [`read`] | examples, and reading them from files as they are |
@@ -14,6 +15,7 @@
 //! | [`task`] | examples with the words they are asked in; the answers of models to them |
 //! | [`language`] | the languages that tasks are worded in |
 
+pub mod anew;
 pub mod bleu;
 pub mod bootstrap;
 pub mod chrf;
