@@ -40,6 +40,8 @@ pub enum Command {
     Data(DataArgs),
     /// Score the finished candidates of a run folder and print the table.
     Compare(CompareArgs),
+    /// Write the report of a run again, or one page that compares several runs.
+    Report(ReportArgs),
     /// Score texts against references as sacreBLEU does (BLEU, chrF, TER), with intervals, and compare systems.
     Score(ScoreArgs),
     /// Answer one prompt, or each line of standard input.
@@ -133,6 +135,20 @@ pub struct CompareArgs {
     /// The folder that keeps tokenized sources for all studies; EMAKEEL_CACHE if not given, else the system's.
     #[arg(long, value_name = "DIR")]
     pub cache: Option<PathBuf>,
+    /// Print one JSON object on standard output and nothing else there.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `emakeel report`.
+#[derive(Debug, Args)]
+pub struct ReportArgs {
+    /// Run folders, for example `runs/quickstart`; of several, one page compares them all.
+    #[arg(required = true, value_name = "RUN")]
+    pub runs: Vec<PathBuf>,
+    /// Where to write the page; report.html in the run folder if not given, or here if there are several runs.
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
     /// Print one JSON object on standard output and nothing else there.
     #[arg(long)]
     pub json: bool,

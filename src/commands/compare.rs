@@ -7,6 +7,7 @@ use crate::data::stream::CacheFolder;
 use crate::error::{Error, Result};
 use crate::progress::Progress;
 use crate::recipe::Recipe;
+use crate::report;
 use crate::study::{self, RunOptions};
 
 /// Scores the candidates that are finished; those already scored are read back.
@@ -22,8 +23,5 @@ pub fn run(args: &CompareArgs, progress: Progress) -> Result<()> {
     let cache = CacheFolder::choose(args.cache.as_deref())?;
     let options = RunOptions { folder: &args.run, cache: &cache, progress, stop: &|| interrupt.asked() };
     let summary = study::compare_finished(&recipe, &options)?;
-    if args.json {
-        return output::print_json(&summary.to_json());
-    }
-    output::print(summary.to_text())
+    output::print_summary(summary, report::write(&args.run), args.json)
 }

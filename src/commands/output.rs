@@ -1,11 +1,13 @@
 //! Standard output: results only, and a reader that goes away early is no error.
 
 use std::io::{ErrorKind, Write};
+use std::path::PathBuf;
 
 use anstyle::{AnsiColor, Style};
 use serde::Serialize;
 
 use crate::error::{Error, Result};
+use crate::study::Summary;
 
 /// Prints a result and a line end.
 pub fn print(text: impl AsRef<str>) -> Result<()> {
@@ -26,6 +28,15 @@ pub fn write(text: &str) -> Result<()> {
 /// Prints one JSON object.
 pub fn print_json(value: &impl Serialize) -> Result<()> {
     print(serde_json::to_string_pretty(value).map_err(|e| Error::new(format!("cannot write JSON: {e}")))?)
+}
+
+/// Prints the end of a run, and then says what kept its report from being written, if something did.
+pub fn print_summary(mut summary: Summary, report: Result<PathBuf>, json: bool) -> Result<()> {
+    if let Ok(path) = &report {
+        summary.set_report(path);
+    }
+    if json { print_json(&summary.to_json()) } else { print(summary.to_text()) }?;
+    report.map(|_| ())
 }
 
 /// An error as the terminal shows it.

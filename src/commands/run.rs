@@ -7,6 +7,7 @@ use crate::data::stream::CacheFolder;
 use crate::error::Result;
 use crate::progress::Progress;
 use crate::recipe::Recipe;
+use crate::report;
 use crate::study::{self, RunOptions};
 
 /// Runs the recipe and prints the comparison.
@@ -18,8 +19,5 @@ pub fn run(args: &RunArgs, progress: Progress) -> Result<()> {
     let cache = CacheFolder::choose(args.cache.as_deref())?;
     let options = RunOptions { folder: &folder, cache: &cache, progress, stop: &|| interrupt.asked() };
     let summary = study::run(&recipe, &options)?;
-    if args.json {
-        return output::print_json(&summary.to_json());
-    }
-    output::print(summary.to_text())
+    output::print_summary(summary, report::write(&folder), args.json)
 }

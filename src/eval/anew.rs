@@ -43,6 +43,11 @@ impl KeptTask {
         }
     }
 
+    /// How its answers are scored; the same for two tasks whose scores compare.
+    pub fn scoring(&self) -> String {
+        format!("{:?} {:?} {}", self.settings.kind, self.settings.metric, self.language())
+    }
+
     /// The scores of a candidate's answers. The same seed and the same name give draws that can be compared.
     ///
     /// # Errors

@@ -1,0 +1,286 @@
+//! The page: one file for a browser, light or dark as the reader has it, that asks nobody for anything.
+
+use std::fmt::Write;
+
+use sha2::{Digest, Sha256};
+
+use super::comparison::{Column, Comparison};
+use super::curves::{self, Curve};
+use super::html::{base64, escaped, json};
+use super::plot::{self, Frame};
+use super::series::{self, Series};
+use super::summary::percent;
+use super::{Report, ledger, table};
+use crate::progress::short_count;
+
+const STYLE: &str = include_str!("page.css");
+/// The scripts, each a part of one.
+const SCRIPTS: [&str; 3] = [include_str!("filter.js"), include_str!("words.js"), include_str!("answers.js")];
+
+/// The whole page.
+pub(super) fn page(report: &Report) -> String {
+    let names: Vec<&str> = report.runs.iter().map(|run| run.name.as_str()).collect();
+    let name = escaped(&names.join(", "));
+    let script = format!("\"use strict\";\n{}", SCRIPTS.join("\n"));
+    let mut out = format!(
+        "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\"/>\n\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"/>\n\
+         <meta http-equiv=\"Content-Security-Policy\" content=\"{}\"/>\n\
+         <title>{name}: report</title>\n<style>{STYLE}</style>\n</head>\n<body>\n\
+         <header><p class=\"kind\">emakeel report</p><h1>{name}</h1></header>\n<main>\n",
+        policy(&script),
+    );
+    summary(&mut out, report);
+    if !report.comparison.columns.is_empty() {
+        filters(&mut out, &report.comparison);
+        scores(&mut out, &report.comparison);
+        ratio_plots(&mut out, &report.comparison);
+        token_plots(&mut out, &report.comparison);
+    }
+    training(&mut out, report);
+    answers(&mut out, report);
+    origins(&mut out, report);
+    let _ = write!(out, "</main>\n<script>{script}</script>\n</body>\n</html>\n");
+    out
+}
+
+/// Nothing is loaded, nothing is sent, and no script or style but the page's own two counts.
+fn policy(script: &str) -> String {
+    let hash = |text: &str| format!("'sha256-{}'", base64(&Sha256::digest(text.as_bytes())));
+    format!(
+        "default-src 'none'; script-src {}; style-src {}; base-uri 'none'; form-action 'none'",
+        hash(script),
+        hash(STYLE)
+    )
+}
+
+fn summary(out: &mut String, report: &Report) {
+    out.push_str("<section id=\"summary\">\n");
+    if report.comparison.columns.is_empty() {
+        out.push_str("<p>This study has no comparison.</p>\n");
+    } else {
+        let _ = writeln!(out, "<p class=\"lead\">{}</p>", escaped(&report.words.lead.join(" ")));
+        out.push_str("<dl class=\"best\">\n");
+        for (task, text) in &report.words.tasks {
+            // Writing to a string cannot fail.
+            let (data, task) = (escaped(task), escaped(task));
+            let _ = writeln!(out, "<div data-task=\"{data}\"><dt>{task}</dt><dd>{}</dd></div>", escaped(text));
+        }
+        out.push_str("</dl>\n");
+    }
+    for note in &report.notes {
+        let _ = writeln!(out, "<p class=\"note\">{}</p>", escaped(note));
+    }
+    out.push_str("</section>\n");
+}
+
+/// Boxes to tick for each task and candidate; the script makes them work.
+fn filters(out: &mut String, comparison: &Comparison) {
+    out.push_str(
+        "<details id=\"filters\" class=\"filters\"><summary>Filter tasks and candidates <span class=\"quiet\" \
+         id=\"filter-state\"></span></summary>\n",
+    );
+    let tasks: Vec<&str> = comparison.primary().into_iter().map(|(_, column)| column.task.as_str()).collect();
+    let candidates: Vec<&str> = comparison.candidates.iter().map(|row| row.candidate.as_str()).collect();
+    for (kind, names) in [("task", tasks), ("candidate", candidates)] {
+        let _ = write!(
+            out,
+            "<fieldset id=\"filter-{kind}\"><legend>{kind}s</legend><button type=\"button\" data-set=\"all\">all</button>\
+             <button type=\"button\" data-set=\"none\">none</button>"
+        );
+        for name in names {
+            let name = escaped(name);
+            let _ = write!(
+                out,
+                "<label><input type=\"checkbox\" name=\"{kind}\" value=\"{name}\" checked=\"\"/> {name}</label>"
+            );
+        }
+        out.push_str("</fieldset>\n");
+    }
+    out.push_str("</details>\n");
+}
+
+fn scores(out: &mut String, comparison: &Comparison) {
+    out.push_str(
+        "<section id=\"table\">\n<h2>Scores</h2>\n<p class=\"quiet\"><b>Bold</b>: best of the column. ≈ not shown to be \
+         worse than the best (randomisation over the same examples, p ≥ 0.05 after Holm’s correction). ↑ more is better, ↓ \
+         less is better. In brackets: 95 % interval by bootstrap over the examples.</p>\n\
+         <p class=\"choose\"><label><input type=\"checkbox\" id=\"all-metrics\"/> all metrics</label></p>\n",
+    );
+    out.push_str(&table::table(comparison));
+    out.push_str("</section>\n");
+}
+
+fn ratio_plots(out: &mut String, comparison: &Comparison) {
+    let Some(ratio) = series::ratio(comparison) else { return };
+    let label = format!("share of {}→{} among the translations", ratio.from, ratio.to);
+    let text = |x: f64| percent(x);
+    let explained = "Adapters on one line differ in their ratio only. Bars: 95 % interval.";
+    plots(out, comparison, ("ratio", "Scores against the ratio", explained), (&label, &text), series::against_ratio);
+}
+
+fn token_plots(out: &mut String, comparison: &Comparison) {
+    let text = |x: f64| if x == 0.0 { "base".to_owned() } else { short_count(x as u64) };
+    let explained = "What the base has read in continued pretraining. Texts in the language that the base knew before show \
+                     what it keeps of that. Bars: 95 % interval.";
+    let what = ("tokens", "Scores against tokens of pretraining", explained);
+    plots(out, comparison, what, ("tokens of pretraining", &text), series::against_tokens);
+}
+
+/// A section of plots, one for each task's first metric, if a task has something to plot.
+fn plots(
+    out: &mut String,
+    comparison: &Comparison,
+    (id, title, explained): (&str, &str, &str),
+    (x_label, x_text): (&str, &dyn Fn(f64) -> String),
+    series_of: impl Fn(&Comparison, usize) -> Vec<Series>,
+) {
+    let all: Vec<(usize, &Column, Vec<Series>)> = comparison
+        .primary()
+        .into_iter()
+        .map(|(number, column)| (number, column, series_of(comparison, number)))
+        .filter(|(_, _, series)| !series.is_empty())
+        .collect();
+    if all.is_empty() {
+        return;
+    }
+    let mut names: Vec<String> = Vec::new();
+    for series in all.iter().flat_map(|(_, _, series)| series) {
+        if !names.contains(&series.name) {
+            names.push(series.name.clone());
+        }
+    }
+    let _ = writeln!(out, "<section id=\"{id}\">\n<h2>{title}</h2>\n<p class=\"quiet\">{explained}</p>");
+    legend(out, &names);
+    out.push_str("<div class=\"plots\">\n");
+    for (number, column, series) in &all {
+        let y_text = |y: f64| column.number(y);
+        let title = format!("{}, {}", column.task, column.measure());
+        let frame = Frame { x_label, title: &title, x_text, y_text: &y_text, names: &names };
+        let arrow = if column.higher_is_better { "↑" } else { "↓" };
+        let knee = (id == "tokens").then(|| series::knee(comparison, (*number, column))).flatten();
+        let knee =
+            knee.map(|(name, _)| format!("; more tokens buy less from {} on", escaped(&name))).unwrap_or_default();
+        let task = escaped(&column.task);
+        let _ = writeln!(
+            out,
+            "<figure data-task=\"{task}\"><figcaption>{task} <span class=\"quiet\">{} {arrow}{knee}</span></figcaption>\n{}</figure>",
+            escaped(&column.measure()),
+            plot::plot(&frame, series),
+        );
+    }
+    out.push_str("</div>\n</section>\n");
+}
+
+fn legend(out: &mut String, names: &[String]) {
+    out.push_str("<ul class=\"legend\">\n");
+    for (number, name) in names.iter().enumerate() {
+        let _ = writeln!(
+            out,
+            "<li><svg viewBox=\"0 0 26 14\" width=\"26\" height=\"14\" aria-hidden=\"true\"><g class=\"s{}\">\
+             <line class=\"line s{}\" x1=\"0\" x2=\"26\" y1=\"7\" y2=\"7\"/>{}</g></svg> {}</li>",
+            number % 6,
+            number % 6,
+            plot::shape(number, 13.0, 7.0),
+            escaped(name)
+        );
+    }
+    out.push_str("</ul>\n");
+}
+
+/// A curve for each job; adapters share one axis of losses, and pretraining has its own.
+fn training(out: &mut String, report: &Report) {
+    let several = report.runs.len() > 1;
+    let mut all = Vec::new();
+    for run in &report.runs {
+        for (job, lines) in &run.jobs {
+            let name = if several { format!("{}/{job}", run.name) } else { job.clone() };
+            all.push((job == "pretrain", name, Curve::of(lines)));
+        }
+    }
+    if all.is_empty() {
+        return;
+    }
+    out.push_str(
+        "<section id=\"training\">\n<h2>Training</h2>\n<p class=\"quiet\">Loss of each job over the tokens it has read: each \
+         step faint, the mean of neighbouring steps strong, the held-out loss dashed where it was measured. Adapters share \
+         one axis.</p>\n<div class=\"plots\">\n",
+    );
+    let scale = |pretrain: bool| curves::loss_scale(all.iter().filter(|it| it.0 == pretrain).map(|it| &it.2));
+    let scales = [scale(false), scale(true)];
+    for (pretrain, name, curve) in &all {
+        let y = if *pretrain { &scales[1] } else { &scales[0] };
+        let last = curve.last().map(|(tokens, loss)| format!("{loss:.2} after {} tokens", short_count(tokens as u64)));
+        let held_out = curve.held_out.last().map(|(_, loss)| format!(", held-out {loss:.2}")).unwrap_or_default();
+        let _ = writeln!(
+            out,
+            "<figure data-any=\"{}\"><figcaption>{} <span class=\"quiet\">{}{held_out}</span></figcaption>\n{}</figure>",
+            escaped(&json(&candidates_of(&report.comparison, name))),
+            escaped(name),
+            last.unwrap_or_default(),
+            curves::svg(name, curve, y)
+        );
+    }
+    out.push_str("</div>\n</section>\n");
+}
+
+/// The candidates that a job made: an adapter, merged or not; for pretraining none, its curve is always shown.
+fn candidates_of(comparison: &Comparison, job: &str) -> Vec<String> {
+    let names = [job.to_owned(), format!("{job}+merged")];
+    comparison.candidates.iter().map(|row| row.candidate.clone()).filter(|name| names.contains(name)).collect()
+}
+
+/// The place where the script shows answers, and the answers.
+fn answers(out: &mut String, report: &Report) {
+    if report.answers.is_empty() {
+        return;
+    }
+    out.push_str(
+        "<section id=\"answers\">\n<h2>Answers side by side</h2>\n<p class=\"quiet\">Words that are not in the right answer \
+         are <mark>marked</mark>; words of it that are missing are <del>struck</del>. Under each answer: its scores.</p>\n\
+         <div class=\"controls\"><label>Task <select id=\"answer-task\">",
+    );
+    for (number, answers) in report.answers.iter().enumerate() {
+        let _ = write!(out, "<option value=\"{number}\">{}</option>", escaped(answers.task()));
+    }
+    out.push_str(
+        "</select></label> <label>Search <input type=\"search\" id=\"answer-search\" placeholder=\"in all texts\"/></label> \
+         <label><input type=\"checkbox\" id=\"answer-missing\" checked=\"\"/> missing words</label> \
+         <label><input type=\"checkbox\" id=\"answer-differ\"/> only where scores differ</label></div>\n\
+         <fieldset id=\"answer-candidates\"><legend>candidates</legend></fieldset>\n\
+         <p class=\"pager\"><button type=\"button\" id=\"answer-back\">← before</button> <span id=\"answer-count\" \
+         aria-live=\"polite\"></span> <button type=\"button\" id=\"answer-on\">next →</button></p>\n\
+         <div id=\"answer-list\"></div>\n<noscript><p>Answers need scripts; they are in compare/ of the run folder too.</p>\
+         </noscript>\n",
+    );
+    for (number, answers) in report.answers.iter().enumerate() {
+        let _ = writeln!(out, "<script type=\"application/json\" id=\"answers-{number}\">{}</script>", json(answers));
+    }
+    out.push_str("</section>\n");
+}
+
+/// Ledgers, recipes, hashes and versions, run by run.
+fn origins(out: &mut String, report: &Report) {
+    let several = report.runs.len() > 1;
+    let title = |what: &str, run: &str| if several { format!("{what} of {run}") } else { what.to_owned() };
+    for run in &report.runs {
+        if !run.ledgers.is_empty() {
+            let _ = writeln!(out, "<section>\n<h2>{}</h2>", escaped(&title("Ledger", &run.name)));
+            run.ledgers.iter().for_each(|it| out.push_str(&ledger::ledger(it)));
+            out.push_str("</section>\n");
+        }
+    }
+    for run in &report.runs {
+        let _ = writeln!(
+            out,
+            "<section>\n<h2>{}</h2>\n<details><summary>as resolved, every default filled</summary><pre tabindex=\"0\">{}</pre></details>\n</section>",
+            escaped(&title("Recipe", &run.name)),
+            escaped(&run.recipe)
+        );
+    }
+    for run in &report.runs {
+        let _ = writeln!(out, "<section>\n<h2>{}</h2>", escaped(&title("Hashes and versions", &run.name)));
+        out.push_str(&ledger::lock(&run.lock));
+        out.push_str("</section>\n");
+    }
+}
