@@ -18,6 +18,11 @@ pub(super) fn escaped(text: &str) -> String {
     out
 }
 
+/// A candidate's name between tags, which may go on in a new line behind `@` and before `+`.
+pub(super) fn name(text: &str) -> String {
+    escaped(text).replace('@', "@<wbr/>").replace('+', "<wbr/>+")
+}
+
 /// A value as JSON that no text in it can end the script element of: `<` stands there by its number.
 pub(super) fn json(value: &impl Serialize) -> String {
     serde_json::to_string(value).unwrap_or_else(|_| "null".to_owned()).replace('<', "\\u003c")

@@ -9,12 +9,13 @@
 //! | `series`, `knee` | scores against tokens and ratios; where more tokens buy less |
 //! | `plot`, `curves` | both, and training curves, as SVG |
 //! | `answers` | what candidates said, for the page's script |
-//! | `table`, `ledger` | parts of the page |
+//! | `table`, `figures`, `ledger` | parts of the page |
 //! | `page`, `html` | the page; text from strangers in it |
 
 mod answers;
 mod comparison;
 mod curves;
+mod figures;
 mod html;
 mod joined;
 mod knee;

@@ -105,6 +105,8 @@ pub(super) fn plot(frame: &Frame<'_>, series: &[Series]) -> String {
 /// Lines across, with their numbers on the left.
 pub(super) fn grid(out: &mut String, y: &Scale, text: &dyn Fn(f64) -> String) {
     for tick in y.ticks(4) {
+        let text = text(tick);
+        let text = if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.') } else { &text };
         let at = y.at(tick);
         // Writing to a string cannot fail.
         let _ = write!(
@@ -114,7 +116,7 @@ pub(super) fn grid(out: &mut String, y: &Scale, text: &dyn Fn(f64) -> String) {
             WIDE - RIGHT,
             LEFT - 6.0,
             at + 3.5,
-            escaped(&text(tick))
+            escaped(text)
         );
     }
     out.push('\n');

@@ -3,7 +3,7 @@
 use super::comparison::{Column, Comparison, Row};
 use super::series::{self, Point, Series};
 use crate::eval::table::{Cell, Standing};
-use crate::progress::short_count;
+use crate::recipe::Count;
 
 /// What is said.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -35,9 +35,9 @@ fn size(comparison: &Comparison) -> String {
     format!("{candidates} candidate{} answered {tasks} task{}, {each}.", s(candidates), s(tasks))
 }
 
-/// What continued pretraining did to the texts of each language, from the base to the last snapshot.
+/// What continued pretraining did to the texts of each language, from the base to the last snapshot; a sentence a run.
 fn pretraining(comparison: &Comparison) -> Vec<String> {
-    let mut said = Vec::new();
+    let mut runs: Vec<(String, u64, Vec<String>)> = Vec::new();
     for (number, column) in comparison.primary() {
         if comparison.task_of(column).is_none_or(|task| task.kind != "perplexity") {
             continue;
@@ -48,10 +48,18 @@ fn pretraining(comparison: &Comparison) -> Vec<String> {
                 continue;
             };
             let change = change(comparison, (number, column), first, last);
-            said.push(format!("{} tokens of pretraining: {change}.", short_count((last.x - first.x) as u64)));
+            match runs.iter_mut().find(|(name, ..)| *name == series.name) {
+                Some((.., changes)) => changes.push(change),
+                None => runs.push((series.name.clone(), (last.x - first.x) as u64, vec![change])),
+            }
         }
     }
-    said
+    let sentence = |(name, tokens, changes): (String, u64, Vec<String>)| {
+        let run = name.strip_suffix(series::FOUNDATIONS).and_then(|name| name.strip_suffix('/'));
+        let run = run.map(|run| format!(" in {run}")).unwrap_or_default();
+        format!("With {} tokens of pretraining{run}, {}.", Count(tokens).label(), changes.join(", and "))
+    };
+    runs.into_iter().map(sentence).collect()
 }
 
 /// What more of one direction did to both.
@@ -72,30 +80,35 @@ fn ratio(comparison: &Comparison) -> Vec<String> {
             .collect();
         let Some((low, high)) = first.points.first().zip(first.points.last()) else { continue };
         said.push(format!(
-            "From {} to {} of translations {}→{} ({} to {}): {}.",
-            percent(low.x),
+            "With {} instead of {} of the translations {}→{} ({} instead of {}), {}.",
             percent(high.x),
+            percent(low.x),
             ratio.from,
             ratio.to,
-            low.candidate,
             high.candidate,
-            changes.join("; ")
+            low.candidate,
+            changes.join(", and ")
         ));
     }
     said
 }
 
-/// `text English, world: 0.382 → 0.435 bits per byte, worse (…)`.
+/// `text English, world rose from 0.382 to 0.435 bits per byte, 14 % worse (p = 0.030)`.
 fn change(comparison: &Comparison, (number, column): (usize, &Column), from: &Point, to: &Point) -> String {
-    let (before, after) = (column.number(from.y), column.number(to.y));
-    let direction = match (after == before, (to.y > from.y) == column.higher_is_better) {
-        (true, _) => "the same",
-        (_, true) => "better",
-        (_, false) => "worse",
+    let (task, before, after) = (&column.task, column.number(from.y), column.number(to.y));
+    if before == after {
+        return format!("{task} stayed at {after} {}", column.measure());
+    }
+    let verb = if to.y > from.y { "rose" } else { "fell" };
+    // Shares of a score mean something where zero does: of bits, not of BLEU.
+    let by = (100.0 * (to.y - from.y) / from.y).abs();
+    let share = match (column.higher_is_better, to.y > from.y) {
+        (false, worse) if by.is_finite() => format!(", {by:.0} % {}", if worse { "worse" } else { "better" }),
+        _ => String::new(),
     };
     let sure = certainty(comparison.cell(&from.candidate, number), comparison.cell(&to.candidate, number));
     let sure = sure.map(|sure| format!(" ({sure})")).unwrap_or_default();
-    format!("{} {before} → {after} {}, {direction}{sure}", column.task, column.measure())
+    format!("{task} {verb} from {before} to {after} {}{share}{sure}", column.measure())
 }
 
 /// How sure a difference between two scores of a column is: by the table's test where one is the best, else by whether
@@ -110,8 +123,8 @@ fn certainty(first: Option<Cell>, second: Option<Cell>) -> Option<String> {
     match other.map(|other| (other.standing, other.p_holm)) {
         Some((Standing::Best, _)) => None,
         Some((Standing::Near, _)) => Some("not shown to differ".to_owned()),
-        Some((_, Some(p))) if p < 0.001 => Some("shown, p < 0.001".to_owned()),
-        Some((_, Some(p))) => Some(format!("shown, p = {p:.3}")),
+        Some((_, Some(p))) if p < 0.001 => Some("p < 0.001".to_owned()),
+        Some((_, Some(p))) => Some(format!("p = {p:.3}")),
         _ => {
             let (a, b) = (first.interval?, second.interval?);
             let apart = a.high < b.low || b.high < a.low;
@@ -131,13 +144,16 @@ fn knees(comparison: &Comparison) -> Vec<String> {
 fn merged(comparison: &Comparison) -> Option<String> {
     let pairs = comparison.pairs();
     let differing = pairs.iter().filter(|(adapter, merged)| {
-        let value = |row: &Row, number: usize| row.score(number).map(|cell| cell.value);
-        (0..comparison.columns.len()).any(|number| value(adapter, number) != value(merged, number))
+        let differ = |(number, column): (usize, &Column)| {
+            let value = |row: &Row| row.score(number).map(|cell| column.number(cell.value));
+            value(adapter) != value(merged)
+        };
+        comparison.columns.iter().enumerate().any(differ)
     });
     match (pairs.len(), differing.count()) {
         (0, _) => None,
-        (_, 0) => Some("Each merged adapter scored exactly as the same adapter swapped on.".to_owned()),
-        (all, some) => Some(format!("{some} of {all} merged adapters scored not exactly as when swapped on.")),
+        (_, 0) => Some("Every adapter scored the same merged as swapped on, to the digits shown.".to_owned()),
+        (all, some) => Some(format!("{some} of {all} adapters scored differently merged and swapped on.")),
     }
 }
 

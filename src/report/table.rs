@@ -4,7 +4,7 @@
 use std::fmt::Write;
 
 use super::comparison::{Column, Comparison};
-use super::html::escaped;
+use super::html::{self, escaped};
 use crate::eval::table::{Cell, Standing};
 
 /// The table in a box that scrolls for itself.
@@ -20,17 +20,17 @@ pub(super) fn table(comparison: &Comparison) -> String {
         // Writing to a string cannot fail.
         let _ = write!(
             out,
-            "<th scope=\"col\" class=\"score{}\" data-task=\"{}\"{title}><span>{}</span>{} {arrow}</th>",
+            "<th scope=\"col\" class=\"score{}\" data-task=\"{}\"{title}><span>{}</span>{}\u{a0}{arrow}</th>",
             class(number),
             escaped(&column.task),
             escaped(&column.task),
-            escaped(&column.measure()),
+            escaped(&column.measure().replace(' ', "\u{a0}")),
         );
     }
     out.push_str("</tr></thead>\n<tbody>\n");
     for row in &comparison.candidates {
-        let name = escaped(&row.candidate);
-        let _ = write!(out, "<tr data-candidate=\"{name}\"><th scope=\"row\">{name}</th>");
+        let (data, name) = (escaped(&row.candidate), html::name(&row.candidate));
+        let _ = write!(out, "<tr data-candidate=\"{data}\"><th scope=\"row\">{name}</th>");
         for (number, column) in comparison.columns.iter().enumerate() {
             cell(&mut out, column, row.score(number), class(number));
         }
