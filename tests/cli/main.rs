@@ -8,6 +8,7 @@ mod doctor;
 mod kill;
 mod real_input;
 mod recipes;
+mod report;
 mod score;
 mod support;
 mod vocabulary;
