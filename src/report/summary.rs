@@ -123,8 +123,8 @@ fn certainty(first: Option<Cell>, second: Option<Cell>) -> Option<String> {
     match other.map(|other| (other.standing, other.p_holm)) {
         Some((Standing::Best, _)) => None,
         Some((Standing::Near, _)) => Some("not shown to differ".to_owned()),
-        Some((_, Some(p))) if p < 0.001 => Some("p < 0.001".to_owned()),
-        Some((_, Some(p))) => Some(format!("p = {p:.3}")),
+        Some((_, Some(p))) if p < 0.001 => Some("corrected p < 0.001".to_owned()),
+        Some((_, Some(p))) => Some(format!("corrected p = {p:.3}")),
         _ => {
             let (a, b) = (first.interval?, second.interval?);
             let apart = a.high < b.low || b.high < a.low;
@@ -140,20 +140,29 @@ fn knees(comparison: &Comparison) -> Vec<String> {
     found.map(|(task, name)| format!("In {task}, more tokens buy less from {name} on.")).collect()
 }
 
-/// Whether merging changed a score.
+/// Whether merging changed a score, and where it did so most for its size.
 fn merged(comparison: &Comparison) -> Option<String> {
     let pairs = comparison.pairs();
-    let differing = pairs.iter().filter(|(adapter, merged)| {
-        let differ = |(number, column): (usize, &Column)| {
-            let value = |row: &Row| row.score(number).map(|cell| column.number(cell.value));
-            value(adapter) != value(merged)
-        };
-        comparison.columns.iter().enumerate().any(differ)
-    });
-    match (pairs.len(), differing.count()) {
+    let mut differing = 0;
+    let mut most: Option<(f64, String)> = None;
+    for (adapter, merged) in &pairs {
+        let differences = comparison.columns.iter().enumerate().filter_map(|(number, column)| {
+            let (one, other) = (adapter.score(number)?.value, merged.score(number)?.value);
+            let (a, b) = (column.number(one), column.number(other));
+            let text = || format!("{}, {} {}: {a} and merged {b}", adapter.candidate, column.task, column.measure());
+            (a != b).then(|| ((one - other).abs() / one.abs().max(other.abs()), text()))
+        });
+        let largest = differences.max_by(|a, b| a.0.total_cmp(&b.0));
+        differing += usize::from(largest.is_some());
+        most = [most, largest].into_iter().flatten().max_by(|a, b| a.0.total_cmp(&b.0));
+    }
+    match (pairs.len(), most) {
         (0, _) => None,
-        (_, 0) => Some("Every adapter scored the same merged as swapped on, to the digits shown.".to_owned()),
-        (all, some) => Some(format!("{some} of {all} adapters scored differently merged and swapped on.")),
+        (_, None) => Some("Every adapter scored the same merged as swapped on, to the digits shown.".to_owned()),
+        (all, Some((_, most))) => Some(format!(
+            "{differing} of {all} adapters did not score the same merged as swapped on, to the digits shown; the largest \
+             difference is that of {most}."
+        )),
     }
 }
 

@@ -72,7 +72,7 @@ fn the_summary_says_what_the_numbers_carry() {
     let words = summary::words(&comparison());
     insta::assert_snapshot!(words.lead.join("\n"), @r"
     4 candidates answered 2 tasks, 50 examples each.
-    With 1M tokens of pretraining, texts rose from 0.400 to 0.500 bits per byte, 25 % worse (p = 0.030).
+    With 1M tokens of pretraining, texts rose from 0.400 to 0.500 bits per byte, 25 % worse (corrected p = 0.030).
     With 50 % instead of 25 % of the translations English→Estonian (even instead of quarter), to Estonian rose from 14.0 to 20.0 BLEU (not shown to differ).
     ");
     let tasks: Vec<String> = words.tasks.iter().map(|(task, text)| format!("{task}: {text}")).collect();
