@@ -85,11 +85,16 @@ fn series(comparison: &Comparison, column: usize, place: impl Fn(&Row) -> Option
     found
 }
 
-/// The knee of the snapshots' scores in a column, as the snapshot and its tokens; four snapshots at least.
+/// The knee of the snapshots' scores in a column, as the snapshot and its tokens; four snapshots at least, of which the
+/// last is surely better than the first: their intervals do not overlap.
 pub(super) fn knee(comparison: &Comparison, (number, column): (usize, &Column)) -> Option<(String, f64)> {
     let all = against_tokens(comparison, number);
     let snapshots = all.iter().find(|series| series.name == FOUNDATIONS)?;
     let points: Vec<&Point> = snapshots.points.iter().filter(|point| point.x > 0.0).collect();
+    let (first, last) = (points.first()?.interval?, points.last()?.interval?);
+    if first.low <= last.high && last.low <= first.high {
+        return None;
+    }
     let sign = if column.higher_is_better { 1.0 } else { -1.0 };
     let curve: Vec<(f64, f64)> = points.iter().map(|point| (point.x, sign * point.y)).collect();
     let at = points.get(super::knee::knee(&curve)?)?;

@@ -146,7 +146,7 @@ fn merged(comparison: &Comparison) -> Option<String> {
     let mut differing = 0;
     let mut most: Option<(f64, String)> = None;
     for (adapter, merged) in &pairs {
-        let differences = comparison.columns.iter().enumerate().filter_map(|(number, column)| {
+        let differences = comparison.primary().into_iter().filter_map(|(number, column)| {
             let (one, other) = (adapter.score(number)?.value, merged.score(number)?.value);
             let (a, b) = (column.number(one), column.number(other));
             let text = || format!("{}, {} {}: {a} and merged {b}", adapter.candidate, column.task, column.measure());

@@ -109,6 +109,27 @@ fn points_stand_where_their_tokens_and_ratios_are() {
 }
 
 #[test]
+fn a_knee_is_named_where_the_last_of_four_snapshots_is_surely_better() {
+    let of = |width: f64| {
+        let mut comparison = comparison();
+        let snapshot = comparison.candidates[1].clone();
+        comparison.candidates.truncate(1);
+        for (tokens, score) in [(1, 2.0), (2, 8.0), (3, 9.0), (4, 10.0)] {
+            let mut row = snapshot.clone();
+            row.candidate = format!("pretrain@{tokens}");
+            let interval = json!({ "low": score - width, "high": score + width });
+            row.scores[0] =
+                serde_json::from_value(json!({ "value": score, "interval": interval, "standing": "level" })).unwrap();
+            row.made_of.as_mut().unwrap().pretrain_tokens = tokens;
+            comparison.candidates.push(row);
+        }
+        series::knee(&comparison, comparison.primary()[0])
+    };
+    assert_eq!(of(1.0), Some(("pretrain@2".to_owned(), 2.0)));
+    assert_eq!(of(5.0), None, "the first and the last may be the same");
+}
+
+#[test]
 fn ticks_are_round_and_inside() {
     let scale = Scale { low: 0.37, high: 0.81, from: 100.0, to: 0.0 };
     let ticks: Vec<String> = scale.ticks(4).iter().map(|tick| format!("{tick:.1}")).collect();
