@@ -95,6 +95,10 @@ if (browser) {
         await filters(page);
         await answers(page);
         await fits(page);
+        await page.setViewportSize({ width: 690, height: 900 });
+        await page.emulateMedia({ media: "print" });
+        await fits(page);
+        await picture(page, folder, `${name}-printed`);
         assert.deepEqual(requests, [url], "nothing but the page itself is asked for");
         console.log(`${name}: as it should be`);
       });
