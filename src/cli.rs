@@ -42,6 +42,8 @@ pub enum Command {
     Data(DataArgs),
     /// Score the finished candidates of a run folder and print the table; have answers judged by a model or by people.
     Compare(CompareArgs),
+    /// Write the report of a run again, or one page that compares several runs.
+    Report(ReportArgs),
     /// Score texts against references as sacreBLEU does (BLEU, chrF, TER), with intervals, and compare systems.
     Score(ScoreArgs),
     /// Answer one prompt, or each line of standard input.
@@ -125,6 +127,20 @@ pub struct DataArgs {
     /// Write it all as a page for a browser, with 3 sequences of each stage if --show does not say how many.
     #[arg(long, value_name = "FILE")]
     pub html: Option<PathBuf>,
+}
+
+/// `emakeel report`.
+#[derive(Debug, Args)]
+pub struct ReportArgs {
+    /// Run folders, for example `runs/quickstart`; of several, one page compares them all.
+    #[arg(required = true, value_name = "RUN")]
+    pub runs: Vec<PathBuf>,
+    /// Where to write the page; report.html in the run folder if not given, or here if there are several runs.
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
+    /// Print one JSON object on standard output and nothing else there.
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// The model that answers if none is named: what the quickstart makes of tiny-english.

@@ -11,7 +11,7 @@
 //! | 2 | [`data`], [`model`] |
 //! | 3 | [`adapter`] |
 //! | 4 | [`train`], [`eval`] |
-//! | 5 | [`study`], [`judge`] |
+//! | 5 | [`study`], [`report`], [`judge`] |
 //! | 6 | [`commands`], [`cli`] |
 #![warn(missing_docs)]
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::todo))]
@@ -31,5 +31,6 @@ pub mod model;
 pub mod progress;
 pub mod random;
 pub mod recipe;
+pub mod report;
 pub mod study;
 pub mod train;

@@ -11,6 +11,7 @@ use crate::judge::blind::{self, BlindOptions};
 use crate::judge::{self, Access, Judged, ratings};
 use crate::progress::Progress;
 use crate::recipe::Recipe;
+use crate::report;
 use crate::study::{self, RunFolder, RunOptions};
 
 /// Scores the candidates that are finished; those already scored are read back.
@@ -37,10 +38,7 @@ pub fn run(args: &CompareArgs, progress: Progress) -> Result<()> {
     let cache = CacheFolder::choose(args.cache.as_deref())?;
     let options = RunOptions { folder: &args.run, cache: &cache, progress, stop: &stop };
     let summary = study::compare_finished(&recipe, &options)?;
-    if args.json {
-        return output::print_json(&summary.to_json());
-    }
-    output::print(summary.to_text())
+    output::print_summary(summary, report::write(&args.run), None, args.json)
 }
 
 /// Has the recipe's judge look at the answers; the run folder is held meanwhile.

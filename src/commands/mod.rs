@@ -12,6 +12,7 @@ mod interrupt;
 mod merge;
 mod output;
 mod recipes;
+mod report;
 mod run;
 mod schema;
 mod score;
@@ -43,6 +44,7 @@ pub fn run(cli: Cli) -> Result<()> {
         Command::Check(args) => check::run(&args, progress),
         Command::Data(args) => data::run(&args, progress),
         Command::Compare(args) => compare::run(&args, progress),
+        Command::Report(args) => report::run(&args, progress),
         Command::Score(args) => score::run(&args),
         Command::Generate(args) => generate::run(&args),
         Command::Chat(args) => chat::run(&args, progress),

@@ -1,11 +1,14 @@
 //! Standard output: results only, and a reader that goes away early is no error.
 
 use std::io::{ErrorKind, Write};
+use std::path::PathBuf;
 
 use anstyle::{AnsiColor, Style};
 use serde::Serialize;
 
 use crate::error::{Error, Result};
+use crate::judge::Judged;
+use crate::study::Summary;
 
 /// Prints a result and a line end.
 pub fn print(text: impl AsRef<str>) -> Result<()> {
@@ -26,6 +29,24 @@ pub fn write(text: &str) -> Result<()> {
 /// Prints one JSON object.
 pub fn print_json(value: &impl Serialize) -> Result<()> {
     print(serde_json::to_string_pretty(value).map_err(|e| Error::new(format!("cannot write JSON: {e}")))?)
+}
+
+/// Prints the end of a run and what its judge says, and then says what kept its report from being written, if something did.
+pub fn print_summary(mut summary: Summary, report: Result<PathBuf>, judged: Option<&Judged>, json: bool) -> Result<()> {
+    if let Ok(path) = &report {
+        summary.set_report(path);
+    }
+    if json {
+        let mut object = summary.to_json();
+        if let (Some(keys), Some(judged)) = (object.as_object_mut(), judged) {
+            keys.insert("judge".to_owned(), judged.json.clone());
+        }
+        print_json(&object)?;
+    } else {
+        print(summary.to_text())?;
+        judged.map_or(Ok(()), |judged| print(format!("\n{}", judged.text.trim_end())))?;
+    }
+    report.map(|_| ())
 }
 
 /// An error as the terminal shows it.

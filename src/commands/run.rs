@@ -7,6 +7,7 @@ use crate::data::stream::CacheFolder;
 use crate::error::Result;
 use crate::progress::Progress;
 use crate::recipe::Recipe;
+use crate::report;
 use crate::study::{self, RunOptions};
 
 /// Runs the recipe and prints the comparison.
@@ -21,17 +22,7 @@ pub fn run(args: &RunArgs, progress: Progress) -> Result<()> {
     let has_judge = recipe.study.compare.as_ref().is_some_and(|compare| compare.judge.is_some());
     let judged = has_judge.then(|| compare::judged(&recipe, &folder, progress, options.stop)).transpose();
     // A judge that cannot be reached takes nothing from the comparison.
-    if args.json {
-        let mut json = summary.to_json();
-        if let (Some(keys), Ok(Some(judged))) = (json.as_object_mut(), &judged) {
-            keys.insert("judge".to_owned(), judged.json.clone());
-        }
-        output::print_json(&json)?;
-    } else {
-        output::print(summary.to_text())?;
-        if let Ok(Some(judged)) = &judged {
-            output::print(format!("\n{}", judged.text.trim_end()))?;
-        }
-    }
+    let said = judged.as_ref().ok().and_then(Option::as_ref);
+    output::print_summary(summary, report::write(&folder), said, args.json)?;
     judged.map(|_| ())
 }

@@ -7,6 +7,7 @@
 //! | [`metric`] | all of them under one roof: name, unit, direction |
 //! | [`rows`] | the counts of all examples, and sums of those drawn |
 //! | [`bootstrap`], [`randomisation`], [`holm`] | 95 % intervals and paired differences; whether two differ; many comparisons |
+//! | [`anew`] | kept answers scored again, without the files of their tasks |
 //! | [`outputs`] | texts of other programs, scored and compared |
 //! | [`prediction`] | what a candidate answered, kept as JSON lines |
 //! | [`example`], [`read`] | examples, and reading them from files as they are |
@@ -15,6 +16,7 @@
 //! | `asking`, `letters` | the words of a task; choices shown with letters |
 //! | [`language`] | the languages that tasks are worded in |
 
+pub mod anew;
 mod asking;
 pub mod bleu;
 pub mod bootstrap;

@@ -127,7 +127,8 @@ impl Task {
         if items.is_empty() {
             return Err(Error::new("the task has no examples").at(name));
         }
-        let metrics = Metrics(metrics(settings, &items).at(&name)?);
+        let annotated = items.iter().all(|item| item.example.gold().is_some());
+        let metrics = Metrics(metrics(settings, annotated).at(&name)?);
         Ok(Self {
             answers: Answers::new(&settings.read).at(&name)?,
             name,
@@ -150,9 +151,7 @@ impl Task {
 
     /// Its name as a file name: `translation-english-estonian-flores-en-et`.
     pub fn file_name(&self) -> String {
-        let words = self.name.to_lowercase();
-        let words = words.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
-        words.collect::<Vec<_>>().join("-")
+        file_name(&self.name)
     }
 
     /// Number of examples.
@@ -224,14 +223,15 @@ impl Task {
 }
 
 /// The metrics of a task: those asked for, or what is usual for its kind; the most telling one first.
-fn metrics(settings: &TaskSettings, items: &[Item]) -> Result<Vec<Metric>> {
+/// `annotated`: every example has annotators' edits.
+pub(super) fn metrics(settings: &TaskSettings, annotated: bool) -> Result<Vec<Metric>> {
     let bleu = || -> Result<Metric> {
         let MetricSettings { tokenize, model, lowercase, .. } = &settings.metric;
         let tokens = Tokens::named(tokenize.name(), model.as_deref())?;
         Ok(Metric::Bleu(Bleu { tokens, lowercase: *lowercase, ..Bleu::default() }))
     };
     if settings.metrics.is_empty() {
-        return usual_metrics(settings, items, bleu);
+        return usual_metrics(settings, annotated, bleu);
     }
     let metric = |word: &MetricWord| {
         Ok(match word {
@@ -248,7 +248,7 @@ fn metrics(settings: &TaskSettings, items: &[Item]) -> Result<Vec<Metric>> {
     settings.metrics.iter().map(metric).collect()
 }
 
-fn usual_metrics(settings: &TaskSettings, items: &[Item], bleu: impl Fn() -> Result<Metric>) -> Result<Vec<Metric>> {
+fn usual_metrics(settings: &TaskSettings, annotated: bool, bleu: impl Fn() -> Result<Metric>) -> Result<Vec<Metric>> {
     Ok(match settings.kind {
         TaskKind::Translation { .. } => {
             let mut metrics = vec![bleu()?, Metric::Chrf(Chrf::default()), Metric::Chrf(Chrf::plus_plus())];
@@ -262,7 +262,7 @@ fn usual_metrics(settings: &TaskSettings, items: &[Item], bleu: impl Fn() -> Res
         TaskKind::Answer => vec![Metric::F1, Metric::ExactMatch],
         TaskKind::Correction => {
             let mut metrics = vec![Metric::EditF05, Metric::SameText, Metric::Chrf(Chrf::default())];
-            if items.iter().all(|item| item.example.gold().is_some()) {
+            if annotated {
                 metrics.splice(0..0, [Metric::MaxMatchF05, Metric::MaxMatchPrecision, Metric::MaxMatchRecall]);
             }
             metrics
@@ -287,8 +287,15 @@ fn limited<T>(examples: Vec<T>, limit: Option<usize>, seed: u64) -> Vec<T> {
     examples.into_iter().zip(chosen).filter_map(|(example, chosen)| chosen.then_some(example)).collect()
 }
 
+/// A task's name as a file name.
+pub(super) fn file_name(name: &str) -> String {
+    let words = name.to_lowercase();
+    let words = words.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
+    words.collect::<Vec<_>>().join("-")
+}
+
 /// A name for each task: with the folder where two would be alike, and with a number where they still are.
-fn distinct_names(tasks: &[TaskSettings]) -> Vec<String> {
+pub(super) fn distinct_names(tasks: &[TaskSettings]) -> Vec<String> {
     let short: Vec<String> = tasks.iter().map(|settings| name_of(settings, false)).collect();
     let alike = |name: &String| short.iter().filter(|other| *other == name).count() > 1;
     let mut names: Vec<String> = Vec::new();

@@ -6,7 +6,7 @@ use std::path::Path;
 use serde::Deserialize;
 
 use crate::error::{Error, Result};
-use crate::eval::{Task, prediction};
+use crate::eval::{Example, Task, prediction};
 use crate::files;
 use crate::recipe::{Compare, Recipe, TaskKind};
 
@@ -200,10 +200,40 @@ fn tasks(
                 }
             }
         }
+        let begins = task.examples().map(|example| !matches!(example, Example::Turn { number, .. } if *number > 0));
+        let questions = whole_conversations(questions, begins);
         let metrics = metrics(task.name(), comparison);
         found.push(TaskMaterial { name: task.name().to_owned(), file: task.file_name(), kind, questions, metrics });
     }
     Ok(found)
+}
+
+/// The turns of a conversation as one question: what was said in each turn stands one below the other, with its number.
+fn whole_conversations(turns: Vec<Question>, begins: impl Iterator<Item = bool>) -> Vec<Question> {
+    let mut whole: Vec<(Question, usize)> = Vec::new();
+    for (turn, begins) in turns.into_iter().zip(begins) {
+        match whole.last_mut().filter(|_| !begins) {
+            None => whole.push((turn, 1)),
+            Some((question, count)) => {
+                *count += 1;
+                let join = |all: &mut String, next: &str| {
+                    let first = if *count == 2 { "[1] " } else { "" };
+                    *all = format!("{first}{all}\n\n[{count}] {next}");
+                };
+                join(&mut question.text, &turn.text);
+                if !(question.reference.is_empty() && turn.reference.is_empty()) {
+                    join(&mut question.reference, &turn.reference);
+                }
+                for (all, next) in question.answers.iter_mut().zip(turn.answers) {
+                    match (all.as_mut(), next) {
+                        (Some(all), Some(next)) => join(&mut all.text, &next.text),
+                        _ => *all = None,
+                    }
+                }
+            }
+        }
+    }
+    whole.into_iter().zip(0..).map(|((question, _), number)| Question { number, ..question }).collect()
 }
 
 /// The word for a kind of task; none where nothing is written.
@@ -213,6 +243,7 @@ fn kind(kind: &TaskKind) -> Option<&'static str> {
         TaskKind::Choice => Some("choice"),
         TaskKind::Answer => Some("answer"),
         TaskKind::Correction => Some("correction"),
+        TaskKind::Conversation => Some("conversation"),
         TaskKind::Perplexity => None,
     }
 }

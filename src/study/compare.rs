@@ -13,13 +13,14 @@ use crate::eval::{Table, Task, TaskResult, prediction};
 use crate::files;
 use crate::model::Llama;
 use crate::study::candidate::{self, Candidate};
+use crate::study::comparison;
 use crate::study::ground::Ground;
 use crate::study::training;
 
 /// So many adapters are in memory side by side.
 const TOGETHER: usize = 16;
 
-/// Scores every finished candidate and writes `comparison.json` and `comparison.md`.
+/// Scores every finished candidate and writes `comparison.json`, `comparison.csv` and `comparison.md`.
 pub fn run(ground: &Ground<'_>) -> Result<Option<Table>> {
     let Some(compare) = &ground.study.compare else { return Ok(None) };
     let tasks = Task::load_all(compare, ground.study.seed)?;
@@ -38,7 +39,10 @@ pub fn run(ground: &Ground<'_>) -> Result<Option<Table>> {
     for Asked { candidate, results, .. } in &asked {
         results.iter().flatten().for_each(|result| table.add(&candidate.name, result));
     }
-    files::write_json(&ground.folder.path("comparison.json"), &table.to_json())?;
+    let candidates: Vec<&Candidate> = asked.iter().map(|asked| &asked.candidate).collect();
+    let described = comparison::described(ground.study, compare, &candidates, &table);
+    files::write_json(&ground.folder.path("comparison.json"), &described)?;
+    files::write(&ground.folder.path("comparison.csv"), table.to_csv())?;
     files::write(&ground.folder.path("comparison.md"), table.to_markdown())?;
     Ok(Some(table))
 }

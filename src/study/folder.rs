@@ -10,7 +10,7 @@
 //!   pretrain/snapshots/<tokens>/      Hugging Face model folders
 //!   adapters/<name>/                  PEFT folder (or a model folder for a full tune) and its card
 //!   compare/<candidate>/<task>.jsonl  every prediction
-//!   comparison.json  comparison.md
+//!   comparison.json  comparison.md  comparison.csv  report.html
 //! ```
 
 use std::fs::{File, OpenOptions, TryLockError};

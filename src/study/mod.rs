@@ -7,6 +7,7 @@ mod candidate;
 mod card;
 mod check;
 mod compare;
+mod comparison;
 mod extended;
 mod folder;
 mod foresee;

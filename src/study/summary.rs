@@ -1,5 +1,6 @@
 //! What a run says at its end, for a person and for a machine.
 
+use std::path::Path;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -14,11 +15,18 @@ pub struct Summary {
     folder: String,
     table: Option<Table>,
     time: Duration,
+    report: Option<String>,
 }
 
 impl Summary {
     pub(crate) fn new(ground: &Ground<'_>, table: Option<Table>, time: Duration) -> Self {
-        Self { study: ground.study.name.clone(), folder: ground.folder.root().display().to_string(), table, time }
+        let folder = ground.folder.root().display().to_string();
+        Self { study: ground.study.name.clone(), folder, table, time, report: None }
+    }
+
+    /// Says where the report is.
+    pub fn set_report(&mut self, path: &Path) {
+        self.report = Some(path.display().to_string());
     }
 
     /// The table and where everything is.
@@ -29,6 +37,9 @@ impl Summary {
             text.push('\n');
         }
         text.push_str(&format!("{}: done in {}; everything is in {}", self.study, short_time(self.time), self.folder));
+        if let Some(report) = &self.report {
+            text.push_str(&format!("\nto read: {report}"));
+        }
         text
     }
 
@@ -38,6 +49,7 @@ impl Summary {
             "study": self.study,
             "folder": self.folder,
             "seconds": self.time.as_secs_f64(),
+            "report": self.report,
             "comparison": self.table.as_ref().map(Table::to_json),
         })
     }

@@ -153,7 +153,7 @@ fn the_page_is_well_formed_and_needs_nothing_else() {
 }
 
 /// Reads a page tag by tag; returns the tags. Every tag is closed in turn, and `<`, `>` and `&` stand for nothing else.
-fn well_formed(page: &str) -> Vec<String> {
+pub fn well_formed(page: &str) -> Vec<String> {
     let mut rest = page.strip_prefix("<!DOCTYPE html>").expect("a doctype");
     let (mut open, mut seen): (Vec<String>, Vec<String>) = (Vec::new(), Vec::new());
     while let Some(at) = rest.find('<') {

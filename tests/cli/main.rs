@@ -9,6 +9,7 @@ mod kill;
 mod public_tasks;
 mod real_input;
 mod recipes;
+mod report;
 mod score;
 mod support;
 mod vocabulary;

@@ -49,6 +49,7 @@ impl Place {
     pub fn answers(&self, candidate: usize, number: impl Fn(usize) -> u32) {
         let predictions: Vec<Prediction> = (0..QUESTIONS)
             .map(|example| Prediction {
+                read: None,
                 example,
                 prompt: "?".into(),
                 source: String::new(),

@@ -4,12 +4,13 @@
 //! p ≥ 0.05 after Holm's correction for all comparisons of the table) is marked too: it may as well be the best. The marks
 //! say what the test set can show, not what is true of the models.
 
+mod csv;
 mod markdown;
 mod terminal;
 
 use std::sync::OnceLock;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::bootstrap::Interval;
 use super::holm::holm;
@@ -43,7 +44,7 @@ struct Scores {
 }
 
 /// One score, compared with the others of its column.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Cell {
     /// The score.
     pub value: f64,
@@ -59,7 +60,7 @@ pub struct Cell {
 }
 
 /// How a score stands to the best of its column.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Standing {
     /// No score of the column is better.
@@ -147,6 +148,7 @@ impl Table {
             serde_json::json!({
                 "task": column.task, "metric": column.metric, "name": column.name, "unit": column.unit,
                 "higher_is_better": column.higher_is_better, "examples": column.examples, "signature": column.signature,
+                "digits": column.metric.digits(),
             })
         });
         let candidates = self.candidates.iter().enumerate().map(|(row, name)| {
@@ -166,6 +168,11 @@ impl Table {
     /// The table as Markdown: an overview of all tasks, then each task in full.
     pub fn to_markdown(&self) -> String {
         markdown::render(self)
+    }
+
+    /// The table as CSV: one line for each score.
+    pub fn to_csv(&self) -> String {
+        csv::render(self)
     }
 
     /// The table for a terminal, with colours; print it through `anstream`, which drops them where they do not belong.

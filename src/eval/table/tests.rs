@@ -112,6 +112,22 @@ fn a_terminal_shows_this_and_plain_text_has_no_colours() {
 }
 
 #[test]
+fn csv_has_a_line_for_each_score_and_quotes_what_it_must() {
+    let csv = table().to_csv();
+    let lines: Vec<&str> = csv.lines().collect();
+    assert_eq!(
+        lines[0],
+        "candidate,task,metric,value,low,high,unit,higher_is_better,examples,standing,p,p_holm,signature"
+    );
+    assert_eq!(lines.len(), 1 + 3 + 3 + 2 + 2, "a score that is not there has no line");
+    let worst = lines.iter().find(|line| line.starts_with("base,\"English→Estonian, world\",exact-match,0")).unwrap();
+    assert!(worst.contains(",behind,0.0"), "{worst}");
+    let mut read = ::csv::Reader::from_reader(csv.as_bytes());
+    let best = read.records().map(Result::unwrap).find(|record| &record[9] == "best").unwrap();
+    assert_eq!((&best[0], &best[3], &best[10]), ("ratio-1-1", "100", ""));
+}
+
+#[test]
 fn json_holds_numbers_units_and_directions() {
     let json = table().to_json();
     assert_eq!(json["columns"][1]["metric"], "chrf++");
