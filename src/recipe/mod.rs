@@ -41,6 +41,7 @@ mod names;
 mod nearest;
 mod node;
 mod places;
+mod ratios;
 mod read;
 mod reading;
 mod resolve;
@@ -115,10 +116,11 @@ impl Recipe {
         if let Some(error) = Error::all(wrong_sets) {
             return Err(error);
         }
-        let refused = task_files::take_in(&mut tree);
+        let mut refused = task_files::take_in(&mut tree);
+        refused.extend(ratios::expand(&mut tree));
         let places = Places::of_tree(&tree, file);
         let mut findings = Findings::new(&places);
-        task_files::report(refused, &mut findings);
+        findings.refuse(refused);
         for duplicate in duplicates {
             let error = Error::new(format!("{} is there twice", duplicate.key));
             let first = duplicate.first.in_file(file);

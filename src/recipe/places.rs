@@ -86,6 +86,13 @@ impl Places {
     }
 }
 
+/// What could not be put in the place of something that was written: the dotted path of the key, where it stands, and why.
+pub(crate) struct Refused {
+    pub(crate) key: String,
+    pub(crate) spot: Spot,
+    pub(crate) error: Error,
+}
+
 /// The mistakes of a recipe, each with its place; and what to leave alone because it is reported already.
 pub(crate) struct Findings<'a> {
     pub(crate) places: &'a Places,
@@ -116,6 +123,14 @@ impl<'a> Findings<'a> {
         let text = error.to_string();
         if !self.errors.iter().any(|(_, other)| other.to_string() == text) {
             self.errors.push((spot, error));
+        }
+    }
+
+    /// Notes what was refused before the places were known; nothing else is said about these keys.
+    pub(crate) fn refuse(&mut self, refused: Vec<Refused>) {
+        for Refused { key, spot, error } in refused {
+            self.mark_broken(&key);
+            self.report_at(spot, error);
         }
     }
 

@@ -74,7 +74,7 @@ pub enum BaseOrigin {
         /// The commit that the revision stands for in this run, once it is known. No recipe says it.
         commit: Option<String>,
     },
-    /// A model inside the program, by name (`tiny-english`).
+    /// A model inside the program, by name (`tiny-english`, `tiny-estonian`).
     BuiltIn(String),
     /// Random weights of this shape: pretraining from nothing.
     New(NewModel),

@@ -7,8 +7,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::nearest;
-use super::node::{Entry, Node, Spot, Value};
-use super::places::Findings;
+use super::node::{Entry, Node, Value};
+use super::places::Refused;
 use super::yaml;
 use crate::error::{Error, Result};
 use crate::files;
@@ -37,16 +37,13 @@ pub const TASKS: [(&str, &str, &str); 9] = [
 /// What recipes call the kinds of tasks.
 const KINDS: [&str; 6] = ["translation", "choice", "answer", "correction", "perplexity", "conversation"];
 
-/// What could not be taken in: the dotted path of the key, where it stands, and why.
-pub(super) type Refused = (String, Spot, Error);
-
 /// Puts the keys of task files into the tasks that name them.
 pub(super) fn take_in(tree: &mut Node) -> Vec<Refused> {
     let mut refused = Vec::new();
-    let tasks = entry(tree, "compare").and_then(|compare| entry(compare, "tasks"));
+    let tasks = tree.get_mut("compare").and_then(|compare| compare.get_mut("tasks"));
     let Some(Node { value: Value::Seq(tasks), .. }) = tasks else { return refused };
     for (index, task) in tasks.iter_mut().enumerate() {
-        let Some(named) = entry(task, "task") else { continue };
+        let Some(named) = task.get_mut("task") else { continue };
         let Value::String(name) = named.value.clone() else { continue };
         if KINDS.contains(&name.as_str()) {
             continue;
@@ -60,19 +57,11 @@ pub(super) fn take_in(tree: &mut Node) -> Vec<Refused> {
             }
             Err(error) => {
                 named.value = Value::Removed;
-                refused.push((key, spot, error));
+                refused.push(Refused { key, spot, error });
             }
         }
     }
     refused
-}
-
-/// Notes what could not be taken in.
-pub(super) fn report(refused: Vec<Refused>, findings: &mut Findings<'_>) {
-    for (key, spot, error) in refused {
-        findings.mark_broken(&key);
-        findings.report_at(spot, error);
-    }
 }
 
 /// The keys of a task's file, its name among them.
@@ -143,12 +132,5 @@ fn moved_node(node: &mut Node, file: &Arc<str>) {
         Value::Seq(items) => items.iter_mut().for_each(|item| moved_node(item, file)),
         Value::Map(entries) => entries.iter_mut().for_each(|entry| moved(entry, file)),
         _ => {}
-    }
-}
-
-fn entry<'a>(node: &'a mut Node, key: &str) -> Option<&'a mut Node> {
-    match &mut node.value {
-        Value::Map(entries) => entries.iter_mut().find(|entry| entry.key == key).map(|entry| &mut entry.node),
-        _ => None,
     }
 }

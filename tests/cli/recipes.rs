@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::support::emakeel;
+use crate::support::{Place, emakeel};
 
 const FORESEEN: [&str; 3] = ["llammas-7b", "llammas-7b-24gb", "llammas-qlora-16gb"];
 
@@ -17,6 +17,30 @@ fn plans(text: &str) -> Vec<(Vec<String>, String)> {
         }
     }
     plans
+}
+
+#[test]
+fn every_recipe_and_task_of_the_program_is_listed_copied_and_read() {
+    let place = Place::new();
+    let listed = emakeel(&["recipes"]);
+    let listed = String::from_utf8_lossy(&listed.stdout).into_owned();
+    let names: Vec<&str> = listed.lines().filter_map(|line| Some(line.split_once("  ")?.0.trim())).collect();
+    assert_eq!(names.len(), 21, "{listed}");
+    for name in names {
+        let copy = place.path(&format!("{name}.yaml"));
+        assert!(emakeel(&["recipes", name, &copy.display().to_string()]).status.success(), "{name}");
+        let text = std::fs::read_to_string(&copy).expect("copied");
+        let recipe = match text.contains("\nbase:") {
+            true => text,
+            false => {
+                let languages = if text.contains("task: translation") { ", from: English, to: Estonian" } else { "" };
+                let task = format!("{{ task: {}, data: a.jsonl{languages} }}", copy.display());
+                format!("name: a\nbase: {{ builtin: tiny-english }}\ncompare: {{ tasks: [{task}] }}\n")
+            }
+        };
+        let read = emakeel::recipe::Recipe::parse(&recipe, name, &[]);
+        read.unwrap_or_else(|error| panic!("{name}: {error}"));
+    }
 }
 
 #[test]

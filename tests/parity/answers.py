@@ -9,6 +9,8 @@ import sentencepiece
 import torch
 from transformers import LlamaForCausalLM
 
+# Of so small a model, threads would mostly wait for each other.
+torch.set_num_threads(1)
 job = json.load(open(sys.argv[1], encoding="utf-8"))
 pieces = sentencepiece.SentencePieceProcessor(model_file=job["pieces"])
 model = LlamaForCausalLM.from_pretrained(job["model"], dtype=torch.float32).eval()

@@ -1,11 +1,13 @@
 //! The comparison: candidates down, scores across, the best of each column marked.
 //!
 //! A score that is not shown to be worse than the best one (approximate randomisation over the same examples, two-sided,
-//! p ≥ 0.05 after Holm's correction for all comparisons of the table) is marked too: it may as well be the best. The marks
-//! say what the test set can show, not what is true of the models.
+//! p ≥ 0.05 after Holm's correction for all comparisons of the table) is marked too: it may as well be the best. The first
+//! scores of the tasks, which the overview shows, are corrected among themselves, and the others among themselves. The
+//! marks say what the test set can show, not what is true of the models.
 
 mod csv;
 mod markdown;
+mod standing;
 mod terminal;
 
 use std::sync::OnceLock;
@@ -13,27 +15,18 @@ use std::sync::OnceLock;
 use serde::{Deserialize, Serialize};
 
 use super::bootstrap::Interval;
-use super::holm::holm;
-use super::randomisation;
 use super::result::{Column, TaskResult};
 
 /// Below this probability a difference counts as shown.
 const SIGNIFICANCE: f64 = 0.05;
 
 /// A table that grows by results.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Table {
     candidates: Vec<String>,
     columns: Vec<Scores>,
-    trials: u64,
     /// The cells of each column, once they have been asked for.
     cells: OnceLock<Vec<Vec<Option<Cell>>>>,
-}
-
-impl Default for Table {
-    fn default() -> Self {
-        Self { candidates: Vec::new(), columns: Vec::new(), trials: randomisation::TRIALS, cells: OnceLock::new() }
-    }
 }
 
 /// One metric of one task, over all candidates.
@@ -79,11 +72,6 @@ impl Table {
         Self::default()
     }
 
-    /// An empty table whose differences are tested by so many trials of randomisation.
-    pub fn with_trials(trials: u64) -> Self {
-        Self { trials, ..Self::default() }
-    }
-
     /// Adds a candidate's result in a task; a result that is there already is replaced.
     ///
     /// Rows and columns stand in the order in which they came first.
@@ -119,26 +107,7 @@ impl Table {
     /// What each column is, and its cells in the order of the candidates; a candidate without this score has none.
     pub fn columns(&self) -> impl Iterator<Item = (&Column, Vec<Option<Cell>>)> {
         let firsts = self.columns.iter().filter_map(Scores::first);
-        firsts.zip(self.cells.get_or_init(|| self.compared()).iter().cloned())
-    }
-
-    /// The cells of each column that has a score, compared with its best.
-    fn compared(&self) -> Vec<Vec<Option<Cell>>> {
-        let scored = self.columns.iter().filter(|scores| scores.first().is_some());
-        let mut columns: Vec<_> = scored.map(|scores| scores.cells(self.candidates.len(), self.trials)).collect();
-        let p_values: Vec<Option<f64>> =
-            columns.iter().flatten().map(|cell| cell.and_then(|cell| cell.p_value)).collect();
-        let mut corrected = holm(&p_values).into_iter();
-        for cell in columns.iter_mut().flatten() {
-            let p_holm = corrected.next().flatten();
-            if let Some(cell) = cell {
-                cell.p_holm = p_holm;
-                if p_holm.is_some_and(|p| p >= SIGNIFICANCE) {
-                    cell.standing = Standing::Near;
-                }
-            }
-        }
-        columns
+        firsts.zip(self.cells.get_or_init(|| standing::cells(&self.columns, self.candidates.len())).iter().cloned())
     }
 
     /// The table as JSON: columns with name, task, unit and direction; each candidate's scores by column.
@@ -160,7 +129,7 @@ impl Table {
             "candidates": candidates.collect::<Vec<_>>(),
             "interval": "95 %, bootstrap over examples",
             "test": "approximate randomisation, Holm's correction",
-            "trials": self.trials,
+            "trials": standing::trials(&self.columns),
             "significance": SIGNIFICANCE,
         })
     }
@@ -212,31 +181,6 @@ impl Scores {
         let finite = self.of.iter().flatten().filter(|column| column.value.is_finite());
         finite.reduce(|best, other| if better(other, best) { other } else { best })
     }
-
-    fn cells(&self, count: usize, trials: u64) -> Vec<Option<Cell>> {
-        let best = self.best();
-        let differs = |best: &Column| self.of.iter().flatten().any(|column| column.value != best.value);
-        let best = best.filter(|best| differs(best));
-        let mut cells: Vec<Option<Cell>> =
-            self.of.iter().map(|column| Some(cell(column.as_ref()?, best, trials))).collect();
-        cells.resize(count, None);
-        cells
-    }
-}
-
-/// A cell before Holm's correction.
-fn cell(column: &Column, best: Option<&Column>, trials: u64) -> Cell {
-    let is_best = best.is_some_and(|best| best.value == column.value);
-    let p_value = best.filter(|_| !is_best).and_then(|best| {
-        let score = |sums: &[f64]| column.metric.score(sums);
-        randomisation::p_value(&column.rows, &best.rows, score, trials, column.draws)
-    });
-    let standing = match best {
-        None => Standing::Level,
-        Some(_) if is_best => Standing::Best,
-        Some(_) => Standing::Behind,
-    };
-    Cell { value: column.value, interval: column.interval, standing, p_value, p_holm: None }
 }
 
 /// `12.3`, in the metric's digits.

@@ -11,7 +11,7 @@ use super::hub;
 use crate::error::Error;
 
 /// The models inside the program.
-const BUILT_IN: [&str; 1] = ["tiny-english"];
+const BUILT_IN: [&str; 2] = ["tiny-english", "tiny-estonian"];
 
 /// The 256 bytes, the three special pieces, and one that is learned.
 const SMALLEST_VOCABULARY: u64 = 260;

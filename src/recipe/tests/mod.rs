@@ -5,6 +5,7 @@ mod judge;
 mod meaning;
 mod mistakes;
 mod properties;
+mod ratios;
 mod schema;
 mod sources;
 mod task_files;

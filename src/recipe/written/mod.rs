@@ -62,7 +62,7 @@ pub(crate) struct Base {
     pub(crate) model: Option<String>,
     /// The branch, tag or commit of a model on the Hub. Default: main.
     pub(crate) revision: Option<String>,
-    /// A model inside the program: `tiny-english`.
+    /// A model inside the program: `tiny-english`, or `tiny-estonian`, which has read Estonian.
     pub(crate) builtin: Option<String>,
     /// Random weights of this shape: pretraining from nothing.
     pub(crate) new: Option<NewModel>,

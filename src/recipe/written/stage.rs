@@ -216,8 +216,9 @@ pub(crate) struct PartKeys {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) epochs: Option<f64>,
     /// Translation instructions from the first language to the second : from the second to the first, such as
-    /// `"1:3"`. Default: 1:1.
+    /// `"1:3"`. Of a list, each ratio makes an adapter of its own, named by the entry and the ratio. Default: 1:1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Words")]
     pub(crate) ratio: Option<String>,
 }
 

@@ -71,13 +71,13 @@ fn the_base_is_one_model() {
       hint: keep the one that is meant
     ");
     assert_snapshot!(mistakes_in_base("model: ''"), @r#"recipe r.yaml:2:16  base.model is "", must be the path of a model folder"#);
-    assert_snapshot!(mistakes_in_base("builtin: tiny-estonian"), @r#"
-    recipe r.yaml:2:18  base.builtin is "tiny-estonian", must be a model inside the program
-      hint: models inside the program: tiny-english
+    assert_snapshot!(mistakes_in_base("builtin: tiny-latvian"), @r#"
+    recipe r.yaml:2:18  base.builtin is "tiny-latvian", must be a model inside the program
+      hint: did you mean tiny-estonian?
     "#);
     assert_snapshot!(mistakes_in_base("builtin: llama"), @r#"
     recipe r.yaml:2:18  base.builtin is "llama", must be a model inside the program
-      hint: models inside the program: tiny-english
+      hint: models inside the program: tiny-english, tiny-estonian
     "#);
     assert_snapshot!(mistakes_in_base("dtype: f32"), @"
     recipe r.yaml:2:1  base has no model
