@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+mod own;
+
 use super::*;
 use crate::files;
 

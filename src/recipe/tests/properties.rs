@@ -6,12 +6,13 @@ use super::meaning::{LLAMMAS, parsed, round_trip};
 use super::*;
 
 #[test]
-fn the_examples_of_the_guide_have_no_mistakes() {
-    let guide = include_str!("../../../docs/data.md");
-    let blocks: Vec<&str> = guide.split("```yaml\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
-    assert!(blocks.len() >= 4);
-    for block in blocks {
-        parsed(&format!("name: x\nbase: {{ builtin: tiny-english }}\n{block}"));
+fn the_examples_of_the_guides_have_no_mistakes() {
+    for guide in [include_str!("../../../docs/data.md"), include_str!("../../../docs/tasks.md")] {
+        let blocks: Vec<&str> = guide.split("```yaml\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
+        assert!(blocks.len() >= 2);
+        for block in blocks {
+            parsed(&format!("name: x\nbase: {{ builtin: tiny-english }}\n{block}"));
+        }
     }
 }
 

@@ -1,6 +1,5 @@
 //! Words of one's own for a row: texts with places for its fields, and expressions over them.
 
-use minijinja::syntax::SyntaxConfig;
 use minijinja::value::Serde;
 use minijinja::{Environment, UndefinedBehavior, Value};
 use serde_json::{Map, Value as Json};
@@ -13,7 +12,7 @@ pub type Fields = Map<String, Json>;
 
 const NAME: &str = "text";
 
-/// A text with places for the fields of a row, in Jinja as chat templates are.
+/// A text with places for the fields of a row, in Jinja.
 ///
 /// ```
 /// use emakeel::data::template::Phrase;
@@ -75,14 +74,13 @@ impl Expression {
     }
 }
 
-/// As for chat templates, but a field that is not there is an error.
+/// As for chat templates, but a field that is not there is an error, and line feeds after tags stay: a prompt is short, and
+/// what is written is meant.
 fn environment(text: &str) -> Result<Environment<'static>> {
     if text.len() > LONGEST {
         return Err(Error::new("the length of the text").got(text.len()).expected(format!("at most {LONGEST} bytes")));
     }
     let mut environment = Environment::new();
-    let syntax = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build().map_err(from_jinja)?;
-    environment.set_syntax(syntax);
     environment.set_undefined_behavior(UndefinedBehavior::SemiStrict);
     environment.set_fuel(Some(LITTLE_FUEL));
     environment.set_recursion_limit(RECURSION);
@@ -107,6 +105,8 @@ mod tests {
         assert_eq!(phrase.render(&fields(json!({ "a": "kass", "b": "koer" }))).unwrap(), "kass ja koer");
         assert_eq!(phrase.render(&fields(json!({ "a": "kass" }))).unwrap(), "kass");
         assert!(phrase.render(&fields(json!({ "b": "koer" }))).is_err());
+        let lines = Phrase::compile("{{ a }}{% if b %}\n{{ b }}{% endif %}").unwrap();
+        assert_eq!(lines.render(&fields(json!({ "a": "kass", "b": "koer" }))).unwrap(), "kass\nkoer");
         assert!(Phrase::compile("{{ a").is_err());
     }
 
