@@ -5,6 +5,8 @@ mod program;
 mod server;
 #[path = "../../src/hub/sha1.rs"]
 mod sha1;
+mod store;
+mod upload;
 mod wire;
 
 use std::path::Path;

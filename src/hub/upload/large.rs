@@ -19,7 +19,7 @@ use super::content::OutFile;
 use super::sending::{Sending, Step};
 use crate::error::{Error, Result};
 use crate::hub::download::{Transfer, token};
-use crate::hub::failure::{Failure, Refusal};
+use crate::hub::failure::Failure;
 use crate::progress::short_bytes;
 
 /// Files that one request asks about.
@@ -162,9 +162,16 @@ impl Sending<'_> {
         if sent.is_err() {
             self.transfer.done.store(before, Ordering::Relaxed);
         }
-        // The storage behind the Hub refuses for reasons of its own, an address that grew old among them.
         sent.map_err(|failure| match failure {
-            Failure::Refused(refusal) => Failure::Refused(Refusal { elsewhere: true, ..refusal }),
+            // The token has no part in this: the storage behind the Hub refuses for reasons of its own.
+            Failure::Refused(refusal) if !Failure::Refused(refusal.clone()).passes() => {
+                let said = refusal.message.map(|message| format!(": {}", self.client.unsaid(message.trim())));
+                Failure::Final(
+                    Error::new(format!("the Hub's storage answers {}{}", refusal.status, said.unwrap_or_default()))
+                        .at(format!("file {}", file.path))
+                        .hint("its address may have grown old: run the same command again, which asks for a new one"),
+                )
+            }
             other => other,
         })
     }

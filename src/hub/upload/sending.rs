@@ -121,9 +121,9 @@ impl Sending<'_> {
         let address = format!("{}/api/models/{}/preupload/main{}", self.endpoint(), self.name, self.query());
         let (mut large, mut small) = (Vec::new(), Vec::new());
         for some in files.chunks(AT_ONCE) {
-            let described = some.iter().map(
-                |file| json!({ "path": file.path, "size": file.size, "sample": encoded(&file.sample) }),
-            );
+            let described = some
+                .iter()
+                .map(|file| json!({ "path": file.path, "size": file.size, "sample": encoded(&file.sample) }));
             let body = json!({ "files": described.collect::<Vec<Value>>() });
             let answer = self.told(step, self.tried(step, || self.post(&address, &body)))?;
             for file in some {
