@@ -50,6 +50,7 @@ pub fn run(recipe: &Recipe, options: &RunOptions<'_>) -> Result<Summary> {
     pretrain::run(&ground)?;
     adapters::run(&ground)?;
     let table = compare::run(&ground)?;
+    card::write_all(&ground, recipe)?;
     Ok(Summary::new(&ground, table, began.elapsed()))
 }
 
@@ -59,6 +60,7 @@ pub fn compare_finished(recipe: &Recipe, options: &RunOptions<'_>) -> Result<Sum
     let recipe = &*pins::pinned(recipe, options)?;
     let ground = Ground::prepare(recipe, options)?;
     let table = compare::run(&ground)?;
+    card::write_all(&ground, recipe)?;
     Ok(Summary::new(&ground, table, began.elapsed()))
 }
 

@@ -24,7 +24,7 @@ pub struct Repository {
     pub refs: BTreeMap<String, String>,
     /// Only this token may read it.
     pub token: Option<String>,
-    gated: bool,
+    pub gated: bool,
 }
 
 #[derive(Default)]

@@ -267,11 +267,11 @@ fn a_person_can_stop_it_between_any_two_requests() {
 }
 
 #[test]
-fn a_refusal_of_the_storage_for_a_file_is_named() {
+fn an_empty_file_is_a_small_one() {
     let (server, folder) = place();
     std::fs::write(folder.path().join("empty.safetensors"), "").unwrap();
     try_send(&owner(&server, folder.path()), &upload(folder.path())).unwrap();
-    assert!(is_whole(&server, folder.path(), "main"), "an empty file is a small one");
+    assert!(is_whole(&server, folder.path(), "main"));
 }
 
 /// The Hub's own Python client does the same to the small Hub, and finds what emakeel sent to be what it would send.
