@@ -59,6 +59,6 @@ pub use ahead::Files;
 pub use client::Client;
 pub use dataset::{Dataset, Wanted};
 pub use environment::Environment;
-pub use model::fetch_model;
+pub use model::{Fetched, fetch_model, fetch_repository};
 pub use name::Name;
 pub use repository::{Entry, Kind, Repository, commit_of};

@@ -10,7 +10,7 @@ use crate::recipe::{AdapterPlan, LoraSettings, Method, Stage};
 use crate::study::card::{self, CardFacts, Subject, write_card};
 use crate::study::folder::StageRecord;
 use crate::study::ground::Ground;
-use crate::study::{base, pretrain, stage, training};
+use crate::study::{base, pretrain, probe, stage, training};
 
 /// Trains every adapter of the study that is not finished.
 pub fn run(ground: &Ground<'_>) -> Result<()> {
@@ -104,8 +104,11 @@ fn save(
     model: &Llama,
     config: Option<PeftConfig>,
     inputs: &Value,
-    outcome: Value,
+    mut outcome: Value,
 ) -> Result<()> {
+    if let Some(outcome) = outcome.as_object_mut() {
+        outcome.insert("probe".to_owned(), json!(probe::of(model, &ground.tokenizer)?));
+    }
     let place = ground.folder.adapter(&plan.name);
     let record = StageRecord { key: stage::key(inputs), inputs: inputs.clone(), outcome };
     let Some(mut config) = config else {

@@ -15,6 +15,8 @@ mod ground;
 mod look;
 mod pins;
 mod pretrain;
+mod probe;
+pub mod publish;
 mod stage;
 mod summary;
 mod training;

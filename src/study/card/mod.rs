@@ -28,8 +28,7 @@ use crate::recipe::Recipe;
 use crate::study::ground::Ground;
 
 pub(super) use facts::{BaseFacts, CardFacts, Subject};
-pub(super) use using::without_paths;
-pub(crate) use words::is_license;
+pub(super) use words::{is_license, license_of};
 
 /// The file's name, as the Hub wants it.
 pub(super) const FILE: &str = "README.md";

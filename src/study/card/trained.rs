@@ -1,5 +1,6 @@
 //! The mixture as it came out, and how it was trained.
 
+use serde::Serialize;
 use serde_json::Value;
 
 use super::facts::{CardFacts, Subject};
@@ -123,8 +124,8 @@ fn rows(facts: &CardFacts<'_>) -> Vec<(&'static str, String)> {
         rows.push(("length", long));
         rows.push(("sequence length", format!("{} tokens", training.sequence_length)));
         rows.push(("batch", format!("{} sequences", training.batch)));
-        rows.push(("optimizer", format!("{optimizer:?}")));
-        rows.push(("schedule", format!("{schedule:?}")));
+        rows.push(("optimizer", flat(optimizer)));
+        rows.push(("schedule", flat(schedule)));
         rows.push(("template", training.template.name().into_owned()));
     }
     for (key, label) in [
@@ -146,6 +147,14 @@ fn rows(facts: &CardFacts<'_>) -> Vec<(&'static str, String)> {
         rows.push(("weights of the base, SHA-256", hash.clone()));
     }
     rows
+}
+
+/// Settings in one line, by the words of the recipe.
+fn flat(settings: &impl Serialize) -> String {
+    let value = serde_json::to_value(settings).unwrap_or_default();
+    let word = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    let pairs = value.as_object().into_iter().flatten().filter(|(_, value)| !value.is_null());
+    pairs.map(|(key, value)| format!("{key} {}", word(value))).collect::<Vec<_>>().join(", ")
 }
 
 fn targets(targets: &Targets) -> String {
