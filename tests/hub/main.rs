@@ -2,6 +2,7 @@
 
 mod library;
 mod program;
+mod publish;
 mod server;
 #[path = "../../src/hub/sha1.rs"]
 mod sha1;

@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use super::using::without_paths;
 use super::*;
 use crate::recipe::Recipe;
 
