@@ -226,7 +226,7 @@ fn the_gate_lets_nothing_through_that_is_not_right() {
 #[test]
 fn a_fetch_that_was_cut_goes_on_and_what_is_no_model_is_said_so() {
     let place = Place::new();
-    place.server.order("GET /cdn", 100, Order::Cut(2000));
+    place.server.order("GET /cdn", 3, Order::Cut(2000));
     let to = place.folder.path().join("got");
     let cache = place.folder.path().join("other-cache");
     let fetch = |name: &str| {

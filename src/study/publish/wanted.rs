@@ -45,6 +45,10 @@ impl Wanted {
         let to = to.ok_or_else(|| {
             Error::usage("--to is missing, and the recipe has no publish.to").hint("give --to user/name, or --to user")
         })?;
+        let several = subjects.iter().any(|subject| Some(subject.on()) != subjects.first().map(|first| first.on()));
+        if self.base.is_some() && several {
+            return Err(Error::usage("--base").got("one name for several bases").expected("given with one candidate"));
+        }
         let one = subjects.len() == 1 && self.candidate.is_some();
         let mut chosen = Vec::new();
         for subject in subjects {
