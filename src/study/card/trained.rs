@@ -27,7 +27,7 @@ pub fn mixture(facts: &CardFacts<'_>) -> String {
         let ledger = ledger_of(facts, &part.source);
         let count = |key: &str| ledger.and_then(|it| it.get(key)?.as_f64()).map(|count| short_count(count as u64));
         let or_none = |text: Option<String>| text.unwrap_or_else(|| "–".to_owned());
-        let share = ledger.and_then(|it| it.get("realised_share")?.as_f64()).map(|share| percent(share));
+        let share = ledger.and_then(|it| it.get("realised_share")?.as_f64()).map(percent);
         let times = ledger.and_then(|it| it.get("epochs")?.as_f64()).map(|times| format!("{times:.2}"));
         text.push_str(&format!(
             "| {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {forward} |\n",
