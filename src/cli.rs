@@ -10,10 +10,12 @@ use crate::recipe::Count;
 
 mod compare;
 mod measure;
+mod publish;
 mod score;
 
 pub use compare::CompareArgs;
 pub use measure::{BenchArgs, DoctorArgs};
+pub use publish::{FetchArgs, PublishArgs};
 pub use score::{MetricWord, ScoreArgs, SmoothWord, TestWord};
 
 /// Teach a Llama a new language on one GPU: one recipe runs pretraining, adapters and their comparison.
@@ -52,6 +54,10 @@ pub enum Command {
     Chat(ChatArgs),
     /// Write a model with an adapter merged into it as a Hugging Face folder.
     Merge(MergeArgs),
+    /// Send an adapter, a merged model or a snapshot of a run to the Hub, with a card written from the run's records.
+    Publish(PublishArgs),
+    /// Fetch a model or an adapter of the Hub; a fetch that was cut goes on, and every file is checked.
+    Fetch(FetchArgs),
     /// Measure speed and memory of training or generation on random tokens.
     Bench(BenchArgs),
     /// Examine the device: what it is, what it reaches, and every kernel against the CPU.

@@ -98,6 +98,18 @@ impl Adapter {
     }
 }
 
+/// What an adapter's file records of the weights of its base; see [`Adapter::base_hash`].
+///
+/// # Errors
+/// The file is there and cannot be read.
+pub fn recorded_base(folder: &Path) -> Result<Option<String>> {
+    let path = folder.join(WEIGHTS_FILE);
+    if !path.exists() {
+        return Ok(None);
+    }
+    Ok(TensorFile::open(&path)?.metadata(BASE_HASH).map(str::to_string))
+}
+
 /// Which factor a tensor is.
 enum Side {
     A,

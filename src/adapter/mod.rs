@@ -36,7 +36,7 @@ use candle_core::{DType, Device, Tensor};
 pub use attach::detach;
 pub use config::{CONFIG_FILE, PeftConfig};
 pub use create::create;
-pub use files::WEIGHTS_FILE;
+pub use files::{WEIGHTS_FILE, recorded_base};
 pub use targets::{ModuleRules, resolve};
 
 use crate::error::{Error, Result};

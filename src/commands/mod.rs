@@ -7,10 +7,12 @@ mod check;
 mod compare;
 mod data;
 mod doctor;
+mod fetch;
 mod generate;
 mod interrupt;
 mod merge;
 mod output;
+mod publish;
 mod recipes;
 mod report;
 mod run;
@@ -49,6 +51,8 @@ pub fn run(cli: Cli) -> Result<()> {
         Command::Generate(args) => generate::run(&args),
         Command::Chat(args) => chat::run(&args, progress),
         Command::Merge(args) => merge::run(&args, progress),
+        Command::Publish(args) => publish::run(&args, progress),
+        Command::Fetch(args) => fetch::run(&args, progress),
         Command::Bench(args) => bench::run(&args, progress),
         Command::Doctor(args) => doctor::run(&args),
         Command::Cache(args) => cache::run(&args),

@@ -131,7 +131,8 @@ fn header<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
     headers.get(name)?.to_str().ok()
 }
 
-fn token(client: &Client) -> HeaderMap {
+/// The header that says who asks, if anyone.
+pub(super) fn token(client: &Client) -> HeaderMap {
     let mut headers = HeaderMap::new();
     if let Some(token) = &client.environment().token
         && let Ok(mut value) = format!("Bearer {}", token.secret()).parse::<reqwest::header::HeaderValue>()

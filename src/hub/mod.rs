@@ -1,4 +1,5 @@
-//! Data sets and models from the Hugging Face Hub, fetched file by file into the cache that Python's libraries use.
+//! Data sets and models from the Hugging Face Hub, fetched file by file into the cache that Python's libraries use; and
+//! folders to it.
 //!
 //! ```no_run
 //! use emakeel::hub::{Client, Dataset, Name, Wanted};
@@ -21,6 +22,7 @@
 //! | `repository` | a data set or model at one commit |
 //! | `selection` | which files a subset and a split are |
 //! | `dataset`, `model` | what the other modules use |
+//! | [`upload`] | a folder to a repository, in one commit |
 //!
 //! # What the crate `hf-hub` does, and what is done here
 //! `hf-hub` 1.0 asks the Hub which commit a branch is at and lists a commit's files, page by page. Its own
@@ -51,11 +53,12 @@ mod repository;
 mod retry;
 mod selection;
 mod sha1;
+pub mod upload;
 
 pub use ahead::Files;
 pub use client::Client;
 pub use dataset::{Dataset, Wanted};
 pub use environment::Environment;
-pub use model::fetch_model;
+pub use model::{Fetched, fetch_model, fetch_repository};
 pub use name::Name;
 pub use repository::{Entry, Kind, Repository, commit_of};

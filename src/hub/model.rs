@@ -48,6 +48,61 @@ pub fn fetch_model(client: &Client, name: &Name, commit: &str, progress: Progres
     Ok(folder)
 }
 
+/// What was fetched of a repository.
+#[derive(Debug, Clone)]
+pub struct Fetched {
+    /// Its folder in the cache.
+    pub folder: PathBuf,
+    /// The commit.
+    pub commit: String,
+    /// Paths of the files, in order.
+    pub paths: Vec<String>,
+    /// Whether it is an adapter in PEFT's layout.
+    pub is_adapter: bool,
+    /// What an adapter says that it stands on.
+    pub base: Option<String>,
+}
+
+/// Fetches a model or an adapter at a commit, with its card and, for an adapter, its tokenizer.
+///
+/// # Errors
+/// It is neither; a file cannot be fetched or is not what the Hub says; offline, one is not in the cache.
+pub fn fetch_repository(client: &Client, name: &Name, commit: &str, progress: Progress) -> Result<Fetched> {
+    const CONFIG: &str = "adapter_config.json";
+    let repository = Repository::open(client, Kind::Model, name, commit)?;
+    let mut wanted: Vec<Entry> = Vec::new();
+    let mut want = |path: &str| wanted.extend(repository.entry(path).cloned());
+    let is_adapter = repository.entry(CONFIG).is_some();
+    ["README.md", "LICENSE", "USE_POLICY.md"].into_iter().chain(SMALL).for_each(&mut want);
+    if is_adapter {
+        [CONFIG, "adapter_model.safetensors"].into_iter().for_each(&mut want);
+        if repository.entry("adapter_model.safetensors").is_none() {
+            return Err(Error::new("the adapter has no adapter_model.safetensors")
+                .at(repository.place())
+                .hint("load it with PEFT and save it again: it then has one"));
+        }
+    } else if repository.entry("config.json").is_none() {
+        return Err(Error::new("it has neither adapter_config.json nor config.json")
+            .at(repository.place())
+            .hint("is it a Llama, or an adapter in PEFT's layout?"));
+    } else {
+        wanted.extend(weights(&repository)?);
+    }
+    let folder = repository.cache.snapshot(commit);
+    let paths: Vec<String> = wanted.iter().map(|entry| entry.path.clone()).collect();
+    let mut files = Files::new(Arc::new(repository), wanted, true, progress);
+    for index in 0..files.len() {
+        files.path(index)?;
+    }
+    let base = match is_adapter {
+        true => crate::files::read_json::<serde_json::Value>(&folder.join(CONFIG))?
+            .get("base_model_name_or_path")
+            .and_then(|base| base.as_str().map(str::to_owned)),
+        false => None,
+    };
+    Ok(Fetched { folder, commit: commit.to_owned(), paths, is_adapter, base })
+}
+
 fn weights(repository: &Repository) -> Result<Vec<Entry>> {
     const INDEX: &str = "model.safetensors.index.json";
     if let Some(whole) = repository.entry("model.safetensors") {

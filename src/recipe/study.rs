@@ -257,4 +257,6 @@ pub struct Publish {
     pub adapters: Vec<String>,
     /// Whether only the owner sees them.
     pub private: bool,
+    /// The licence that the cards name, by the Hub's word for it.
+    pub license: Option<String>,
 }

@@ -67,6 +67,7 @@ fn recipe(study: &Study, publish: Option<&Publish>) -> written::Recipe {
             to: Some(publish.to.clone()),
             adapters: Some(publish.adapters.clone()),
             private: Some(publish.private),
+            license: publish.license.clone(),
         }),
     }
 }

@@ -7,10 +7,10 @@ use crate::error::Result;
 use crate::files;
 use crate::model::{Llama, Parameters};
 use crate::recipe::{AdapterPlan, LoraSettings, Method, Stage};
-use crate::study::card::{CardFacts, write_card};
+use crate::study::card::{self, CardFacts, Subject, write_card};
 use crate::study::folder::StageRecord;
 use crate::study::ground::Ground;
-use crate::study::{base, pretrain, stage, training};
+use crate::study::{base, pretrain, probe, stage, training};
 
 /// Trains every adapter of the study that is not finished.
 pub fn run(ground: &Ground<'_>) -> Result<()> {
@@ -104,8 +104,11 @@ fn save(
     model: &Llama,
     config: Option<PeftConfig>,
     inputs: &Value,
-    outcome: Value,
+    mut outcome: Value,
 ) -> Result<()> {
+    if let Some(outcome) = outcome.as_object_mut() {
+        outcome.insert("probe".to_owned(), json!(probe::of(model, &ground.tokenizer)?));
+    }
     let place = ground.folder.adapter(&plan.name);
     let record = StageRecord { key: stage::key(inputs), inputs: inputs.clone(), outcome };
     let Some(mut config) = config else {
@@ -113,13 +116,15 @@ fn save(
     };
     let base_hash = base::weights_hash(&ground.foundation_folder(plan.on))?;
     let base_name = ground.foundation_name(plan.on);
-    config.base_model = Some(base_name.clone());
+    config.base_model = Some(base_name);
     let mut adapter = Adapter::take(model, &config)?;
     adapter.base_hash = Some(base_hash.clone());
-    let facts =
-        CardFacts { study: ground.study, plan, outcome: &record.outcome, base: &base_name, base_hash: &base_hash };
+    let mut facts = CardFacts::read(ground.folder.root(), ground.study, Subject::of(plan))?;
+    facts.outcome = record.outcome.clone();
+    facts.comparison = Value::Null;
+    facts.base.hash = Some(base_hash);
     adapter.save_with(&place, |folder| {
-        files::write(&folder.join("README.md"), write_card(&facts))?;
+        files::write(&folder.join(card::FILE), write_card(&facts))?;
         ground.folder.write_record(folder, &record)
     })
 }

@@ -15,6 +15,8 @@ mod ground;
 mod look;
 mod pins;
 mod pretrain;
+mod probe;
+pub mod publish;
 mod stage;
 mod summary;
 mod training;
@@ -50,6 +52,7 @@ pub fn run(recipe: &Recipe, options: &RunOptions<'_>) -> Result<Summary> {
     pretrain::run(&ground)?;
     adapters::run(&ground)?;
     let table = compare::run(&ground)?;
+    card::write_all(&ground, recipe)?;
     Ok(Summary::new(&ground, table, began.elapsed()))
 }
 
@@ -59,6 +62,7 @@ pub fn compare_finished(recipe: &Recipe, options: &RunOptions<'_>) -> Result<Sum
     let recipe = &*pins::pinned(recipe, options)?;
     let ground = Ground::prepare(recipe, options)?;
     let table = compare::run(&ground)?;
+    card::write_all(&ground, recipe)?;
     Ok(Summary::new(&ground, table, began.elapsed()))
 }
 

@@ -2,9 +2,12 @@
 
 mod library;
 mod program;
+mod publish;
 mod server;
 #[path = "../../src/hub/sha1.rs"]
 mod sha1;
+mod store;
+mod upload;
 mod wire;
 
 use std::path::Path;

@@ -133,7 +133,7 @@ fn a_process_that_is_killed_goes_on_where_it_was() {
 }
 
 /// A model of two layers, as files by name.
-fn model(folder: &Path) -> Vec<(String, Vec<u8>)> {
+pub fn model(folder: &Path) -> Vec<(String, Vec<u8>)> {
     let words: Vec<String> = (0..400).map(|n| format!("sõna{n} loeb raamatut number {n}")).collect();
     let tokenizer = Tokenizer::train(words, 300).expect("a tokenizer");
     let shape = NewModel {

@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex};
 use sha2::{Digest, Sha256};
 
 use crate::sha1::Sha1;
-use crate::wire::{Answer, Order, Request, read};
+use crate::wire::{Answer, Order, Request, read, read_body};
 
 /// Files longer than this many bytes are named by SHA-256 and lie elsewhere.
 pub const LARGE: usize = 4096;
@@ -19,21 +19,28 @@ pub const LARGE: usize = 4096;
 const PAGE: usize = 3;
 
 #[derive(Default)]
-struct Repository {
-    commits: BTreeMap<String, BTreeMap<String, Vec<u8>>>,
-    refs: BTreeMap<String, String>,
+pub struct Repository {
+    pub commits: BTreeMap<String, BTreeMap<String, Vec<u8>>>,
+    pub refs: BTreeMap<String, String>,
     /// Only this token may read it.
-    token: Option<String>,
-    gated: bool,
+    pub token: Option<String>,
+    pub gated: bool,
 }
 
 #[derive(Default)]
-struct State {
-    repositories: BTreeMap<String, Repository>,
+pub struct State {
+    pub repositories: BTreeMap<String, Repository>,
     orders: Vec<(String, usize, Order)>,
+    acts: Vec<(String, Box<dyn FnOnce() + Send>)>,
     log: Vec<Request>,
-    cdn: String,
-    hub: String,
+    pub cdn: String,
+    pub hub: String,
+    /// By token: the owner whose repositories it may write.
+    pub writers: BTreeMap<String, String>,
+    /// Large files by their SHA-256.
+    pub objects: BTreeMap<String, Vec<u8>>,
+    /// Parts of large files that are not whole yet, by their SHA-256 and number.
+    pub parts: BTreeMap<(String, usize), Vec<u8>>,
 }
 
 /// A running server; its threads end with the process.
@@ -94,6 +101,22 @@ impl Server {
         self.change(repository, |it| it.gated = true);
     }
 
+    /// A token that may write the repositories of an owner.
+    pub fn writer(&self, token: &str, owner: &str) {
+        self.state.lock().expect("the state").writers.insert(token.to_owned(), owner.to_owned());
+    }
+
+    /// The files that a branch has; `None` if it or the repository is not there.
+    pub fn files(&self, repository: &str, branch: &str) -> Option<BTreeMap<String, Vec<u8>>> {
+        let state = self.state.lock().expect("the state");
+        state.repositories.get(repository)?.at(branch).map(|(_, files)| files.clone())
+    }
+
+    /// How many commits a repository has.
+    pub fn commits(&self, repository: &str) -> usize {
+        self.state.lock().expect("the state").repositories.get(repository).map_or(0, |it| it.commits.len())
+    }
+
     fn change<T>(&self, repository: &str, change: impl FnOnce(&mut Repository) -> T) {
         let mut state = self.state.lock().expect("the state");
         change(state.repositories.entry(repository.to_owned()).or_default());
@@ -104,6 +127,16 @@ impl Server {
         self.state.lock().expect("the state").orders.push((text.to_owned(), count, order));
     }
 
+    /// Takes back what is ordered and was not done yet.
+    pub fn forget_orders(&self) {
+        self.state.lock().expect("the state").orders.clear();
+    }
+
+    /// Does something before the next request whose method and path contain the text is answered.
+    pub fn before(&self, text: &str, act: impl FnOnce() + Send + 'static) {
+        self.state.lock().expect("the state").acts.push((text.to_owned(), Box::new(act)));
+    }
+
     /// The requests so far; forgets them.
     pub fn requests(&self) -> Vec<Request> {
         std::mem::take(&mut self.state.lock().expect("the state").log)
@@ -112,18 +145,37 @@ impl Server {
     fn serve(&self, stream: TcpStream, is_cdn: bool) {
         let mut reader = BufReader::new(stream.try_clone().expect("the connection"));
         let mut stream = stream;
-        while let Some(request) = read(&mut reader) {
+        while let Some(mut request) = read(&mut reader) {
+            let order = self.state.lock().expect("the state").take_order(&request);
+            let length = match order {
+                Some(Order::Deaf(count)) => Some(count),
+                _ => request.length,
+            };
+            let Some(body) = read_body(&mut reader, length) else { return };
+            request.body = body;
+            let act = self.state.lock().expect("the state").take_act(&request);
+            if let Some(act) = act {
+                act();
+            }
             let (answer, order) = {
                 let mut state = self.state.lock().expect("the state");
                 state.log.push(request.clone());
-                let order = state.take_order(&request);
+                if matches!(order, Some(Order::Deaf(_))) {
+                    let _ = stream.shutdown(Shutdown::Both);
+                    return;
+                }
                 let answer = match order {
                     Some(Order::Status(status, headers)) => Answer::refusal(status, headers),
+                    _ if matches!(request.method.as_str(), "POST" | "PUT") => state.written(&request, is_cdn),
                     _ if is_cdn => state.content(&request, matches!(order, Some(Order::Whole))),
                     _ => state.answer(&request),
                 };
                 (answer, order)
             };
+            if matches!(order, Some(Order::Mute)) {
+                let _ = stream.shutdown(Shutdown::Both);
+                return;
+            }
             if answer.send(&mut stream, &request.method, order.as_ref()).is_none() {
                 let _ = stream.shutdown(Shutdown::Both);
                 return;
@@ -143,6 +195,12 @@ pub fn git_id(bytes: &[u8]) -> String {
     hash.finish()
 }
 
+/// Git's name for the pointer that stands for a large file.
+pub fn pointer_id(bytes: &[u8]) -> String {
+    let (hash, size) = (sha256(bytes), bytes.len());
+    git_id(format!("version https://git-lfs.github.com/spec/v1\noid sha256:{hash}\nsize {size}\n").as_bytes())
+}
+
 pub fn is_large(path: &str, bytes: &[u8]) -> bool {
     bytes.len() > LARGE || path.ends_with(".parquet") || path.ends_with(".safetensors")
 }
@@ -154,6 +212,12 @@ impl State {
             self.orders.iter_mut().find(|(part, left, _)| *left > 0 && text.contains(part.as_str()))?;
         *left -= 1;
         Some(order.clone())
+    }
+
+    fn take_act(&mut self, request: &Request) -> Option<Box<dyn FnOnce() + Send>> {
+        let text = format!("{} {}", request.method, request.path);
+        let found = self.acts.iter().position(|(part, _)| text.contains(part.as_str()))?;
+        Some(self.acts.remove(found).1)
     }
 
     fn answer(&self, request: &Request) -> Answer {
@@ -210,7 +274,7 @@ impl State {
             "revision" => {
                 let siblings: Vec<_> = files.keys().map(|path| serde_json::json!({ "rfilename": path })).collect();
                 Answer::json(&serde_json::json!({
-                    "_id": "0", "id": id, "sha": commit, "private": false, "gated": false, "disabled": false,
+                    "_id": "0", "id": id, "sha": commit, "private": repository.token.is_some(), "gated": false, "disabled": false,
                     "downloads": 0, "likes": 0, "tags": [], "siblings": siblings,
                     "lastModified": "2026-01-01T00:00:00.000Z", "createdAt": "2026-01-01T00:00:00.000Z",
                 }))
@@ -230,8 +294,8 @@ impl State {
                     serde_json::json!({ "type": "directory", "oid": "0".repeat(40), "size": 0, "path": folder });
                 entries.insert(folder.to_owned(), entry);
             }
-            let mut entry =
-                serde_json::json!({ "type": "file", "oid": git_id(bytes), "size": bytes.len(), "path": path });
+            let oid = if is_large(path, bytes) { pointer_id(bytes) } else { git_id(bytes) };
+            let mut entry = serde_json::json!({ "type": "file", "oid": oid, "size": bytes.len(), "path": path });
             if is_large(path, bytes) {
                 entry["lfs"] = serde_json::json!({ "oid": sha256(bytes), "size": bytes.len(), "pointerSize": 130 });
             }
@@ -306,7 +370,7 @@ impl State {
 }
 
 impl Repository {
-    fn at(&self, revision: &str) -> Option<(&str, &BTreeMap<String, Vec<u8>>)> {
+    pub fn at(&self, revision: &str) -> Option<(&str, &BTreeMap<String, Vec<u8>>)> {
         let commit = self.refs.get(revision).map_or(revision, String::as_str);
         let (commit, files) = self.commits.get_key_value(commit)?;
         Some((commit, files))

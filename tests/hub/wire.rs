@@ -1,11 +1,11 @@
 //! What goes over a connection: requests as they come, and answers, or what a test orders instead of them.
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
 
 /// A request as it came.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Request {
     pub method: String,
     /// Decoded path, without the query.
@@ -14,6 +14,9 @@ pub struct Request {
     /// The first byte asked for.
     pub range: Option<u64>,
     pub token: Option<String>,
+    /// Bytes of the body; `None` if it comes in chunks that say theirs.
+    pub length: Option<usize>,
+    pub body: Vec<u8>,
 }
 
 /// What happens to a request instead of its answer.
@@ -29,6 +32,10 @@ pub enum Order {
     Damage,
     /// Ranges are not understood: all is sent.
     Whole,
+    /// The connection ends after so many bytes of the request's body.
+    Deaf(usize),
+    /// What is asked for is done, but the connection ends before the answer.
+    Mute,
 }
 
 /// What is sent back.
@@ -45,7 +52,8 @@ pub fn read(reader: &mut BufReader<TcpStream>) -> Option<Request> {
     let mut parts = line.split_whitespace();
     let (method, target) = (parts.next()?.to_owned(), parts.next()?.to_owned());
     let (path, query) = target.split_once('?').unwrap_or((&target, ""));
-    let mut request = Request { method, path: decoded(path), query: query.to_owned(), range: None, token: None };
+    let mut request = Request { method, path: decoded(path), query: query.to_owned(), ..Request::default() };
+    request.length = Some(0);
     loop {
         let mut line = String::new();
         reader.read_line(&mut line).ok().filter(|count| *count > 0)?;
@@ -53,10 +61,33 @@ pub fn read(reader: &mut BufReader<TcpStream>) -> Option<Request> {
         match name.to_lowercase().as_str() {
             "range" => request.range = value.trim().strip_prefix("bytes=")?.split('-').next()?.parse().ok(),
             "authorization" => request.token = value.trim().strip_prefix("Bearer ").map(str::to_owned),
+            "content-length" => request.length = value.trim().parse().ok(),
+            "transfer-encoding" => request.length = None,
             _ => {}
         }
     }
     Some(request)
+}
+
+/// The body of a request; `None` at the end of the connection.
+pub fn read_body(reader: &mut BufReader<TcpStream>, length: Option<usize>) -> Option<Vec<u8>> {
+    let mut body = Vec::new();
+    if let Some(length) = length {
+        body.resize(length, 0);
+        return reader.read_exact(&mut body).ok().map(|()| body);
+    }
+    loop {
+        let mut line = String::new();
+        reader.read_line(&mut line).ok()?;
+        let size = usize::from_str_radix(line.trim(), 16).ok()?;
+        let start = body.len();
+        body.resize(start + size, 0);
+        reader.read_exact(&mut body[start..]).ok()?;
+        reader.read_line(&mut line).ok()?;
+        if size == 0 {
+            return Some(body);
+        }
+    }
 }
 
 fn decoded(path: &str) -> String {

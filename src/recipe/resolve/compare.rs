@@ -78,5 +78,18 @@ pub(super) fn publish(written: &written::Publish, adapters: &[AdapterPlan], find
     if written.adapters.is_none() {
         chosen = adapters.iter().map(|adapter| adapter.name.clone()).collect();
     }
-    Publish { to, adapters: chosen, private: written.private.unwrap_or(true) }
+    let license = written.license.clone();
+    let is_word = |text: &str| {
+        !text.is_empty() && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"-.".contains(&b))
+    };
+    if let Some(word) = license.as_ref().filter(|word| !is_word(word)) {
+        let hint = "see huggingface.co/docs/hub/repositories-licenses";
+        findings.wrong(
+            "publish.license",
+            format!("{word:?}"),
+            "the Hub's word for a licence, such as apache-2.0",
+            hint,
+        );
+    }
+    Publish { to, adapters: chosen, private: written.private.unwrap_or(true), license }
 }

@@ -143,4 +143,6 @@ pub(crate) struct Publish {
     pub(crate) adapters: Option<Vec<String>>,
     /// Whether only the owner sees them. Default: true.
     pub(crate) private: Option<bool>,
+    /// The licence that the cards name, by the Hub's word for it: `apache-2.0`, `cc-by-4.0`, `llama2`, `other`.
+    pub(crate) license: Option<String>,
 }
