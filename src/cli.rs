@@ -8,11 +8,15 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::recipe::Count;
 
+mod adapter;
 mod compare;
+mod export;
 mod measure;
 mod score;
 
+pub use adapter::{AdapterAction, AdapterArgs, AdapterDiffArgs, AdapterShowArgs, AdapterVerifyArgs};
 pub use compare::CompareArgs;
+pub use export::{ExportArgs, FormatWord, TypeWord};
 pub use measure::{BenchArgs, DoctorArgs};
 pub use score::{MetricWord, ScoreArgs, SmoothWord, TestWord};
 
@@ -52,6 +56,10 @@ pub enum Command {
     Chat(ChatArgs),
     /// Write a model with an adapter merged into it as a Hugging Face folder.
     Merge(MergeArgs),
+    /// Write a model or an adapter in another program's format: GGUF (llama.cpp), Ollama, Hugging Face, PEFT.
+    Export(ExportArgs),
+    /// Look at adapters: what one does to each module, how two differ, whether one fits its base.
+    Adapter(AdapterArgs),
     /// Measure speed and memory of training or generation on random tokens.
     Bench(BenchArgs),
     /// Examine the device: what it is, what it reaches, and every kernel against the CPU.

@@ -1,5 +1,6 @@
 //! One file for each subcommand; what they share with the terminal is in `output`.
 
+mod adapter;
 mod bench;
 mod cache;
 mod chat;
@@ -7,6 +8,7 @@ mod check;
 mod compare;
 mod data;
 mod doctor;
+mod export;
 mod generate;
 mod interrupt;
 mod merge;
@@ -16,6 +18,7 @@ mod report;
 mod run;
 mod schema;
 mod score;
+mod scratch;
 mod shape;
 mod speaker;
 
@@ -49,6 +52,8 @@ pub fn run(cli: Cli) -> Result<()> {
         Command::Generate(args) => generate::run(&args),
         Command::Chat(args) => chat::run(&args, progress),
         Command::Merge(args) => merge::run(&args, progress),
+        Command::Export(args) => export::run(&args, progress),
+        Command::Adapter(args) => adapter::run(&args),
         Command::Bench(args) => bench::run(&args, progress),
         Command::Doctor(args) => doctor::run(&args),
         Command::Cache(args) => cache::run(&args),
