@@ -54,7 +54,7 @@ pub fn write_gguf(source: &Source<'_>, out: &Path, file: FileType, progress: Pro
     let tokenizer = Tokenizer::open(source.folder)?;
     let own = tokenizer.chat_template()?;
     let mut keys = head::of_model(&config, file, source.name);
-    keys.extend(vocabulary::of_tokenizer(&tokenizer, &config, source.template.or(own.as_deref()))?);
+    keys.extend(vocabulary::of_tokenizer(&tokenizer, &config, source.template.or(own.as_deref()), progress)?);
     let factors = head::rope_factors(&config);
     let mut planned: Vec<Planned> = factors.iter().map(|factors| head::planned_factors(factors)).collect();
     for (name, shape) in config.tensor_shapes() {

@@ -5,15 +5,24 @@ use crate::data::Tokenizer;
 use crate::data::tokenizer::{ListedPiece, Listing, Method, PieceKind, WordPattern};
 use crate::error::Result;
 use crate::model::Config;
+use crate::progress::Progress;
 
 /// Keys and values of a tokenizer, for a model with `config.vocabulary` rows; rows without a piece get a name that no
 /// text has.
 ///
 /// # Errors
 /// llama.cpp has no name for how the tokenizer works; it has more pieces than the model rows.
-pub(super) fn of_tokenizer(tokenizer: &Tokenizer, config: &Config, template: Option<&str>) -> Result<Head> {
+pub(super) fn of_tokenizer(
+    tokenizer: &Tokenizer,
+    config: &Config,
+    template: Option<&str>,
+    progress: Progress,
+) -> Result<Head> {
     tokenizer.check_vocabulary(config.vocabulary)?;
     let Listing { method, mut pieces } = tokenizer.listing()?;
+    if matches!(method, Method::Scores { squeeze: true, .. }) {
+        progress.say("note: this tokenizer leaves out repeated spaces, and llama.cpp keeps them for such a vocabulary");
+    }
     for id in pieces.len()..config.vocabulary {
         pieces.push(ListedPiece { text: format!("[PAD{id}]"), score: 0.0, kind: PieceKind::Unused });
     }

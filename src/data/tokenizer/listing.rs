@@ -14,7 +14,7 @@ use super::json::{self, Added, kind, model_ids, names_by_id};
 use super::pieces::byte_piece;
 use super::sentencepiece::{self, BYTE, CONTROL, UNKNOWN, USER_DEFINED};
 use super::spaces::Prefix;
-use super::{Tokenizer, words};
+use super::{Engine, Tokenizer, words};
 use crate::error::{Error, Place, Result};
 
 /// What a piece is for.
@@ -96,11 +96,13 @@ impl Tokenizer {
         let model = file.get("model").unwrap_or(&Value::Null);
         let (ids, added) = (model_ids(model)?, Added::of(&file)?);
         let names = names_by_id(&ids, &added);
-        let method = match json::sentencepiece_spaces(&file) {
-            Some(spaces) => {
-                Method::Scores { space_before: spaces.prefix != Prefix::Never, squeeze: self.squeezes(spaces.squeeze) }
-            }
-            None => Method::Merges { words: self.word_pattern(&file)?, merges: merges(model) },
+        let spaces = match &self.engine {
+            Engine::Pieces { spaces, .. } => Some(*spaces),
+            Engine::Bytes(_) | Engine::General { .. } => json::sentencepiece_spaces(&file),
+        };
+        let method = match spaces {
+            Some(spaces) => Method::Scores { space_before: spaces.prefix != Prefix::Never, squeeze: spaces.squeeze },
+            None => Method::Merges { words: word_pattern(&file)?, merges: merges(model) },
         };
         let scores = match &method {
             Method::Scores { .. } => self.own_scores(&names).unwrap_or_else(|| scores_of_merges(model, &names)),
@@ -131,12 +133,6 @@ impl Tokenizer {
         Ok(Listing { method, pieces })
     }
 
-    /// Whether a SentencePiece model beside the tokenizer leaves out repeated spaces.
-    fn squeezes(&self, otherwise: bool) -> bool {
-        let model = self.companions.get("tokenizer.model").and_then(|bytes| sentencepiece::decode(bytes).ok());
-        model.map_or(otherwise, |model| model.normalizer.unwrap_or_default().remove_extra_spaces.unwrap_or(true))
-    }
-
     /// The scores of a SentencePiece model that came with the tokenizer, if its pieces are those of the list.
     fn own_scores(&self, names: &[Option<String>]) -> Option<Vec<f32>> {
         let model = sentencepiece::decode(self.companions.get("tokenizer.model")?).ok()?;
@@ -150,19 +146,20 @@ impl Tokenizer {
         scores.resize(names.len(), 0.0);
         same.then_some(scores)
     }
+}
 
-    fn word_pattern(&self, file: &Value) -> Result<WordPattern> {
-        match super::byte_level::pattern(file) {
-            Some(words::LLAMA_3) => Ok(WordPattern::Llama3),
-            Some(words::GPT_2) => Ok(WordPattern::Gpt2),
-            other => {
-                let steps = json::steps(file.get("pre_tokenizer"), "pretokenizers");
-                let steps: Vec<&str> = steps.into_iter().map(kind).collect();
-                Err(Error::new("how the tokenizer cuts texts into words")
-                    .got(other.map_or_else(|| format!("{steps:?}"), |pattern| format!("{pattern:?}")))
-                    .expected("Llama 2's, Llama 3's or GPT-2's way")
-                    .hint("a reader that knows the method only by its name would cut texts elsewhere"))
-            }
+/// The pattern that cuts a text into words, by its name.
+fn word_pattern(file: &Value) -> Result<WordPattern> {
+    match super::byte_level::pattern(file) {
+        Some(words::LLAMA_3) => Ok(WordPattern::Llama3),
+        Some(words::GPT_2) => Ok(WordPattern::Gpt2),
+        other => {
+            let steps = json::steps(file.get("pre_tokenizer"), "pretokenizers");
+            let steps: Vec<&str> = steps.into_iter().map(kind).collect();
+            Err(Error::new("how the tokenizer cuts texts into words")
+                .got(other.map_or_else(|| format!("{steps:?}"), |pattern| format!("{pattern:?}")))
+                .expected("Llama 2's, Llama 3's or GPT-2's way")
+                .hint("a reader that knows the method only by its name would cut texts elsewhere"))
         }
     }
 }
