@@ -160,3 +160,31 @@ fn rotate(matrix: &mut Matrix, vectors: &mut Matrix, (p, q): (usize, usize)) -> 
     vectors.iter_mut().for_each(turn);
     true
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use candle_core::Device;
+
+    #[test]
+    fn eigenvalues_are_those_of_a_matrix_that_is_known() {
+        let (mut values, _) = eigen(vec![vec![2.0, 1.0, 0.0], vec![1.0, 2.0, 0.0], vec![0.0, 0.0, 5.0]]);
+        values.sort_by(f64::total_cmp);
+        for (value, expected) in values.iter().zip([1.0, 3.0, 5.0]) {
+            assert!((value - expected).abs() < 1e-12, "{value}");
+        }
+    }
+
+    #[test]
+    fn norm_and_rank_are_those_of_the_whole_update() {
+        let factor = |rows, columns| Tensor::randn(0f32, 1f32, (rows, columns), &Device::Cpu).unwrap();
+        let pair = LoraPair { a: factor(6, 20), b: factor(15, 6) };
+        let whole = wide(&pair.b).unwrap().matmul(&wide(&pair.a).unwrap()).unwrap();
+        let square = whole.sqr().unwrap().sum_all().unwrap().to_scalar::<f64>().unwrap();
+        let values = singular_values(&pair).unwrap();
+        assert!((values.iter().map(|v| v * v).sum::<f64>() / square - 1.0).abs() < 1e-9);
+        assert!((inner(&pair, &pair).unwrap() / square - 1.0).abs() < 1e-9);
+        assert!((effective_rank(&[2.0, 2.0, 2.0]) - 3.0).abs() < 1e-12);
+        assert!((effective_rank(&[5.0, 0.0]) - 1.0).abs() < 1e-12);
+    }
+}

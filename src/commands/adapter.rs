@@ -44,7 +44,7 @@ fn show(args: &AdapterShowArgs) -> Result<()> {
             .collect();
         let mut object = settings(&adapter);
         if let Some(keys) = object.as_object_mut() {
-            keys.insert("modules".into(), json!(modules));
+            keys.insert("effects".into(), json!(modules));
         }
         return output::print_json(&object);
     }
@@ -146,7 +146,7 @@ fn settings(adapter: &Adapter) -> Value {
         "scale": config.alpha / if config.rslora { (config.rank as f64).sqrt() } else { config.rank as f64 },
         "dropout": config.dropout,
         "targets": names,
-        "modules_in": adapter.modules.len(),
+        "modules": adapter.modules.len(),
         "parameters": adapter.elements(),
     })
 }
