@@ -8,12 +8,16 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::recipe::Count;
 
+mod adapter;
 mod compare;
+mod export;
 mod measure;
 mod publish;
 mod score;
 
+pub use adapter::{AdapterAction, AdapterArgs, AdapterDiffArgs, AdapterShowArgs, AdapterVerifyArgs};
 pub use compare::CompareArgs;
+pub use export::{ExportArgs, FormatWord, TypeWord};
 pub use measure::{BenchArgs, DoctorArgs};
 pub use publish::{FetchArgs, PublishArgs};
 pub use score::{MetricWord, ScoreArgs, SmoothWord, TestWord};
@@ -58,6 +62,10 @@ pub enum Command {
     Publish(PublishArgs),
     /// Fetch a model or an adapter of the Hub; a fetch that was cut goes on, and every file is checked.
     Fetch(FetchArgs),
+    /// Write a model or an adapter in another program's format: GGUF (llama.cpp), Ollama, Hugging Face, PEFT.
+    Export(ExportArgs),
+    /// Look at adapters: what one does to each module, how two differ, whether one fits its base.
+    Adapter(AdapterArgs),
     /// Measure speed and memory of training or generation on random tokens.
     Bench(BenchArgs),
     /// Examine the device: what it is, what it reaches, and every kernel against the CPU.

@@ -10,7 +10,7 @@
 //! | 1 | [`recipe`], [`kernels`], [`hub`] |
 //! | 2 | [`data`], [`model`] |
 //! | 3 | [`adapter`] |
-//! | 4 | [`train`], [`eval`] |
+//! | 4 | [`train`], [`eval`], [`export`] |
 //! | 5 | [`study`], [`report`], [`judge`] |
 //! | 6 | [`commands`], [`cli`] |
 #![warn(missing_docs)]
@@ -23,6 +23,7 @@ pub mod data;
 pub mod device;
 pub mod error;
 pub mod eval;
+pub mod export;
 pub mod files;
 pub mod hub;
 pub mod judge;

@@ -11,7 +11,7 @@ const LAYERS: [&[&str]; 8] = [
     &["recipe", "kernels", "hub"],
     &["data", "model"],
     &["adapter"],
-    &["train", "eval"],
+    &["train", "eval", "export"],
     &["study", "judge", "report", "serve"],
     &["commands", "cli", "main"],
 ];

@@ -1,11 +1,13 @@
 //! An adapter on a base model, off it again, and into it for good.
 
+use std::collections::BTreeMap;
+
 use candle_core::{DType, Tensor};
 
 use super::{Adapter, LoraPair, all_finite};
 use crate::error::{Error, Place, Result};
 use crate::kernels::matmul::matmul;
-use crate::model::{Factor, FrozenWeight, Llama, Lora, Projection};
+use crate::model::{Config, Factor, FrozenWeight, Llama, Lora, Projection};
 
 /// Half a unit in the last place of bf16, twice over, relative to the largest value.
 const ROUNDING: f32 = 1.0 / 256.0;
@@ -60,31 +62,7 @@ impl Adapter {
     /// # Errors
     /// Names each module that does not fit, and which base the adapter belongs on.
     pub fn check_fits(&self, model: &Llama) -> Result<()> {
-        let mut errors = Vec::new();
-        for (path, pair) in &self.modules {
-            let Some(projection) = model.projection(path) else {
-                errors
-                    .push(Error::new("the adapter has factors for a module that the model has not").at(path.as_str()));
-                continue;
-            };
-            let (rows, columns) = projection.dims2().at(path.as_str())?;
-            let (got_rows, got_columns) = (pair.b.dim(0)?, pair.a.dim(1)?);
-            if (rows, columns) != (got_rows, got_columns) {
-                let error = Error::new("the shape of the update").got(format!("[{got_rows}, {got_columns}]"));
-                errors.push(error.expected(format!("[{rows}, {columns}], as the model's weight")).at(path.as_str()));
-            }
-        }
-        let paths = model.module_paths();
-        let chosen = self.config.rules.select(&paths)?;
-        for path in chosen.iter().filter(|path| !self.modules.contains_key(**path)) {
-            errors.push(Error::new("the adapter's config names the module, but there are no factors for it").at(*path));
-        }
-        let fitting = self.modules.keys().filter(|path| model.projection(path).is_some());
-        for path in fitting.filter(|path| !chosen.contains(&path.as_str())) {
-            errors.push(
-                Error::new("there are factors for the module, but the adapter's config does not name it").at(path),
-            );
-        }
+        let mut errors = self.misfits(&model.config)?;
         for (path, copy) in &self.copies {
             let same = match path.as_str() {
                 "model.embed_tokens" => is_copy(copy, model.embedding.value())?,
@@ -103,12 +81,74 @@ impl Adapter {
                 errors.push(error.at(path.as_str()));
             }
         }
+        self.refuse(errors)
+    }
+
+    /// [`Adapter::check_fits`] by the shape of a base alone, whose weights are not in memory.
+    ///
+    /// # Errors
+    /// As [`Adapter::check_fits`].
+    pub fn check_shapes(&self, config: &Config) -> Result<()> {
+        self.refuse(self.misfits(config)?)
+    }
+
+    /// What does not fit a base of that shape, module by module.
+    pub(super) fn misfits(&self, config: &Config) -> Result<Vec<Error>> {
+        let mut errors = Vec::new();
+        let shapes: BTreeMap<String, [usize; 2]> = config.module_shapes().into_iter().collect();
+        for (path, pair) in &self.modules {
+            let Some([rows, columns]) = shapes.get(path) else {
+                errors
+                    .push(Error::new("the adapter has factors for a module that the model has not").at(path.as_str()));
+                continue;
+            };
+            let (got_rows, got_columns) = (pair.b.dim(0)?, pair.a.dim(1)?);
+            if (*rows, *columns) != (got_rows, got_columns) {
+                let error = Error::new("the shape of the update").got(format!("[{got_rows}, {got_columns}]"));
+                errors.push(error.expected(format!("[{rows}, {columns}], as the model's weight")).at(path.as_str()));
+            }
+        }
+        let paths: Vec<String> = config.module_shapes().into_iter().map(|(path, _)| path).collect();
+        let chosen = self.config.rules.select(&paths)?;
+        for path in chosen.iter().filter(|path| !self.modules.contains_key(**path)) {
+            errors.push(Error::new("the adapter's config names the module, but there are no factors for it").at(*path));
+        }
+        let fitting = self.modules.keys().filter(|path| shapes.contains_key(*path));
+        for path in fitting.filter(|path| !chosen.contains(&path.as_str())) {
+            errors.push(
+                Error::new("there are factors for the module, but the adapter's config does not name it").at(path),
+            );
+        }
+        Ok(errors)
+    }
+
+    /// The first of what does not fit, and how much more there is.
+    fn refuse(&self, errors: Vec<Error>) -> Result<()> {
         match (errors.len(), errors.into_iter().next()) {
             (_, None) => Ok(()),
             (1, Some(first)) => Err(first.hint(self.base_hint())),
             (count, Some(first)) => {
                 Err(first.hint(format!("{} modules more do not fit; {}", count - 1, self.base_hint())))
             }
+        }
+    }
+
+    /// The weight of one module, or of the embedding, with the adapter in it; as [`Adapter::merge`], for a model whose
+    /// weights are not in memory together.
+    ///
+    /// # Errors
+    /// The merged weight is not finite; the adapter's file holds another weight for the module than the base.
+    pub fn merged(&self, path: &str, base: Tensor) -> Result<Tensor> {
+        if let Some(copy) = self.copies.get(path)
+            && !is_copy(copy, &base)?
+        {
+            return Err(Error::new("the adapter's file holds a weight for the whole module, and it is not the base's")
+                .at(path)
+                .hint(self.base_hint()));
+        }
+        match self.modules.get(path) {
+            Some(pair) => merged_weight(&base, pair, self.config.scale_of(path)?).at(path),
+            None => Ok(base),
         }
     }
 }

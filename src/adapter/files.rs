@@ -6,6 +6,7 @@ use std::path::Path;
 use candle_core::{DType, Device, Tensor};
 
 use super::config::CONFIG_FILE;
+use super::mlx::{self, MLX_WEIGHTS_FILE};
 use super::{Adapter, LoraPair, PeftConfig};
 use crate::error::{Error, Place, Result};
 use crate::files;
@@ -24,7 +25,7 @@ const COPIED: [&str; 2] = ["model.embed_tokens", "lm_head"];
 const BASE_HASH: &str = "emakeel_base_hash";
 
 impl Adapter {
-    /// Reads an adapter's folder; the factors are f32 on the CPU.
+    /// Reads an adapter's folder, PEFT's or MLX's; the factors are f32 on the CPU.
     ///
     /// # Errors
     /// A file is missing or broken; the config asks for what is not done here; a tensor is not a factor, is NaN or
@@ -36,6 +37,9 @@ impl Adapter {
             return Err(Error::new("the adapter is stored as a pickle (adapter_model.bin), which is not read")
                 .at(folder.display().to_string())
                 .hint("load it with PEFT and save it again: it then writes adapter_model.safetensors"));
+        }
+        if !path.exists() && folder.join(MLX_WEIGHTS_FILE).exists() {
+            return mlx::read(folder);
         }
         let config = PeftConfig::read(folder)?;
         let file = TensorFile::open(&path)?;

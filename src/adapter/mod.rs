@@ -15,8 +15,10 @@
 //! | `config`, `config_read`, `config_keys` | `adapter_config.json` |
 //! | `targets` | which modules |
 //! | `files` | the folder on disk |
+//! | `mlx` | the folder as MLX writes it |
 //! | `create` | fresh factors, factors taken up again, factors taken out after training |
 //! | `attach` | on and off a base model, and into it |
+//! | `spectrum`, `verify` | what an adapter does to each module, and what is wrong with it |
 
 mod attach;
 mod config;
@@ -24,7 +26,10 @@ mod config_keys;
 mod config_read;
 mod create;
 mod files;
+mod mlx;
+mod spectrum;
 mod targets;
+mod verify;
 
 #[cfg(test)]
 mod tests;
@@ -37,7 +42,9 @@ pub use attach::detach;
 pub use config::{CONFIG_FILE, PeftConfig};
 pub use create::create;
 pub use files::{WEIGHTS_FILE, recorded_base};
+pub use spectrum::Effect;
 pub use targets::{ModuleRules, resolve};
+pub use verify::{Against, Findings, verify};
 
 use crate::error::{Error, Result};
 

@@ -1,5 +1,6 @@
 //! One file for each subcommand; what they share with the terminal is in `output`.
 
+mod adapter;
 mod bench;
 mod cache;
 mod chat;
@@ -7,6 +8,7 @@ mod check;
 mod compare;
 mod data;
 mod doctor;
+mod export;
 mod fetch;
 mod generate;
 mod interrupt;
@@ -18,6 +20,7 @@ mod report;
 mod run;
 mod schema;
 mod score;
+mod scratch;
 mod shape;
 mod speaker;
 
@@ -53,6 +56,8 @@ pub fn run(cli: Cli) -> Result<()> {
         Command::Merge(args) => merge::run(&args, progress),
         Command::Publish(args) => publish::run(&args, progress),
         Command::Fetch(args) => fetch::run(&args, progress),
+        Command::Export(args) => export::run(&args, progress),
+        Command::Adapter(args) => adapter::run(&args),
         Command::Bench(args) => bench::run(&args, progress),
         Command::Doctor(args) => doctor::run(&args),
         Command::Cache(args) => cache::run(&args),

@@ -96,6 +96,16 @@ pub fn read_weights(folder: &Path, dtype: DType, each: &mut dyn FnMut(&str, Tens
     Ok(config)
 }
 
+/// Reads single weights of a model folder, in any order, in f32 on the CPU; the folder is checked as [`Llama::load`] does.
+///
+/// # Errors
+/// As [`Llama::load`]; of the function that is given back: the model has no weight of that name.
+pub fn read_weight(folder: &Path) -> Result<impl Fn(&str) -> Result<Tensor>> {
+    let (config, weights) = (Config::read(folder)?, Weights::open(folder)?);
+    check(&config, &weights)?;
+    Ok(move |name: &str| weights.read(name, DType::F32, &Device::Cpu))
+}
+
 /// Checks that the weights are those of the config, before anything is read.
 pub(super) fn check(config: &Config, weights: &Weights) -> Result<()> {
     check_tensors(config, weights)?;

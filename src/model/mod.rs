@@ -47,7 +47,7 @@ pub use frozen_weight::FrozenWeight;
 pub use generate::Prompt;
 pub use layer::Layer;
 pub use llama::Llama;
-pub use load::read_weights;
+pub use load::{read_weight, read_weights};
 pub use mlp::Mlp;
 pub use parameters::{Entry, GradientSink, Parameter, Parameters};
 pub use projection::{Factor, InputGradient, Lora, Projection, ProjectionSaved};

@@ -21,7 +21,7 @@ mod stage;
 mod summary;
 mod training;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use candle_core::{DType, Device};
 
@@ -88,4 +88,25 @@ pub fn open_model(name: &str, dtype: DType, device: &Device) -> Result<OpenedMod
         });
     }
     assets::open(name, dtype, device)
+}
+
+/// The folder of a model that is named as people name it: itself, or that of a built-in one, written into `scratch`.
+///
+/// # Errors
+/// There is no such folder and no built-in model of that name.
+pub fn model_folder(name: &str, scratch: &Path) -> Result<PathBuf> {
+    let folder = Path::new(name);
+    if folder.is_dir() || !assets::exists(name) {
+        return Ok(folder.to_owned());
+    }
+    assets::unpack(name, scratch)?;
+    Ok(scratch.to_owned())
+}
+
+/// The hash of a model folder's weights, as adapters record it.
+///
+/// # Errors
+/// A file cannot be read.
+pub fn hash_of_weights(folder: &Path) -> Result<String> {
+    base::weights_hash(folder)
 }

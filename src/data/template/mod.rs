@@ -36,12 +36,14 @@
 //! | module | concept |
 //! |---|---|
 //! | `pieces` | the formats written piece by piece |
+//! | `portable` | a template as Jinja for other programs |
 //! | [`jinja`] | chat templates in Jinja |
 //! | `trained` | which turns are trained on |
 //! | [`translation`] | a pair of sentences as an instruction |
 
 pub mod jinja;
 mod pieces;
+mod portable;
 #[cfg(test)]
 mod tests;
 mod trained;
@@ -57,6 +59,7 @@ use crate::recipe::{ChatTemplate, TrainOn};
 use jinja::Jinja;
 pub use jinja::{Expression, Fields, Phrase};
 use pieces::Format;
+pub use portable::portable;
 use trained::{Choice, heard};
 
 const LLAMA_2_CHAT: &str = include_str!("formats/llama-2-chat.jinja");

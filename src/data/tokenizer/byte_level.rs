@@ -81,7 +81,7 @@ impl ByteLevel {
 }
 
 /// The pattern of a file that cuts texts into words by one, and then writes bytes.
-fn pattern(file: &Value) -> Option<&str> {
+pub(super) fn pattern(file: &Value) -> Option<&str> {
     let is = |step: &Value, key: &str, value: bool| step.get(key).and_then(Value::as_bool) == Some(value);
     let normalizers = json::steps(file.get("normalizer"), "normalizers");
     let decoders = json::steps(file.get("decoder"), "decoders");

@@ -127,7 +127,7 @@ fn remove_special_merges(file: &mut Value, special: &HashMap<String, u32>) {
 }
 
 /// The two parts of a merge, written `"a b"` or `["a", "b"]`.
-fn parts(merge: &Value) -> Option<(&str, &str)> {
+pub(super) fn parts(merge: &Value) -> Option<(&str, &str)> {
     match merge {
         Value::String(text) => text.split_once(' '),
         Value::Array(list) => match list.as_slice() {
@@ -190,7 +190,7 @@ pub(super) fn reaches_next_word(piece: &str) -> bool {
 }
 
 /// How the file writes spaces, if it says just what SentencePiece does.
-fn sentencepiece_spaces(file: &Value) -> Option<Spaces> {
+pub(super) fn sentencepiece_spaces(file: &Value) -> Option<Spaces> {
     let model = file.get("model")?;
     let unset = |name: &str| matches!(model.get(name), None | Some(Value::Null | Value::Bool(false)));
     let plain = ["dropout", "continuing_subword_prefix", "end_of_word_suffix", "ignore_merges"].into_iter().all(unset);

@@ -14,6 +14,7 @@
 //! | `byte_level`, `words` | bytes of words that a pattern finds |
 //! | `pieces` | ids to text |
 //! | `json`, `sentencepiece`, `tiktoken` | the three file formats |
+//! | `listing` | a vocabulary as a list, for other programs |
 //! | `extend` | new pieces after the old ones |
 //! | `special` | which ids begin and end a document |
 //! | `surfaces` | text to pieces that are texts themselves, for scores that count them |
@@ -24,6 +25,7 @@ mod bpe;
 mod byte_level;
 mod extend;
 mod json;
+mod listing;
 mod marked;
 mod named;
 mod pieces;
@@ -44,6 +46,7 @@ use std::path::Path;
 use bpe::{Bpe, Work};
 use byte_level::ByteLevel;
 pub use extend::Extended;
+pub use listing::{ListedPiece, Listing, Method, PieceKind, WordPattern};
 pub use marked::Placed;
 use marked::{Special, Specials};
 use pieces::Pieces;
