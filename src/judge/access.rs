@@ -5,7 +5,7 @@
 //! | `OPENAI_API_KEY` | the key; a local server needs none |
 //! | `OPENAI_BASE_URL` | the address, if the recipe has none; default `https://api.openai.com/v1` |
 //!
-//! The key goes into one header of each request and nowhere else: [`Access::without_key`] takes it out of whatever a
+//! The key goes into one header of each request and nowhere else: `Access::without_key` takes it out of whatever a
 //! server says before that is shown or written.
 
 use std::time::Duration;

@@ -46,7 +46,7 @@ fn the_llammas_study_means_what_the_paper_says() {
     assert_eq!(then_general.start_from.as_deref(), Some("translation"));
     assert_eq!(then_general.on, Foundation::Snapshot(5_000_000_000));
     assert_eq!(study.adapters[5].training.mixture.parts[2].forward_share, 0.25);
-    assert_eq!(study.compare.map(|compare| compare.tasks.len()), Some(7));
+    assert_eq!(study.compare.map(|compare| compare.tasks.len()), Some(8));
 }
 
 #[test]

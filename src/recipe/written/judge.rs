@@ -14,7 +14,7 @@ pub(crate) struct Judge {
     /// The model, by the endpoint's name for it. Required.
     #[schemars(with = "String")]
     pub(crate) model: Option<String>,
-    /// Where it answers, up to `/chat/completions`. Default: OPENAI_BASE_URL, else https://api.openai.com/v1.
+    /// Where it answers, up to `/chat/completions`. Default: OPENAI_BASE_URL, else the address of OpenAI's own.
     pub(crate) endpoint: Option<String>,
     /// The tasks judged, by kind (`answer`) or by their names in the table. Default: all in which something is written.
     pub(crate) tasks: Option<Words>,
