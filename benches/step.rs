@@ -58,6 +58,7 @@ fn training() -> Training {
         checkpoint_every: u64::MAX,
         evaluate_every: 0,
         held_out: 0.0,
+        neftune_alpha: 0.0,
         recompute: Recompute::Nothing,
     }
 }
@@ -83,6 +84,7 @@ fn step(criterion: &mut Criterion, name: &str) -> Result<()> {
             targets,
             rslora: false,
             quantization: Quantization::None,
+            ..LoraSettings::default()
         };
         adapter::create(&mut model, &settings, 1)?.0
     } else {

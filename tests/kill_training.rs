@@ -86,6 +86,7 @@ fn train(folder: &Path) -> Outcome {
         checkpoint_every: 2,
         evaluate_every: 3,
         held_out: 0.1,
+        neftune_alpha: 0.0,
         recompute: Recompute::Nothing,
     };
     let job = Job {

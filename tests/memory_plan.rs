@@ -8,8 +8,8 @@ use emakeel::data::Sequence;
 use emakeel::model::{Config, Factor, Llama, Lora, Parameters, Projection};
 use emakeel::random::Stream;
 use emakeel::recipe::{
-    Budget, ChatTemplate, Mixture, MixtureUnit, NewModel, NoTarget, OptimizerSettings, Packing, Quantization,
-    Recompute, Schedule, ScheduleKind, TooLong, TrainOn, Training,
+    AdapterKind, Budget, ChatTemplate, Mixture, MixtureUnit, NewModel, NoTarget, OptimizerSettings, Packing,
+    Quantization, Recompute, Schedule, ScheduleKind, TooLong, TrainOn, Training,
 };
 use emakeel::train::{Plan, Setup, Trained, Trainer};
 
@@ -76,6 +76,7 @@ fn training(micro_batch: usize, recompute: Recompute, clip: Option<f64>) -> Trai
         checkpoint_every: 100,
         evaluate_every: 0,
         held_out: 0.0,
+        neftune_alpha: 0.0,
         recompute,
     }
 }
@@ -106,7 +107,7 @@ fn ratio(lora: bool, dtype: DType, training: &Training) -> f64 {
     let (parameters, trained) = match lora {
         true => (
             attach(&mut model, &modules),
-            Trained::Lora { modules: &modules, rank: 8, quantization: Quantization::None },
+            Trained::Lora { modules: &modules, rank: 8, kind: AdapterKind::Lora, quantization: Quantization::None },
         ),
         false => (model.train_all().unwrap(), Trained::All),
     };

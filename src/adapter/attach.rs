@@ -1,13 +1,13 @@
 //! An adapter on a base model, off it again, and into it for good.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use candle_core::{DType, Tensor};
 
 use super::{Adapter, LoraPair, all_finite};
 use crate::error::{Error, Place, Result};
 use crate::kernels::matmul::matmul;
-use crate::model::{Config, Factor, FrozenWeight, Llama, Lora, Projection};
+use crate::model::{Config, Factor, FrozenWeight, Llama, Lora, Projection, Scaled, Side};
 
 /// Half a unit in the last place of bf16, twice over, relative to the largest value.
 const ROUNDING: f32 = 1.0 / 256.0;
@@ -28,14 +28,25 @@ impl Adapter {
             let base = frozen_weight(model, path)?;
             let pair = pair.beside(&base)?;
             let scale = self.config.scale_of(path)?;
-            let lora = Lora { base, a: Factor::Frozen(pair.a), b: Factor::Frozen(pair.b), scale, dropout: 0.0 };
+            let magnitude = self.beside.magnitudes.get(path).map(|value| beside(value, &base)).transpose()?;
+            let lora = Lora::new(base, Factor::Frozen(pair.a), Factor::Frozen(pair.b), scale, 0.0);
+            let lora = match magnitude {
+                Some(magnitude) => lora.with_magnitude(Factor::Frozen(magnitude))?,
+                None => lora,
+            };
             states.push((path.as_str(), Projection::Lora(lora)));
+        }
+        for (path, factors) in &self.beside.scales {
+            let base = frozen_weight(model, path)?;
+            let factors = Factor::Frozen(beside(factors, &base)?);
+            states.push((path, Projection::Scaled(Scaled { base, factors, side: self.config.side_of(path)? })));
         }
         detach(model)?;
         set(model, states)
     }
 
-    /// Adds the adapter to the weights of a model, for good: `W + scale·B·A`, computed in f32 (f64 if `W` is f64).
+    /// Adds the adapter to the weights of a model, for good: `W + scale·B·A`, with DoRA's lengths of rows, or `W` scaled;
+    /// computed in f32 (f64 if `W` is f64).
     ///
     /// Adapters that are attached to the model are taken off first.
     ///
@@ -44,13 +55,13 @@ impl Adapter {
     pub fn merge(&self, model: &mut Llama) -> Result<()> {
         self.check_fits(model)?;
         detach(model)?;
-        for (path, pair) in &self.modules {
+        for path in self.paths() {
             let FrozenWeight::Plain(base) = frozen_weight(model, path)? else {
                 return Err(Error::new("the module is in 4 bits, so an adapter cannot be merged into it")
                     .at(path.as_str())
                     .hint("load the model without quantization to merge"));
             };
-            let merged = merged_weight(&base, pair, self.config.scale_of(path)?).at(path.as_str())?;
+            let merged = self.changed(path, &base).at(path.as_str())?;
             set(model, vec![(path, Projection::Frozen(FrozenWeight::Plain(merged)))])?;
         }
         Ok(())
@@ -96,25 +107,32 @@ impl Adapter {
     pub(super) fn misfits(&self, config: &Config) -> Result<Vec<Error>> {
         let mut errors = Vec::new();
         let shapes: BTreeMap<String, [usize; 2]> = config.module_shapes().into_iter().collect();
-        for (path, pair) in &self.modules {
+        for path in self.paths() {
             let Some([rows, columns]) = shapes.get(path) else {
                 errors
                     .push(Error::new("the adapter has factors for a module that the model has not").at(path.as_str()));
                 continue;
             };
-            let (got_rows, got_columns) = (pair.b.dim(0)?, pair.a.dim(1)?);
-            if (*rows, *columns) != (got_rows, got_columns) {
-                let error = Error::new("the shape of the update").got(format!("[{got_rows}, {got_columns}]"));
-                errors.push(error.expected(format!("[{rows}, {columns}], as the model's weight")).at(path.as_str()));
+            let (what, got, expected) = match (self.modules.get(path), self.beside.scales.get(path)) {
+                (Some(pair), _) => ("update", vec![pair.b.dim(0)?, pair.a.dim(1)?], vec![*rows, *columns]),
+                (None, Some(scales)) => {
+                    let inputs = self.config.side_of(path)? == Side::Inputs;
+                    ("factors", scales.dims().to_vec(), vec![if inputs { *columns } else { *rows }])
+                }
+                (None, None) => continue,
+            };
+            if got != expected {
+                let error = Error::new(format!("the shape of the {what}")).got(format!("{got:?}"));
+                errors.push(error.expected(format!("{expected:?}, as the model's weight")).at(path.as_str()));
             }
         }
         let paths: Vec<String> = config.module_shapes().into_iter().map(|(path, _)| path).collect();
         let chosen = self.config.rules.select(&paths)?;
-        for path in chosen.iter().filter(|path| !self.modules.contains_key(**path)) {
+        let held: BTreeSet<&str> = self.paths().map(String::as_str).collect();
+        for path in chosen.iter().filter(|path| !held.contains(**path)) {
             errors.push(Error::new("the adapter's config names the module, but there are no factors for it").at(*path));
         }
-        let fitting = self.modules.keys().filter(|path| shapes.contains_key(*path));
-        for path in fitting.filter(|path| !chosen.contains(&path.as_str())) {
+        for path in held.into_iter().filter(|path| shapes.contains_key(*path) && !chosen.contains(path)) {
             errors.push(
                 Error::new("there are factors for the module, but the adapter's config does not name it").at(path),
             );
@@ -146,34 +164,63 @@ impl Adapter {
                 .at(path)
                 .hint(self.base_hint()));
         }
-        match self.modules.get(path) {
-            Some(pair) => merged_weight(&base, pair, self.config.scale_of(path)?).at(path),
-            None => Ok(base),
+        self.changed(path, &base).at(path)
+    }
+
+    /// The weight of one module with the adapter in it.
+    fn changed(&self, path: &str, base: &Tensor) -> Result<Tensor> {
+        let wide = if base.dtype() == DType::F64 { DType::F64 } else { DType::F32 };
+        let moved = |tensor: &Tensor| -> Result<Tensor> { Ok(tensor.to_device(base.device())?.to_dtype(wide)?) };
+        let merged = if let Some(pair) = self.modules.get(path) {
+            let (a, b, scale) = (moved(&pair.a)?, moved(&pair.b)?, self.config.scale_of(path)?);
+            let updated = (base.to_dtype(wide)? + (matmul(&b, &a)? * scale)?)?;
+            match self.beside.magnitudes.get(path) {
+                Some(magnitude) => {
+                    let norms = updated.sqr()?.sum(1)?.maximum(f64::from(f32::MIN_POSITIVE))?.sqrt()?;
+                    updated.broadcast_mul(&(moved(magnitude)? / norms)?.unsqueeze(1)?)?
+                }
+                None => updated,
+            }
+        } else if let Some(scales) = self.beside.scales.get(path) {
+            let across = if self.config.side_of(path)? == Side::Outputs { 1 } else { 0 };
+            base.to_dtype(wide)?.broadcast_mul(&moved(scales)?.unsqueeze(across)?)?
+        } else {
+            return Ok(base.clone());
+        };
+        let merged = merged.to_dtype(base.dtype())?;
+        if !all_finite(&merged)? {
+            return Err(Error::new("the merged weight is not finite")
+                .hint("the adapter's training diverged, or f16 is too narrow for it: use bf16 or f32"));
         }
+        Ok(merged)
     }
 }
 
 impl LoraPair {
     /// The factors on the device of the base weight, and no narrower than it.
     fn beside(&self, base: &FrozenWeight) -> Result<Self> {
-        let moved = |tensor: &Tensor| -> Result<Tensor> {
-            let tensor = tensor.to_device(base.device())?;
-            Ok(if base.dtype() == DType::F64 { tensor.to_dtype(DType::F64)? } else { tensor })
-        };
-        Ok(Self { a: moved(&self.a)?, b: moved(&self.b)? })
+        Ok(Self { a: beside(&self.a, base)?, b: beside(&self.b, base)? })
     }
+}
+
+/// A tensor on the device of the base weight, and no narrower than it.
+fn beside(tensor: &Tensor, base: &FrozenWeight) -> Result<Tensor> {
+    let tensor = tensor.to_device(base.device())?;
+    Ok(if base.dtype() == DType::F64 { tensor.to_dtype(DType::F64)? } else { tensor })
 }
 
 /// Takes every adapter off a model; what is left is the base alone.
 ///
 /// # Errors
-/// None at present; a model's modules are all there.
+/// The adapter's start took something from the base, so that this is not the base any more.
 pub fn detach(model: &mut Llama) -> Result<()> {
     for path in model.module_paths() {
-        if let Some(projection) = model.projection_mut(&path)
-            && let Projection::Lora(lora) = projection
-        {
-            *projection = Projection::Frozen(lora.base.clone());
+        let base = match model.projection(&path) {
+            Some(Projection::Lora(_) | Projection::Scaled(_)) => frozen_weight(model, &path)?,
+            _ => continue,
+        };
+        if let Some(projection) = model.projection_mut(&path) {
+            *projection = Projection::Frozen(base);
         }
     }
     Ok(())
@@ -183,8 +230,13 @@ pub fn detach(model: &mut Llama) -> Result<()> {
 pub(super) fn frozen_weight(model: &Llama, path: &str) -> Result<FrozenWeight> {
     match model.projection(path) {
         Some(Projection::Frozen(weight)) => Ok(weight.clone()),
-        Some(Projection::Lora(lora)) => Ok(lora.base.clone()),
-        Some(_) => Err(Error::new("the module is trained whole, so it takes no adapter")
+        Some(Projection::Lora(Lora { start: Some(_), .. })) => {
+            Err(Error::new("the adapter on the module began with a part of its weight, which is not there any more")
+                .at(path)
+                .hint("load the model again"))
+        }
+        Some(Projection::Lora(Lora { base, .. }) | Projection::Scaled(Scaled { base, .. })) => Ok(base.clone()),
+        Some(Projection::Trained(_)) => Err(Error::new("the module is trained whole, so it takes no adapter")
             .at(path)
             .hint("freeze the model first, or use an adapter and no full training")),
         None => Err(Error::new("the model has no such module").at(path)),
@@ -210,17 +262,4 @@ fn is_copy(copy: &Tensor, weight: &Tensor) -> Result<bool> {
     let (copy, weight) = (copy.to_device(weight.device())?.to_dtype(DType::F32)?, weight.to_dtype(DType::F32)?);
     let largest = |tensor: Tensor| -> Result<f32> { Ok(tensor.abs()?.max_all()?.to_scalar()?) };
     Ok(largest((&copy - &weight)?)? <= ROUNDING * largest(weight)?)
-}
-
-/// `W + scale·B·A`
-fn merged_weight(base: &Tensor, pair: &LoraPair, scale: f64) -> Result<Tensor> {
-    let wide = if base.dtype() == DType::F64 { DType::F64 } else { DType::F32 };
-    let factor = |tensor: &Tensor| -> Result<Tensor> { Ok(tensor.to_device(base.device())?.to_dtype(wide)?) };
-    let update = (matmul(&factor(&pair.b)?, &factor(&pair.a)?)? * scale)?;
-    let merged = (base.to_dtype(wide)? + update)?.to_dtype(base.dtype())?;
-    if !all_finite(&merged)? {
-        return Err(Error::new("the merged weight is not finite")
-            .hint("the adapter's training diverged, or f16 is too narrow for it: use bf16 or f32"));
-    }
-    Ok(merged)
 }

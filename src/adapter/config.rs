@@ -8,12 +8,13 @@ use std::path::Path;
 
 use serde_json::{Map, Value, json};
 
-use super::config_keys::{KEYS, meaning};
+use super::config_keys::{keys_of, meaning};
 use super::config_read;
-use super::targets::{ModuleRules, pattern_entry};
+use super::targets::{Matcher, ModuleRules, named, pattern_entry};
 use crate::error::Result;
 use crate::files;
-use crate::recipe::{LoraSettings, Targets};
+use crate::model::Side;
+use crate::recipe::{AdapterKind, Initial, LoraSettings, Targets};
 
 /// The name of the file.
 pub const CONFIG_FILE: &str = "adapter_config.json";
@@ -21,6 +22,8 @@ pub const CONFIG_FILE: &str = "adapter_config.json";
 /// What an adapter is: its shape, its scale, and the modules it is for.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PeftConfig {
+    /// What it changes of a module.
+    pub kind: AdapterKind,
     /// Rank of the update, where [`PeftConfig::rank_pattern`] has no other for the module.
     pub rank: usize,
     /// The update is multiplied by alpha / rank, or alpha / √rank for rsLoRA.
@@ -35,6 +38,8 @@ pub struct PeftConfig {
     pub rank_pattern: Vec<(String, usize)>,
     /// Alphas of single modules, likewise.
     pub alpha_pattern: Vec<(String, f64)>,
+    /// Of (IA)³, the modules whose inputs are scaled instead of their outputs.
+    pub feedforward: Option<Targets>,
     /// The name or path of the base model.
     pub base_model: Option<String>,
     /// Everything else in the file.
@@ -42,18 +47,32 @@ pub struct PeftConfig {
 }
 
 impl PeftConfig {
-    /// The config of an adapter that a recipe asks for; `targets` are resolved by the caller.
-    pub fn new(settings: &LoraSettings, targets: Targets) -> Self {
+    /// The config of an adapter that a recipe asks for; the rules are resolved by the caller.
+    pub fn new(settings: &LoraSettings, rules: impl Into<ModuleRules>) -> Self {
+        let rules = rules.into();
+        let mut other = Map::new();
+        if settings.init == Initial::Gaussian {
+            other.insert("init_lora_weights".into(), json!("gaussian"));
+        }
+        let feedforward = (settings.kind == AdapterKind::Ia3).then(|| {
+            let named = match &rules.targets {
+                Targets::Names(names) => named(&settings.feedforward, names),
+                _ => Vec::new(),
+            };
+            Targets::Names(if named.is_empty() { settings.feedforward.clone() } else { named })
+        });
         Self {
+            kind: settings.kind,
             rank: settings.rank,
             alpha: settings.alpha,
             dropout: settings.dropout,
             rslora: settings.rslora,
-            rules: ModuleRules::only(targets),
-            rank_pattern: Vec::new(),
-            alpha_pattern: Vec::new(),
+            rules,
+            rank_pattern: settings.rank_pattern.clone(),
+            alpha_pattern: settings.alpha_pattern.clone(),
+            feedforward,
             base_model: None,
-            other: Map::new(),
+            other,
         }
     }
 
@@ -78,16 +97,17 @@ impl PeftConfig {
 
     /// The content of the file.
     pub fn to_json(&self) -> Value {
-        let mut entries: Vec<(String, Value)> = Vec::with_capacity(KEYS.len() + self.other.len());
-        for (key, _, default) in KEYS {
+        let keys = keys_of(self.kind == AdapterKind::Ia3);
+        let mut entries: Vec<(String, Value)> = Vec::with_capacity(keys.len() + self.other.len());
+        for (key, _, default) in keys {
             let value = self
                 .field(key)
-                .or_else(|| self.other.get(key).cloned())
+                .or_else(|| self.other.get(*key).cloned())
                 .or_else(|| serde_json::from_str(default).ok())
                 .unwrap_or_default();
-            entries.push((key.into(), value));
+            entries.push(((*key).into(), value));
         }
-        let unknown = self.other.iter().filter(|(key, _)| meaning(key).is_none());
+        let unknown = self.other.iter().filter(|(key, _)| keys.iter().all(|(known, ..)| known != key));
         entries.extend(unknown.map(|(key, value)| (key.clone(), value.clone())));
         entries.sort_by(|left, right| left.0.cmp(&right.0));
         Value::Object(entries.into_iter().collect())
@@ -100,6 +120,8 @@ impl PeftConfig {
             "lora_alpha" => whole(self.alpha),
             "lora_dropout" => json!(self.dropout),
             "use_rslora" => json!(self.rslora),
+            "use_dora" => json!(self.kind == AdapterKind::Dora),
+            "feedforward_modules" => json!(self.feedforward),
             "rank_pattern" => pattern(self.rank_pattern.iter().map(|(k, v)| (k.clone(), json!(v))).collect()),
             "alpha_pattern" => pattern(self.alpha_pattern.iter().map(|(k, v)| (k.clone(), whole(*v))).collect()),
             "base_model_name_or_path" => json!(self.base_model),
@@ -122,6 +144,31 @@ impl PeftConfig {
     /// A key of `rank_pattern` is not a regular expression.
     pub fn rank_of(&self, path: &str) -> Result<usize> {
         Ok(pattern_entry(&self.rank_pattern, path)?.copied().unwrap_or(self.rank))
+    }
+
+    /// Which side of a module (IA)³ scales.
+    ///
+    /// # Errors
+    /// `feedforward_modules` is not a regular expression.
+    pub fn side_of(&self, path: &str) -> Result<Side> {
+        let feedforward = match &self.feedforward {
+            Some(targets) => Matcher::new(targets)?.how(path)?.is_some(),
+            None => false,
+        };
+        Ok(if feedforward { Side::Inputs } else { Side::Outputs })
+    }
+
+    /// The config of the adapter which has the factors that another one began with beside its own, to take them back: the
+    /// rank is twice as high, and the scale the same.
+    pub(super) fn doubled(&self) -> Self {
+        let alpha = |alpha: f64| alpha * if self.rslora { std::f64::consts::SQRT_2 } else { 2.0 };
+        Self {
+            rank: 2 * self.rank,
+            alpha: alpha(self.alpha),
+            rank_pattern: self.rank_pattern.iter().map(|(name, rank)| (name.clone(), 2 * rank)).collect(),
+            alpha_pattern: self.alpha_pattern.iter().map(|(name, value)| (name.clone(), alpha(*value))).collect(),
+            ..self.clone()
+        }
     }
 
     /// What the update of a module is multiplied by: alpha / rank, or alpha / √rank for rsLoRA.

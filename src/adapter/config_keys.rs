@@ -20,7 +20,7 @@ pub(super) const KEYS: [(&str, Key, &str); 41] = [
     ("arrow_config", Key::Refused, "null"),
     ("auto_mapping", Key::Kept, "null"),
     ("base_model_name_or_path", Key::Field, "null"),
-    ("bias", Key::Refused, "\"none\""),
+    ("bias", Key::Kept, "\"none\""),
     ("corda_config", Key::Kept, "null"),
     ("ensure_weight_tying", Key::Refused, "false"),
     ("eva_config", Key::Kept, "null"),
@@ -52,15 +52,37 @@ pub(super) const KEYS: [(&str, Key, &str); 41] = [
     ("task_type", Key::Kept, "\"CAUSAL_LM\""),
     ("trainable_token_indices", Key::Refused, "null"),
     ("use_bdlora", Key::Refused, "null"),
-    ("use_dora", Key::Refused, "false"),
+    ("use_dora", Key::Field, "false"),
     ("use_qalora", Key::Refused, "false"),
     ("use_rslora", Key::Field, "false"),
     ("velora_config", Key::Refused, "null"),
 ];
 
+/// Those of (IA)³.
+pub(super) const IA3_KEYS: [(&str, Key, &str); 13] = [
+    ("auto_mapping", Key::Kept, "null"),
+    ("base_model_name_or_path", Key::Field, "null"),
+    ("exclude_modules", Key::Field, "null"),
+    ("fan_in_fan_out", Key::Refused, "false"),
+    ("feedforward_modules", Key::Field, "null"),
+    ("inference_mode", Key::Kept, "true"),
+    ("init_ia3_weights", Key::Kept, "true"),
+    ("modules_to_save", Key::Refused, "null"),
+    ("peft_type", Key::Kept, "\"IA3\""),
+    ("peft_version", Key::Kept, "\"0.21.2\""),
+    ("revision", Key::Kept, "null"),
+    ("target_modules", Key::Field, "null"),
+    ("task_type", Key::Kept, "\"CAUSAL_LM\""),
+];
+
+/// The keys of a kind's file.
+pub(super) fn keys_of(ia3: bool) -> &'static [(&'static str, Key, &'static str)] {
+    if ia3 { &IA3_KEYS } else { &KEYS }
+}
+
 /// What a key means, if it is known.
 pub(super) fn meaning(key: &str) -> Option<Key> {
-    KEYS.iter().find(|(name, ..)| *name == key).map(|(_, meaning, _)| *meaning)
+    KEYS.iter().chain(&IA3_KEYS).find(|(name, ..)| *name == key).map(|(_, meaning, _)| *meaning)
 }
 
 /// Whether a value says "not used": PEFT's releases write null, false, or something empty for it.
@@ -77,10 +99,7 @@ pub(super) fn is_off(value: &Value) -> bool {
 /// Why a refused key is refused, as a hint.
 pub(super) fn reason(key: &str) -> &'static str {
     match key {
-        "use_dora" => {
-            "DoRA rescales each row of the merged weight; merge the adapter with PEFT and use the merged model"
-        }
-        "bias" | "lora_bias" => "Llama's linear modules have no bias to train; retrain with bias: none",
+        "lora_bias" => "Llama's linear modules have no bias to train; retrain with bias: none",
         "modules_to_save" | "trainable_token_indices" => {
             "the adapter replaces whole modules or rows of the embedding; merge it with PEFT and use the merged model"
         }
@@ -95,9 +114,11 @@ mod tests {
 
     #[test]
     fn defaults_are_json_and_keys_are_sorted() {
-        for (key, _, default) in KEYS {
+        for (key, _, default) in KEYS.iter().chain(&IA3_KEYS) {
             assert!(serde_json::from_str::<Value>(default).is_ok(), "{key}");
         }
-        assert!(KEYS.windows(2).all(|pair| pair[0].0 < pair[1].0));
+        for keys in [&KEYS[..], &IA3_KEYS] {
+            assert!(keys.windows(2).all(|pair| pair[0].0 < pair[1].0));
+        }
     }
 }

@@ -3,10 +3,10 @@
 use serde_json::{Map, Value};
 
 use super::config::PeftConfig;
-use super::config_keys::{KEYS, Key, is_off, meaning, reason};
+use super::config_keys::{Key, is_off, keys_of, meaning, reason};
 use super::targets::ModuleRules;
 use crate::error::{Error, Result};
-use crate::recipe::{AllLinear, Targets};
+use crate::recipe::{AdapterKind, AllLinear, Targets};
 
 /// No rank is larger than this; keeps products of shapes far from overflow.
 const LARGEST_RANK: usize = 1 << 20;
@@ -17,10 +17,17 @@ pub(super) fn parse(value: &Value, place: &str) -> Result<PeftConfig> {
         return Err(Error::new("the content").got("not a JSON object").expected("one").at(place));
     };
     let mut keys = Keys { object, errors: Vec::new() };
+    let ia3 = object.get("peft_type").is_some_and(|kind| kind == "IA3");
     keys.check_kind();
-    keys.check_refused();
+    keys.check_refused(ia3);
     keys.check_start();
+    let kind = match (ia3, keys.flag("use_dora")) {
+        (true, _) => AdapterKind::Ia3,
+        (false, true) => AdapterKind::Dora,
+        (false, false) => AdapterKind::Lora,
+    };
     let config = PeftConfig {
+        kind,
         rank: keys.rank("r", object.get("r"), 8),
         alpha: keys.number("lora_alpha", 8.0),
         dropout: keys.number("lora_dropout", 0.0),
@@ -28,6 +35,7 @@ pub(super) fn parse(value: &Value, place: &str) -> Result<PeftConfig> {
         rules: keys.rules(),
         rank_pattern: keys.rank_pattern(),
         alpha_pattern: keys.alpha_pattern(),
+        feedforward: keys.names("feedforward_modules"),
         base_model: keys.text("base_model_name_or_path"),
         other: object
             .iter()
@@ -60,9 +68,10 @@ impl<'a> Keys<'a> {
 
     fn check_kind(&mut self) {
         match self.value("peft_type") {
-            Some(kind) if kind == "LORA" => {}
+            Some(kind) if kind == "LORA" || kind == "IA3" => {}
             Some(kind) => {
-                let error = Error::new("peft_type").got(kind).expected("\"LORA\"").hint("only LoRA adapters are read");
+                let error = Error::new("peft_type").got(kind).expected("\"LORA\" or \"IA3\"");
+                let error = error.hint("adapters of other kinds are not read");
                 self.wrong(error);
             }
             None if self.value("lora_parameters").is_some() => self.wrong(
@@ -84,8 +93,8 @@ impl<'a> Keys<'a> {
         }
     }
 
-    fn check_refused(&mut self) {
-        for (key, _, default) in KEYS.iter().filter(|(_, meaning, _)| *meaning == Key::Refused) {
+    fn check_refused(&mut self, ia3: bool) {
+        for (key, _, default) in keys_of(ia3).iter().filter(|(_, meaning, _)| *meaning == Key::Refused) {
             if let Some(value) = self.value(key).filter(|value| !is_off(value)) {
                 let error = Error::new(*key).got(value).expected(default).hint(reason(key));
                 self.wrong(error);

@@ -7,10 +7,11 @@ use candle_core::{DType, Device, Tensor};
 
 use super::config::CONFIG_FILE;
 use super::mlx::{self, MLX_WEIGHTS_FILE};
-use super::{Adapter, LoraPair, PeftConfig};
+use super::{Adapter, Beside, LoraPair, PeftConfig};
 use crate::error::{Error, Place, Result};
 use crate::files;
-use crate::model::{Llama, TensorFile, write_tensors};
+use crate::model::{Llama, Side, TensorFile, write_tensors};
+use crate::recipe::AdapterKind;
 
 /// The name of the file with the factors.
 pub const WEIGHTS_FILE: &str = "adapter_model.safetensors";
@@ -45,8 +46,8 @@ impl Adapter {
         let file = TensorFile::open(&path)?;
         let base_hash = file.metadata(BASE_HASH).map(str::to_string);
         let copies = read_copies(&file)?;
-        let modules = read_pairs(&file, &config)?;
-        Ok(Self { config, modules, base_hash, copies })
+        let (modules, beside) = read_parts(&file, &config)?;
+        Ok(Self { config, modules, beside, base_hash, copies })
     }
 
     /// Reads a folder and checks that it fits a base, with the folder named in every failure.
@@ -93,6 +94,15 @@ impl Adapter {
             tensors.push((format!("{PREFIX}{path}.lora_A.weight"), pair.a.clone()));
             tensors.push((format!("{PREFIX}{path}.lora_B.weight"), pair.b.clone()));
         }
+        for (path, lengths) in &self.beside.magnitudes {
+            tensors.push((format!("{PREFIX}{path}.lora_magnitude_vector"), lengths.clone()));
+        }
+        for (path, scales) in &self.beside.scales {
+            // PEFT's have the shape of what multiplies the weight.
+            let side = if self.config.side_of(path)? == Side::Outputs { 1 } else { 0 };
+            tensors.push((format!("{PREFIX}{path}.ia3_l"), scales.unsqueeze(side)?));
+        }
+        tensors.sort_by(|left, right| left.0.cmp(&right.0));
         let mut metadata = vec![("format", "pt")];
         if let Some(hash) = &self.base_hash {
             metadata.push((BASE_HASH, hash));
@@ -114,20 +124,32 @@ pub fn recorded_base(folder: &Path) -> Result<Option<String>> {
     Ok(TensorFile::open(&path)?.metadata(BASE_HASH).map(str::to_string))
 }
 
-/// Which factor a tensor is.
-enum Side {
+/// What a tensor is of its module.
+enum Part {
     A,
     B,
+    /// DoRA's lengths of rows.
+    Magnitude,
+    /// The factors of (IA)³.
+    Scales,
 }
 
-/// The module and the factor that a tensor's name means.
-fn meaning_of(name: &str) -> Option<(&str, Side)> {
-    let inner = name.strip_prefix(PREFIX)?.strip_suffix(".weight")?;
+/// The module and the part that a tensor's name means.
+fn meaning_of(name: &str) -> Option<(&str, Part)> {
+    let inner = name.strip_prefix(PREFIX)?;
+    let inner = inner.strip_suffix(".weight").unwrap_or(inner);
     let inner = inner.strip_suffix(".default").unwrap_or(inner);
-    match inner.strip_suffix(".lora_A") {
-        Some(path) => Some((path, Side::A)),
-        None => inner.strip_suffix(".lora_B").map(|path| (path, Side::B)),
-    }
+    let (path, part) = inner.rsplit_once('.')?;
+    Some((
+        path,
+        match part {
+            "lora_A" if name.ends_with(".weight") => Part::A,
+            "lora_B" if name.ends_with(".weight") => Part::B,
+            "lora_magnitude_vector" => Part::Magnitude,
+            "ia3_l" => Part::Scales,
+            _ => return None,
+        },
+    ))
 }
 
 /// The module whose base weight a tensor is a copy of.
@@ -149,31 +171,40 @@ fn read_copies(file: &TensorFile) -> Result<BTreeMap<String, Tensor>> {
     Ok(copies)
 }
 
-fn read_pairs(file: &TensorFile, config: &PeftConfig) -> Result<BTreeMap<String, LoraPair>> {
-    let mut halves = BTreeMap::new();
+fn read_parts(file: &TensorFile, config: &PeftConfig) -> Result<(BTreeMap<String, LoraPair>, Beside)> {
+    let mut halves: BTreeMap<String, (Option<Tensor>, Option<Tensor>)> = BTreeMap::new();
+    let mut beside = Beside::default();
     for name in file.names().into_iter().filter(|name| copy_of(name).is_none()) {
         let place = format!("{}: {name}", file.label());
-        let Some((path, side)) = meaning_of(&name) else { return Err(foreign(&name).at(place)) };
-        let shape = file.shape(&name).unwrap_or_default();
-        let &[rows, columns] = shape else {
-            return Err(Error::new("the shape").got(format!("{shape:?}")).expected("two dimensions").at(place));
+        let Some((path, part)) = meaning_of(&name).filter(|(_, part)| belongs(part, config.kind)) else {
+            return Err(foreign(&name).at(place));
         };
-        let (got, expected) = (if matches!(side, Side::A) { rows } else { columns }, config.rank_of(path)?);
-        if got != expected {
-            return Err(Error::new("the rank")
-                .got(format!("{got} (shape {shape:?})"))
-                .expected(format!("{expected}, as {CONFIG_FILE} says"))
-                .at(place)
-                .hint("the two files of the folder belong to different adapters"));
-        }
-        let tensor = file.read(&name, DType::F32, &Device::Cpu)?;
-        let half: &mut (Option<_>, Option<_>) = halves.entry(path.to_string()).or_default();
-        let slot = if matches!(side, Side::A) { &mut half.0 } else { &mut half.1 };
-        if slot.replace(tensor).is_some() {
+        let shape = file.shape(&name).unwrap_or_default();
+        let before = match (&part, shape) {
+            (Part::A | Part::B, &[rows, columns]) => {
+                let got = if matches!(part, Part::A) { rows } else { columns };
+                check_rank(got, shape, path, config).at(place.as_str())?;
+                let half = halves.entry(path.to_string()).or_default();
+                let slot = if matches!(part, Part::A) { &mut half.0 } else { &mut half.1 };
+                slot.replace(file.read(&name, DType::F32, &Device::Cpu)?)
+            }
+            (Part::A | Part::B, _) => {
+                return Err(Error::new("the shape").got(format!("{shape:?}")).expected("two dimensions").at(place));
+            }
+            (Part::Magnitude, _) => {
+                let lengths = file.read(&name, DType::F32, &Device::Cpu)?.flatten_all()?;
+                beside.magnitudes.insert(path.to_string(), lengths)
+            }
+            (Part::Scales, _) => {
+                let scales = file.read(&name, DType::F32, &Device::Cpu)?.flatten_all()?;
+                beside.scales.insert(path.to_string(), scales)
+            }
+        };
+        if before.is_some() {
             return Err(Error::new("the factor is there twice, under two names").at(place));
         }
     }
-    if halves.is_empty() {
+    if halves.is_empty() && beside.is_empty() {
         return Err(Error::new("the file has no factors").at(file.label()));
     }
     let mut modules = BTreeMap::new();
@@ -183,7 +214,50 @@ fn read_pairs(file: &TensorFile, config: &PeftConfig) -> Result<BTreeMap<String,
         };
         modules.insert(path, LoraPair { a, b });
     }
-    Ok(modules)
+    check_magnitudes(&modules, &beside, config).at(file.label())?;
+    Ok((modules, beside))
+}
+
+/// Whether an adapter of that kind has such a part.
+fn belongs(part: &Part, kind: AdapterKind) -> bool {
+    match part {
+        Part::A | Part::B => kind != AdapterKind::Ia3,
+        Part::Magnitude => kind == AdapterKind::Dora,
+        Part::Scales => kind == AdapterKind::Ia3,
+    }
+}
+
+fn check_rank(got: usize, shape: &[usize], path: &str, config: &PeftConfig) -> Result<()> {
+    let expected = config.rank_of(path)?;
+    if got == expected {
+        return Ok(());
+    }
+    Err(Error::new("the rank")
+        .got(format!("{got} (shape {shape:?})"))
+        .expected(format!("{expected}, as {CONFIG_FILE} says"))
+        .hint("the two files of the folder belong to different adapters"))
+}
+
+/// DoRA has a length for each row of every module's update, and no others.
+fn check_magnitudes(modules: &BTreeMap<String, LoraPair>, beside: &Beside, config: &PeftConfig) -> Result<()> {
+    if config.kind != AdapterKind::Dora {
+        return Ok(());
+    }
+    for (path, pair) in modules {
+        let rows = pair.b.dim(0)?;
+        match beside.magnitudes.get(path) {
+            Some(lengths) if lengths.dims() == [rows] => {}
+            Some(lengths) => {
+                let error = Error::new("the shape of lora_magnitude_vector").got(format!("{:?}", lengths.dims()));
+                return Err(error.expected(format!("[{rows}], as lora_B")).at(path.as_str()));
+            }
+            None => return Err(Error::new("lora_magnitude_vector is missing").at(path.as_str())),
+        }
+    }
+    match beside.magnitudes.keys().find(|path| !modules.contains_key(*path)) {
+        Some(path) => Err(Error::new("lora_A and lora_B are missing").at(path.as_str())),
+        None => Ok(()),
+    }
 }
 
 /// Why a tensor is none of ours.
@@ -192,7 +266,7 @@ fn foreign(name: &str) -> Error {
     let hint = if name.contains("lora_embedding_") {
         "adapters on the embedding are not supported; retrain without embed_tokens among the targets"
     } else if name.contains("lora_magnitude_vector") {
-        "it is DoRA's; merge the adapter with PEFT and use the merged model"
+        "it is DoRA's, but the config does not say use_dora"
     } else if name.contains("lora_") && name.ends_with(".bias") {
         "factors with a bias are not supported; retrain with lora_bias: false"
     } else if name.contains("lora_") {

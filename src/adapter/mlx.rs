@@ -14,11 +14,11 @@ use serde_json::{Map, Value};
 
 use super::config::CONFIG_FILE;
 use super::targets::ModuleRules;
-use super::{Adapter, LoraPair, PeftConfig};
+use super::{Adapter, Beside, LoraPair, PeftConfig};
 use crate::error::{Error, Place, Result};
 use crate::files;
 use crate::model::TensorFile;
-use crate::recipe::Targets;
+use crate::recipe::{AdapterKind, Targets};
 
 /// The name of the file with the factors.
 pub(super) const MLX_WEIGHTS_FILE: &str = "adapters.safetensors";
@@ -34,6 +34,7 @@ pub(super) fn read(folder: &Path) -> Result<Adapter> {
     let (rank, scale, dropout) = parameters(&written).at(path.display().to_string())?;
     let modules = pairs(&TensorFile::open(&folder.join(MLX_WEIGHTS_FILE))?, rank)?;
     let config = PeftConfig {
+        kind: AdapterKind::Lora,
         rank,
         alpha: scale * rank as f64,
         dropout,
@@ -41,10 +42,11 @@ pub(super) fn read(folder: &Path) -> Result<Adapter> {
         rules: rules(&modules),
         rank_pattern: Vec::new(),
         alpha_pattern: Vec::new(),
+        feedforward: None,
         base_model: written.get("model").and_then(Value::as_str).map(str::to_owned),
         other: Map::new(),
     };
-    Ok(Adapter { config, modules, base_hash: None, copies: BTreeMap::new() })
+    Ok(Adapter { config, modules, beside: Beside::default(), base_hash: None, copies: BTreeMap::new() })
 }
 
 /// Rank, scale and dropout.

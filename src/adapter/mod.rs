@@ -17,6 +17,7 @@
 //! | `files` | the folder on disk |
 //! | `mlx` | the folder as MLX writes it |
 //! | `create` | fresh factors, factors taken up again, factors taken out after training |
+//! | `initial`, `decompose` | what fresh factors begin as |
 //! | `attach` | on and off a base model, and into it |
 //! | `spectrum`, `verify` | what an adapter does to each module, and what is wrong with it |
 
@@ -25,7 +26,9 @@ mod config;
 mod config_keys;
 mod config_read;
 mod create;
+mod decompose;
 mod files;
+mod initial;
 mod mlx;
 mod spectrum;
 mod targets;
@@ -43,7 +46,7 @@ pub use config::{CONFIG_FILE, PeftConfig};
 pub use create::create;
 pub use files::{WEIGHTS_FILE, recorded_base};
 pub use spectrum::Effect;
-pub use targets::{ModuleRules, resolve};
+pub use targets::{ModuleRules, choose, resolve};
 pub use verify::{Against, Findings, verify};
 
 use crate::error::{Error, Result};
@@ -57,6 +60,34 @@ pub struct LoraPair {
     pub b: Tensor,
 }
 
+/// What adapters of the rarer kinds have beside the factors of low-rank updates, or instead of them. Keys are the paths of
+/// modules.
+#[derive(Debug, Clone, Default)]
+pub struct Beside {
+    /// Of DoRA, the length of each row, `[out]`.
+    pub magnitudes: BTreeMap<String, Tensor>,
+    /// Of (IA)³, what each output or input is multiplied by, `[out]` or `[in]`.
+    pub scales: BTreeMap<String, Tensor>,
+}
+
+impl Beside {
+    /// Whether there is nothing: then the adapter is low-rank updates and no more.
+    pub fn is_empty(&self) -> bool {
+        self.tensors().next().is_none()
+    }
+
+    fn tensors(&self) -> impl Iterator<Item = &Tensor> {
+        self.magnitudes.values().chain(self.scales.values())
+    }
+
+    fn map(&self, change: impl Fn(&Tensor) -> Result<Tensor>) -> Result<Self> {
+        let each = |tensors: &BTreeMap<String, Tensor>| {
+            tensors.iter().map(|(path, tensor)| Ok((path.clone(), change(tensor)?))).collect::<Result<_>>()
+        };
+        Ok(Self { magnitudes: each(&self.magnitudes)?, scales: each(&self.scales)? })
+    }
+}
+
 /// A low-rank update of some modules of a base model.
 #[derive(Debug, Clone)]
 pub struct Adapter {
@@ -64,6 +95,8 @@ pub struct Adapter {
     pub config: PeftConfig,
     /// The factors, by the path of their module: `model.layers.0.self_attn.q_proj`.
     pub modules: BTreeMap<String, LoraPair>,
+    /// What it has beside factors.
+    pub beside: Beside,
     /// What identifies the weights of the base it was trained on (a hash that the trainer chose), if it is recorded.
     pub base_hash: Option<String>,
     /// Weights of the base that came in the adapter's file, by the path of their module.
@@ -71,9 +104,29 @@ pub struct Adapter {
 }
 
 impl Adapter {
+    /// Refuses what is not low-rank updates alone, for a place that can do no more.
+    ///
+    /// # Errors
+    /// The adapter has magnitudes (DoRA) or scales ((IA)³).
+    pub fn only_factors(&self) -> Result<()> {
+        if self.beside.is_empty() {
+            return Ok(());
+        }
+        Err(Error::new("the kind of adapter")
+            .got(self.config.kind.name())
+            .expected("lora")
+            .hint("merge it into its base (emakeel merge) and go on with the merged model"))
+    }
+
+    /// The paths of all modules that it changes.
+    pub fn paths(&self) -> impl Iterator<Item = &String> {
+        self.modules.keys().chain(self.beside.scales.keys())
+    }
+
     /// Number of elements of all factors.
     pub fn elements(&self) -> usize {
-        self.modules.values().map(|pair| pair.a.elem_count() + pair.b.elem_count()).sum()
+        let factors = self.modules.values().map(|pair| pair.a.elem_count() + pair.b.elem_count());
+        factors.chain(self.beside.tensors().map(Tensor::elem_count)).sum()
     }
 
     /// The same adapter in another dtype or on another device, so that [`Adapter::attach`] has nothing to move.
@@ -87,7 +140,7 @@ impl Adapter {
             .iter()
             .map(|(path, pair)| Ok((path.clone(), LoraPair { a: moved(&pair.a)?, b: moved(&pair.b)? })))
             .collect::<Result<_>>()?;
-        Ok(Self { modules, ..self.clone() })
+        Ok(Self { modules, beside: self.beside.map(moved)?, ..self.clone() })
     }
 
     /// Refuses a base whose weights are not the ones that the adapter was trained on.

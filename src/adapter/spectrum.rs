@@ -107,7 +107,7 @@ fn effective_rank(values: &[f64]) -> f64 {
 }
 
 /// Eigenvalues of a symmetric matrix, and its eigenvectors as columns, by Jacobi's rotations.
-fn eigen(mut matrix: Matrix) -> (Vec<f64>, Matrix) {
+pub(super) fn eigen(mut matrix: Matrix) -> (Vec<f64>, Matrix) {
     let size = matrix.len();
     let mut vectors: Matrix =
         (0..size).map(|row| (0..size).map(|column| f64::from(u8::from(row == column))).collect()).collect();

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use fancy_regex::Regex;
 
 use crate::error::{Error, Result};
-use crate::recipe::{AllLinear, Targets};
+use crate::recipe::{AllLinear, LoraSettings, Targets};
 
 /// The module that `all-linear` leaves out.
 pub(super) const HEAD: &str = "lm_head";
@@ -25,6 +25,12 @@ pub struct ModuleRules {
     pub layers: Option<Vec<usize>>,
     /// The name before the layer number, as a regular expression; any name if absent.
     pub layers_pattern: Option<Vec<String>>,
+}
+
+impl From<Targets> for ModuleRules {
+    fn from(targets: Targets) -> Self {
+        Self::only(targets)
+    }
 }
 
 impl ModuleRules {
@@ -96,6 +102,66 @@ pub fn resolve(targets: &Targets, paths: &[String]) -> Result<(Vec<String>, Targ
     Ok((chosen.into_iter().map(str::to_string).collect(), named))
 }
 
+/// The paths that an adapter's settings choose, and the rules as `adapter_config.json` shall have them.
+///
+/// # Errors
+/// As [`resolve`]; a layer, an exclusion or a pattern of ranks or alphas is for no module that is chosen otherwise; nothing
+/// is left.
+pub fn choose(settings: &LoraSettings, paths: &[String]) -> Result<(Vec<String>, ModuleRules)> {
+    let (candidates, targets) = resolve(&settings.targets, paths)?;
+    let rules = ModuleRules {
+        targets,
+        exclude: settings.exclude.clone(),
+        layers: settings.layers.clone(),
+        layers_pattern: None,
+    };
+    let mut errors = Vec::new();
+    let number = |path: &str| path.strip_prefix("model.layers.")?.split('.').next()?.parse::<usize>().ok();
+    for layer in settings.layers.iter().flatten() {
+        if !candidates.iter().any(|path| number(path) == Some(*layer)) {
+            errors
+                .push(Error::new(format!("layer {layer} has no module that is a target")).hint("layers count from 0"));
+        }
+    }
+    if let Some(Targets::Names(names)) = &settings.exclude {
+        for name in names.iter().filter(|name| !candidates.iter().any(|path| name_holds(name, path).is_some())) {
+            errors.push(no_match(&format!("the excluded module {name:?}"), "", paths));
+        }
+    }
+    let exclude = settings.exclude.as_ref().map(Matcher::new).transpose()?;
+    let mut chosen = Vec::new();
+    for path in candidates {
+        let excluded = exclude.as_ref().map(|exclude| exclude.how(&path)).transpose()?.flatten().is_some();
+        let in_layers =
+            settings.layers.as_ref().is_none_or(|layers| number(&path).is_some_and(|n| layers.contains(&n)));
+        if !excluded && in_layers {
+            chosen.push(path);
+        }
+    }
+    let ranks = settings.rank_pattern.iter().map(|(pattern, _)| pattern);
+    for pattern in ranks.chain(settings.alpha_pattern.iter().map(|(pattern, _)| pattern)) {
+        let entry = [(pattern.clone(), ())];
+        let mut held = chosen.iter().map(|path| pattern_entry(&entry, path).map(|found| found.is_some()));
+        if !held.try_fold(false, |any, found| found.map(|found| any || found))? {
+            errors.push(no_match(&format!("the pattern {pattern:?} of a rank or alpha"), "", &chosen));
+        }
+    }
+    if chosen.is_empty() && errors.is_empty() {
+        errors.push(Error::new("no module is left to train").hint("look at targets, exclude and layers"));
+    }
+    if let Some(error) = Error::all(errors) {
+        return Err(error);
+    }
+    // Names that are whole paths take no heed of layers, in PEFT as here.
+    let rules = if rules.select(paths)? == chosen { rules } else { ModuleRules::only(Targets::Names(chosen.clone())) };
+    Ok((chosen, rules))
+}
+
+/// Of some paths, those that end in one of the names.
+pub(super) fn named(names: &[String], paths: &[String]) -> Vec<String> {
+    paths.iter().filter(|path| names.iter().any(|name| name_holds(name, path).is_some())).cloned().collect()
+}
+
 /// The value of the first pattern that matches the end of a path, as `rank_pattern` and `alpha_pattern` mean it.
 pub(super) fn pattern_entry<'a, T>(entries: &'a [(String, T)], path: &str) -> Result<Option<&'a T>> {
     for (pattern, value) in entries {
@@ -108,7 +174,7 @@ pub(super) fn pattern_entry<'a, T>(entries: &'a [(String, T)], path: &str) -> Re
 
 /// How a path was matched.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum How {
+pub(super) enum How {
     /// All of it.
     Whole,
     /// Its last names.
@@ -123,14 +189,15 @@ fn name_holds(name: &str, path: &str) -> Option<How> {
     }
 }
 
-enum Matcher<'a> {
+/// What decides whether a path is meant.
+pub(super) enum Matcher<'a> {
     AllButHead,
     Names(&'a [String]),
     Pattern(Regex),
 }
 
 impl<'a> Matcher<'a> {
-    fn new(targets: &'a Targets) -> Result<Self> {
+    pub fn new(targets: &'a Targets) -> Result<Self> {
         Ok(match targets {
             Targets::AllLinear(AllLinear::AllLinear) => Self::AllButHead,
             Targets::Names(names) => Self::Names(names),
@@ -138,7 +205,7 @@ impl<'a> Matcher<'a> {
         })
     }
 
-    fn how(&self, path: &str) -> Result<Option<How>> {
+    pub fn how(&self, path: &str) -> Result<Option<How>> {
         Ok(match self {
             Self::AllButHead => (path != HEAD).then_some(How::Whole),
             Self::Names(names) => match names.iter().any(|name| name == path) {

@@ -30,6 +30,7 @@ pub fn write_lora(adapter: &Adapter, config: &Config, out: &Path, file: FileType
             return Err(Error::new("the type of an adapter's file").got("blocks").expected("f32 or f16"));
         }
     };
+    adapter.only_factors()?;
     adapter.check_shapes(config)?;
     let alpha = if adapter.config.alpha == 0.0 { adapter.config.rank as f64 } else { adapter.config.alpha };
     let mut tensors: Vec<(Planned, Tensor)> = Vec::with_capacity(2 * adapter.modules.len());

@@ -28,6 +28,8 @@ pub struct Pass {
     pub recompute: usize,
     /// Where dropout masks come from; none means that nothing is dropped.
     pub dropout: Option<Stream>,
+    /// NEFTune's alpha: noise on the embeddings, drawn from the stream of the masks; 0 is none.
+    pub noise: f64,
 }
 
 impl Batch {

@@ -197,8 +197,8 @@ impl<'a> Decoder<'a> {
         for (place, mut y) in outputs.into_iter().enumerate() {
             for group in groups {
                 let model = self.models.get(group.model).copied();
-                if let Some(Projection::Lora(lora)) = model.and_then(|model| projection(model, place)) {
-                    y = lora.add_to(y, x, group.rows.as_ref())?;
+                if let Some(projection) = model.and_then(|model| projection(model, place)) {
+                    y = projection.adapt(y, x, group.rows.as_ref())?;
                 }
             }
             updated.push(y);

@@ -68,7 +68,7 @@ impl Head<'_> {
     pub fn log_likelihoods(&self, hidden: &Tensor, targets: &Tensor) -> Result<Vec<f64>> {
         let projection = match self {
             Self::Tied(weight) => return cross_entropy::log_likelihoods(hidden, weight.value(), targets),
-            Self::Own(Projection::Lora(_)) => self,
+            Self::Own(Projection::Lora(_) | Projection::Scaled(_)) => self,
             Self::Own(projection) => {
                 return cross_entropy::log_likelihoods(hidden, &projection.weight()?, targets);
             }
@@ -90,7 +90,9 @@ impl Head<'_> {
             Self::Tied(weight) => (weight.value().clone(), weight.trained(), true),
             Self::Own(Projection::Frozen(weight)) => (weight.to_tensor()?, None, false),
             Self::Own(Projection::Trained(parameter)) => (parameter.value.clone(), Some(parameter), false),
-            Self::Own(projection @ Projection::Lora(_)) => return lora_loss(projection, hidden, targets, scale, mask),
+            Self::Own(projection @ (Projection::Lora(_) | Projection::Scaled(_))) => {
+                return adapted_loss(projection, hidden, targets, scale, mask);
+            }
         };
         let LossOutput { loss_sum, d_hidden, d_weight } =
             cross_entropy::forward_backward(hidden, &weight, targets, scale, trained.is_some())?;
@@ -134,7 +136,7 @@ impl GradientSink for Sum {
     }
 }
 
-fn lora_loss(
+fn adapted_loss(
     projection: &Projection,
     hidden: &Tensor,
     targets: &Tensor,

@@ -4,6 +4,8 @@
 //! come first and decay; vectors (the norms) come after them and do not, as in Hugging Face's Trainer,
 //! so that AdamW is two calls. Gradients live in a buffer of the same layout that the trainer owns.
 
+use std::ops::Range;
+
 use candle_core::{DType, Device, Tensor};
 
 use crate::error::{Error, Result};
@@ -53,7 +55,7 @@ pub trait GradientSink {
 }
 
 /// Where one trained tensor lies in the flat buffer.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Entry {
     /// Its name, unique among the parameters.
     pub name: String,
@@ -63,6 +65,8 @@ pub struct Entry {
     pub offset: usize,
     /// Whether weight decay acts on it.
     pub decay: bool,
+    /// Its learning rate is this times that of the step.
+    pub rate: f64,
 }
 
 impl Entry {
@@ -119,7 +123,7 @@ impl Parameters {
         let mut places = vec![0; order.len()];
         let (mut entries, mut offset, mut decayed) = (Vec::with_capacity(order.len()), 0, 0);
         for (index, (place, (name, shape))) in order.into_iter().enumerate() {
-            let entry = Entry { name, offset, decay: shape.len() >= 2, shape };
+            let entry = Entry { name, offset, decay: shape.len() >= 2, shape, rate: 1.0 };
             offset += entry.elements();
             if entry.decay {
                 decayed = offset;
@@ -138,6 +142,27 @@ impl Parameters {
     /// The layout of the flat buffer: decayed tensors first, then the others.
     pub fn entries(&self) -> &[Entry] {
         &self.entries
+    }
+
+    /// Gives some parameters, by their names, a learning rate of so many times that of the step.
+    pub fn set_rate(&mut self, rate: f64, which: impl Fn(&str) -> bool) {
+        for entry in self.entries.iter_mut().filter(|entry| which(&entry.name)) {
+            entry.rate = rate;
+        }
+    }
+
+    /// A part of the flat buffer in pieces that each have one learning rate, with it.
+    pub fn by_rate(&self, range: Range<usize>) -> Vec<(Range<usize>, f64)> {
+        let mut pieces: Vec<(Range<usize>, f64)> = Vec::new();
+        let first = self.entries.partition_point(|entry| entry.offset + entry.elements() <= range.start);
+        for entry in self.entries.iter().skip(first).take_while(|entry| entry.offset < range.end) {
+            let piece = entry.offset.max(range.start)..(entry.offset + entry.elements()).min(range.end);
+            match pieces.last_mut() {
+                Some((last, rate)) if *rate == entry.rate => last.end = piece.end,
+                _ => pieces.push((piece, entry.rate)),
+            }
+        }
+        pieces
     }
 
     /// The flat buffer, `[elements]`.

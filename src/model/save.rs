@@ -74,8 +74,8 @@ impl Llama {
 
 fn plain(projection: &Projection) -> Result<Tensor> {
     match projection {
-        Projection::Lora(_) => {
-            Err(Error::new("a module has a low-rank update, so the model is not one set of weights")
+        Projection::Lora(_) | Projection::Scaled(_) => {
+            Err(Error::new("a module has an adapter, so the model is not one set of weights")
                 .hint("merge the adapter into the model, or detach it, before saving"))
         }
         Projection::Frozen(FrozenWeight::Nf4(_)) => {

@@ -5,8 +5,9 @@
 
 use candle_core::Tensor;
 
+use super::low_rank::Lora;
 use super::parameters::GradientSink;
-use super::projection::{InputGradient, Lora, Projection, ProjectionSaved};
+use super::projection::{InputGradient, Projection, ProjectionSaved};
 use crate::error::{Error, Result};
 use crate::kernels::lora;
 use crate::kernels::matmul::linear_weight_gradient;
@@ -29,7 +30,7 @@ pub(super) fn forward<const N: usize>(
             for (lora, (start, rank)) in loras.iter().zip(parts(&loras)?) {
                 let narrow = narrow.narrow(1, start, rank)?;
                 let y = lora::widen(lora.base.linear(x)?, &narrow, &lora.b()?)?;
-                both.push((y, ProjectionSaved::Lora { x: x.clone(), narrow, mask: None }));
+                both.push((y, lora.saved(x, narrow, None)));
             }
         }
         None => {
@@ -57,11 +58,11 @@ pub(super) fn backward<const N: usize>(
     let mut input = None;
     for saved in &saved {
         if let ProjectionSaved::Lora { x, narrow, mask: None } = saved {
-            input = Some(x.clone());
+            input = input.or(x.clone());
             narrows.push(narrow.clone());
         }
     }
-    let (Some(loras), Some(x), true) = (alike(projections, [None; N]), input, narrows.len() == N) else {
+    let (Some(loras), true) = (alike(projections, [None; N]), narrows.len() == N) else {
         for ((projection, dy), saved) in projections.into_iter().zip(dys).zip(saved) {
             dx = InputGradient::next(projection.backward(dy, saved, dx, sink)?);
         }
@@ -71,14 +72,14 @@ pub(super) fn backward<const N: usize>(
     for (projection, dy) in projections.into_iter().zip(dys) {
         dx = InputGradient::next(projection.weight_backward(dy, dx)?);
     }
-    updates_backward(&loras, dys, (&x, &narrows), dx.sum(), sink)
+    updates_backward(&loras, dys, (input.as_ref(), &narrows), dx.sum(), sink)
 }
 
 /// [`backward`] by way of the updates alone; `dx` is what the weights gave.
 fn updates_backward<const N: usize>(
     loras: &[&Lora],
     dys: [&Tensor; N],
-    (x, narrows): (&Tensor, &[Tensor]),
+    (x, narrows): (Option<&Tensor>, &[Tensor]),
     dx: Option<Tensor>,
     sink: &mut dyn GradientSink,
 ) -> Result<Option<Tensor>> {
@@ -95,7 +96,7 @@ fn updates_backward<const N: usize>(
         Some(sum) => Some(first.add_input_gradient(sum, &d_narrow, &factors(loras)?, None)?),
         None => None,
     };
-    if loras.iter().any(|lora| lora.a.trained().is_some()) {
+    if let Some(x) = x {
         let gradients = linear_weight_gradient(&d_narrow, &first.dropped(x, None)?)?;
         for (lora, (start, rank)) in loras.iter().zip(parts(loras)?) {
             if let Some(a) = lora.a.trained() {
@@ -117,7 +118,7 @@ fn alike<const N: usize>(projections: [&Projection; N], masks: [Option<Stream>; 
     for (projection, mask) in projections.into_iter().zip(masks) {
         let Projection::Lora(lora) = projection else { return None };
         let fits = loras.first().is_none_or(|first| first.scale == lora.scale && first.dtype() == lora.dtype());
-        if !fits || lora.mask(mask).is_some() {
+        if !fits || lora.magnitude.is_some() || lora.mask(mask).is_some() {
             return None;
         }
         loras.push(lora);

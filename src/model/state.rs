@@ -8,7 +8,7 @@ use super::config::Config;
 use super::frozen_weight::FrozenWeight;
 use super::llama::Llama;
 use super::parameters::{Parameter, Parameters};
-use super::projection::{Factor, Projection};
+use super::projection::Projection;
 use super::weight::Weight;
 use crate::error::{Error, Place, Result};
 use crate::recipe::Quantization;
@@ -80,12 +80,12 @@ impl Llama {
                     *projection = Projection::Frozen(FrozenWeight::Plain(parameter.value.force_contiguous()?));
                 }
                 Projection::Lora(lora) => {
-                    for factor in [&mut lora.a, &mut lora.b] {
-                        if let Factor::Trained(parameter) = factor {
-                            *factor = Factor::Frozen(parameter.value.force_contiguous()?);
-                        }
+                    let magnitude = lora.magnitude.as_mut().map(|magnitude| &mut magnitude.value);
+                    for factor in [&mut lora.a, &mut lora.b].into_iter().chain(magnitude) {
+                        factor.freeze()?;
                     }
                 }
+                Projection::Scaled(scaled) => scaled.factors.freeze()?,
                 Projection::Frozen(_) => {}
             }
         }

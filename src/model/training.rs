@@ -6,6 +6,7 @@ use super::batch::{Batch, Pass};
 use super::context::{Context, LayerMasks};
 use super::layer::LayerSaved;
 use super::llama::Llama;
+use super::noise;
 use super::parameters::GradientSink;
 use crate::device::Laps;
 use crate::error::{Error, Result};
@@ -65,7 +66,7 @@ impl Llama {
         };
         let context = self.context(&batch.segments, pass.dropout)?;
         let ids = self.ids(&batch.ids)?;
-        let (x, kept) = self.forward_keeping(&ids, &context, lowest, pass.recompute)?;
+        let (x, kept) = self.forward_keeping(&ids, &context, lowest, pass)?;
         laps.end("forward")?;
         let rows = Rows::new(batch, self)?;
         let (hidden, norm_saved) = self.norm.norm_forward(&rows.take(&x)?, context.epsilon)?;
@@ -99,14 +100,18 @@ impl Llama {
         ids: &Tensor,
         context: &Context<'_>,
         lowest: usize,
-        recompute: usize,
+        pass: &Pass,
     ) -> Result<(Tensor, Vec<Kept>)> {
         let mut x = embedding::forward(self.embedding.value(), ids)?;
+        if let (Some(stream), true) = (pass.dropout, pass.noise > 0.0) {
+            // Modules have the streams from 0 on.
+            x = noise::add(x, context.segments, pass.noise, stream.child(u64::MAX))?;
+        }
         let mut kept = Vec::with_capacity(self.layers.len());
         for (index, layer) in self.layers.iter().enumerate() {
             let (y, saved) = layer.forward(&x, context, LayerMasks::new(context.dropout, index))?;
             if index + 1 >= lowest {
-                kept.push(if kept.len() < recompute { Kept::Input(x) } else { Kept::All(Box::new(saved)) });
+                kept.push(if kept.len() < pass.recompute { Kept::Input(x) } else { Kept::All(Box::new(saved)) });
             }
             x = y;
         }

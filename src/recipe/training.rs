@@ -249,6 +249,8 @@ pub struct Training {
     pub evaluate_every: u64,
     /// Share of rows held out of each source for the evaluation loss, in `[0, 0.5]`.
     pub held_out: f64,
+    /// Noise on the embeddings (NEFTune): uniform in ±alpha/√(tokens of the document · hidden size); 0 is none.
+    pub neftune_alpha: f64,
     /// Which activations are computed again in the backward pass instead of being kept.
     pub recompute: Recompute,
 }

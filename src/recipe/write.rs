@@ -2,6 +2,7 @@
 //!
 //! Run folders keep it as `recipe.yaml`; read again, it means the same study.
 
+mod lora;
 mod task;
 
 use std::path::Path;
@@ -11,7 +12,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::count::Count;
-use super::method::{Method, Targets};
+use super::method::Method;
 use super::resolve::ratio;
 use super::shapes::{Named, Words};
 use super::study::{
@@ -206,17 +207,7 @@ pub(super) fn adapter(plan: &AdapterPlan) -> written::Adapter {
         ..written::Adapter::default()
     };
     if let Method::Lora(lora) = &plan.method {
-        written.method = Some(MethodWord::Lora);
-        written.rank = Some(count(lora.rank));
-        written.alpha = Some(lora.alpha);
-        written.dropout = Some(lora.dropout);
-        written.targets = Some(match &lora.targets {
-            Targets::AllLinear(_) => Words::One("all-linear".to_owned()),
-            Targets::Names(names) => Words::Many(names.clone()),
-            Targets::Pattern(pattern) => Words::One(pattern.clone()),
-        });
-        written.rslora = Some(lora.rslora);
-        written.quantization = Some(lora.quantization);
+        lora::keys(lora, &mut written);
     }
     written.with_training(training(&plan.training))
 }
@@ -241,6 +232,7 @@ fn training(training: &Training) -> written::Training {
         checkpoint_every: Some(Count(training.checkpoint_every)),
         held_out: Some(training.held_out),
         evaluate_every: Some(Count(training.evaluate_every)),
+        neftune_alpha: (training.neftune_alpha != 0.0).then_some(training.neftune_alpha),
         recompute: match training.recompute {
             Recompute::All => Some(true),
             Recompute::Nothing => Some(false),

@@ -69,7 +69,7 @@ fn train_one(ground: &Ground<'_>, plan: &AdapterPlan, inputs: &Value) -> Result<
 fn load(ground: &Ground<'_>, plan: &AdapterPlan) -> Result<(Llama, Parameters, Option<PeftConfig>)> {
     match (&plan.method, &plan.start_from) {
         (Method::Lora(settings), _) => {
-            let mut model = ground.load_in(plan.on, settings.quantization)?;
+            let mut model = ground.load_in(plan.on, settings.loaded_as())?;
             let (parameters, config) = make_trainable(ground, plan, settings, &mut model)?;
             Ok((model, parameters, Some(config)))
         }

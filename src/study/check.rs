@@ -178,8 +178,8 @@ pub fn modules(recipe: &Recipe, adapter: &AdapterPlan, config: &Config) -> Resul
     let Method::Lora(settings) = &adapter.method else { return Ok(Vec::new()) };
     let shapes = config.module_shapes();
     let paths: Vec<String> = shapes.iter().map(|(path, _)| path.clone()).collect();
-    let (chosen, _) = adapter::resolve(&settings.targets, &paths)
-        .at(recipe.places.of(&format!("adapters.{}.targets", adapter.entry())))?;
+    let (chosen, _) =
+        adapter::choose(settings, &paths).at(recipe.places.of(&format!("adapters.{}.targets", adapter.entry())))?;
     Ok(shapes.into_iter().filter(|(path, _)| chosen.contains(path)).collect())
 }
 
@@ -187,7 +187,10 @@ pub fn modules(recipe: &Recipe, adapter: &AdapterPlan, config: &Config) -> Resul
 pub fn trained<'a>(adapter: &AdapterPlan, modules: &'a [(String, [usize; 2])]) -> Trained<'a> {
     match adapter.method {
         Method::Full => Trained::All,
-        Method::Lora(LoraSettings { rank, quantization, .. }) => Trained::Lora { modules, rank, quantization },
+        Method::Lora(LoraSettings { kind, rank, ref rank_pattern, quantization, .. }) => {
+            let rank = rank_pattern.iter().map(|(_, rank)| *rank).fold(rank, usize::max);
+            Trained::Lora { modules, rank, kind, quantization }
+        }
     }
 }
 

@@ -11,7 +11,7 @@ use crate::error::{Error, Place, Result};
 use crate::files;
 use crate::model::{FrozenWeight, Llama, Parameters, Projection};
 use crate::progress::short_bytes;
-use crate::recipe::{ChatTemplate, Quantization, Training};
+use crate::recipe::{AdapterKind, ChatTemplate, Quantization, Training};
 use crate::study::check;
 use crate::study::ground::Ground;
 use crate::train::{self, Job, Outcome, Plan, Setup, Trained};
@@ -125,19 +125,29 @@ pub fn run(
 
 /// What the work needs, on the model as it is loaded and with the memory that is free now.
 fn needs(ground: &Ground<'_>, model: &Llama, work: &Work<'_>) -> Result<Plan> {
-    let (mut rank, mut quantization) = (0, Quantization::None);
+    let (mut rank, mut kind, mut quantization) = (0, AdapterKind::Lora, Quantization::None);
     let mut modules = Vec::new();
     for (path, shape) in model.config.module_shapes() {
-        if let Some(Projection::Lora(lora)) = model.projection(&path) {
-            rank = rank.max(lora.a.value().dims().first().copied().unwrap_or(0));
-            if matches!(lora.base, FrozenWeight::Nf4(_)) {
-                quantization = Quantization::Nf4;
+        let projection = model.projection(&path);
+        match projection {
+            Some(Projection::Lora(lora)) => {
+                rank = rank.max(lora.a.value().dims().first().copied().unwrap_or(0));
+                kind = match (&lora.magnitude, lora.a.trained()) {
+                    (Some(_), _) => AdapterKind::Dora,
+                    (None, None) => AdapterKind::LoraFa,
+                    (None, Some(_)) => AdapterKind::Lora,
+                };
             }
-            modules.push((path, shape));
+            Some(Projection::Scaled(_)) => kind = AdapterKind::Ia3,
+            _ => continue,
         }
+        if matches!(projection.and_then(Projection::frozen), Some(FrozenWeight::Nf4(_))) {
+            quantization = Quantization::Nf4;
+        }
+        modules.push((path, shape));
     }
     let trained =
-        if modules.is_empty() { Trained::All } else { Trained::Lora { modules: &modules, rank, quantization } };
+        if modules.is_empty() { Trained::All } else { Trained::Lora { modules: &modules, rank, kind, quantization } };
     let (config, dtype, on_gpu) = (&model.config, model.dtype(), ground.device.is_cuda());
     let setup = Setup { config, dtype, on_gpu, trained, training: work.training };
     // The weights are loaded already, so they are not part of what is free.

@@ -102,6 +102,7 @@ impl<'a> Trainer<'a> {
             loss_scale: 1.0 / batches.iter().map(Batch::weight).sum::<f64>(),
             recompute: self.recompute,
             dropout: self.dropout.child(index),
+            noise: self.training.neftune_alpha,
         };
         if self.accumulator.is_none() && batches.len() > 1 {
             return Err(Error::new("the number of sequences")
@@ -168,6 +169,7 @@ struct MicroSteps<'a> {
     loss_scale: f64,
     recompute: usize,
     dropout: Stream,
+    noise: f64,
 }
 
 impl MicroSteps<'_> {
@@ -179,6 +181,7 @@ impl MicroSteps<'_> {
                 loss_scale: self.loss_scale,
                 recompute: self.recompute,
                 dropout: Some(self.dropout.child(number as u64)),
+                noise: self.noise,
             };
             loss += self.model.train_micro_step_timed(batch, &pass, sink, laps)?;
         }

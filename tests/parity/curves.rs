@@ -58,6 +58,7 @@ fn training(micro_batch: usize, recompute: bool) -> (Training, u64) {
         checkpoint_every: 100,
         evaluate_every: 0,
         held_out: 0.0,
+        neftune_alpha: 0.0,
         recompute: if recompute { Recompute::All } else { Recompute::Nothing },
     };
     (training, number("steps") as u64)

@@ -65,6 +65,7 @@ pub fn settings(adapter: &str) -> LoraSettings {
         targets,
         rslora: adapter == "rslora",
         quantization: Quantization::None,
+        ..LoraSettings::default()
     }
 }
 
@@ -104,7 +105,7 @@ pub fn gradients(
         }
     }
     let mut sink = Keep(parameters, BTreeMap::new());
-    let pass = Pass { loss_scale: 1.0 / batch.targets.len() as f64, recompute, dropout: None };
+    let pass = Pass { loss_scale: 1.0 / batch.targets.len() as f64, recompute, dropout: None, noise: 0.0 };
     let loss = model.train_micro_step(batch, &pass, &mut sink).unwrap() * pass.loss_scale;
     (loss, sink.1)
 }

@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::*;
 use crate::model::{Config, Factor, Llama, Projection, Segments};
-use crate::recipe::{AllLinear, LoraSettings, Quantization, Targets};
+use crate::recipe::{AllLinear, LoraSettings, Targets};
 
 pub(super) fn model_of(tied: bool, dtype: DType) -> Llama {
     let config = json!({
@@ -21,7 +21,7 @@ pub(super) fn model_of(tied: bool, dtype: DType) -> Llama {
 }
 
 pub(super) fn settings(targets: Targets) -> LoraSettings {
-    LoraSettings { rank: 4, alpha: 12.0, dropout: 0.05, targets, rslora: false, quantization: Quantization::None }
+    LoraSettings { rank: 4, alpha: 12.0, dropout: 0.05, targets, ..LoraSettings::default() }
 }
 
 pub(super) fn all_linear() -> Targets {

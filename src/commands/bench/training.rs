@@ -14,8 +14,8 @@ use crate::model::Llama;
 use crate::progress::Progress;
 use crate::random::Stream;
 use crate::recipe::{
-    AllLinear, Budget, ChatTemplate, LoraSettings, Mixture, MixtureUnit, NoTarget, OptimizerSettings, Packing,
-    Quantization, Recompute, Schedule, ScheduleKind, Targets, TooLong, TrainOn, Training,
+    AdapterKind, AllLinear, Budget, ChatTemplate, LoraSettings, Mixture, MixtureUnit, NoTarget, OptimizerSettings,
+    Packing, Quantization, Recompute, Schedule, ScheduleKind, Targets, TooLong, TrainOn, Training,
 };
 use crate::train::{self, Plan, Setup, Trainer};
 
@@ -77,7 +77,9 @@ fn plan(model: &Llama, place: &Place, trained: Trained, settings: &Training, fre
     let modules: Vec<_> = model.config.module_shapes().into_iter().filter(|(path, _)| path != "lm_head").collect();
     let trained = match trained {
         Trained::All => train::Trained::All,
-        Trained::Lora { rank } => train::Trained::Lora { modules: &modules, rank, quantization: place.quantization },
+        Trained::Lora { rank } => {
+            train::Trained::Lora { modules: &modules, rank, kind: AdapterKind::Lora, quantization: place.quantization }
+        }
     };
     let (config, dtype, on_gpu) = (&model.config, model.dtype(), !model.device().is_cpu());
     Plan::new(Setup { config, dtype, on_gpu, trained, training: settings }, None, free)
@@ -93,6 +95,7 @@ fn adapter_of(rank: usize) -> LoraSettings {
         targets,
         rslora: false,
         quantization: Quantization::None,
+        ..LoraSettings::default()
     }
 }
 
@@ -124,6 +127,7 @@ fn settings(args: &BenchArgs) -> Training {
         checkpoint_every: u64::MAX,
         evaluate_every: 0,
         held_out: 0.0,
+        neftune_alpha: 0.0,
         recompute: match (args.recompute, args.memory) {
             (_, Some(memory)) => Recompute::ToFit(Some(memory.0)),
             (true, None) => Recompute::All,

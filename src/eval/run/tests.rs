@@ -242,7 +242,7 @@ fn adapted(model: &Llama, path: &str, scale: f64) -> Llama {
     let wave = |count: usize| Tensor::arange(0f32, count as f32, &Device::Cpu).and_then(|x| x.sin()).unwrap();
     let a = Factor::Frozen(wave(inner).reshape((1, inner)).unwrap());
     let b = Factor::Frozen(wave(out).reshape((out, 1)).unwrap());
-    *projection = Projection::Lora(Lora { base, a, b, scale, dropout: 0.0 });
+    *projection = Projection::Lora(Lora::new(base, a, b, scale, 0.0));
     model
 }
 

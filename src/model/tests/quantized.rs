@@ -30,7 +30,7 @@ fn both() -> (Llama, Llama) {
 fn losses_and_gradients_of_an_adapter_are_those_of_the_kept_weights() -> Result<()> {
     let (mut kept, mut plain) = both();
     let batch = batch();
-    let pass = Pass { loss_scale: 0.25, recompute: 1, dropout: None };
+    let pass = Pass { loss_scale: 0.25, recompute: 1, dropout: None, noise: 0.0 };
     let results = [&mut kept, &mut plain].map(|model| -> Result<_> {
         let parameters = attach_lora(model, &MODULES, 0.5, 0.0);
         let mut sink = Collected::default();

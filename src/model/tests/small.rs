@@ -100,7 +100,7 @@ pub fn attach_lora(model: &mut Llama, paths: &[&str], scale: f64, dropout: f64) 
         let projection = model.projection_mut(path).unwrap();
         let base = projection.frozen().unwrap().clone();
         let (a, b) = (Factor::Trained(views.next().unwrap()), Factor::Trained(views.next().unwrap()));
-        *projection = Projection::Lora(Lora { base, a, b, scale, dropout });
+        *projection = Projection::Lora(Lora::new(base, a, b, scale, dropout));
     }
     parameters
 }

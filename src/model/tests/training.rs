@@ -10,7 +10,7 @@ use crate::kernels::adamw::add_in_place;
 use crate::model::{Batch, FrozenWeight, GradientSink, Parameter, Pass, Projection, Segments, Weight};
 use crate::random::Stream;
 
-const PASS: Pass = Pass { loss_scale: 0.25, recompute: 0, dropout: None };
+const PASS: Pass = Pass { loss_scale: 0.25, recompute: 0, dropout: None, noise: 0.0 };
 
 #[test]
 fn recomputed_layers_give_the_same_bytes() -> Result<()> {

@@ -1,14 +1,15 @@
 //! Adapters: defaults, the models they stand on, and the adapters they start from.
 
 use super::super::count::Count;
-use super::super::method::{AllLinear, LoraSettings, Method, Targets};
+use super::super::method::Method;
+use super::super::mismatch;
 use super::super::places::Findings;
 use super::super::shapes::{Named, Words};
 use super::super::study::{AdapterPlan, Foundation, Source};
 use super::super::training::Budget;
 use super::super::written::{self, Adapter, MethodWord};
-use super::super::{mismatch, nearest};
 use super::checks::{self, Scope};
+use super::lora;
 use super::start;
 use super::training;
 use crate::error::Error;
@@ -89,7 +90,8 @@ fn entry(
     let scope = Scope { path: &path, inherits: Some(DEFAULTS) };
     let written = merged(own, defaults);
     let full = written.method == Some(MethodWord::Full);
-    let method = if full { full_method(scope, findings) } else { Method::Lora(lora(scope, &written, findings)) };
+    let method =
+        if full { full_method(scope, findings) } else { Method::Lora(lora::settings(scope, &written, findings)) };
     let budget = budget(scope, &written, findings);
     let kind = if full { training::FULL } else { training::LORA };
     let training = training::training(scope, &written.training(), kind, budget, sources, findings);
@@ -125,6 +127,7 @@ fn merged(own: &Adapter, defaults: Option<&Adapter>) -> Adapter {
         checkpoint_every: mine.checkpoint_every.or(theirs.checkpoint_every),
         held_out: mine.held_out.or(theirs.held_out),
         evaluate_every: mine.evaluate_every.or(theirs.evaluate_every),
+        neftune_alpha: mine.neftune_alpha.or(theirs.neftune_alpha),
         recompute,
         memory,
     };
@@ -141,6 +144,13 @@ fn merged(own: &Adapter, defaults: Option<&Adapter>) -> Adapter {
         alpha: own.alpha.or(defaults.alpha),
         dropout: own.dropout.or(defaults.dropout),
         targets: own.targets.or(defaults.targets),
+        exclude: own.exclude.or(defaults.exclude),
+        layers: own.layers.or(defaults.layers),
+        feedforward: own.feedforward.or(defaults.feedforward),
+        rank_pattern: own.rank_pattern.or(defaults.rank_pattern),
+        alpha_pattern: own.alpha_pattern.or(defaults.alpha_pattern),
+        init: own.init.or(defaults.init),
+        lora_plus_ratio: own.lora_plus_ratio.or(defaults.lora_plus_ratio),
         rslora: own.rslora.or(defaults.rslora),
         quantization: own.quantization.or(defaults.quantization),
         epochs,
@@ -151,59 +161,10 @@ fn merged(own: &Adapter, defaults: Option<&Adapter>) -> Adapter {
 }
 
 fn full_method(scope: Scope<'_>, findings: &mut Findings<'_>) -> Method {
-    for key in ["rank", "alpha", "dropout", "targets", "rslora", "quantization"] {
+    for key in lora::KEYS {
         findings.no_effect(&format!("{}.{key}", scope.path), "method: full trains all parameters");
     }
     Method::Full
-}
-
-fn lora(scope: Scope<'_>, written: &Adapter, findings: &mut Findings<'_>) -> LoraSettings {
-    let key = |name: &str, findings: &Findings<'_>| scope.key(findings.places, name);
-    let rank_key = key("rank", findings);
-    let hint = "8 to 64 are common; the LLAMMAS scripts use 64";
-    let rank = findings.count(&rank_key, written.rank.unwrap_or(Count(64)), 1..=u64::MAX, hint);
-    let alpha = written.alpha.unwrap_or(16.0);
-    let alpha_key = key("alpha", findings);
-    findings.number(&alpha_key, alpha, alpha > 0.0, "more than 0", "the LLAMMAS scripts use 16 with rank 64");
-    let dropout = written.dropout.unwrap_or(0.1);
-    let dropout_key = key("dropout", findings);
-    let fits = (0.0..1.0).contains(&dropout);
-    findings.number(
-        &dropout_key,
-        dropout,
-        fits,
-        "at least 0 and less than 1",
-        "it is a probability: 0.1 is one in ten",
-    );
-    let targets = targets(scope, written.targets.as_ref(), findings);
-    let (rslora, quantization) = (written.rslora.unwrap_or(false), written.quantization.unwrap_or_default());
-    LoraSettings { rank, alpha, dropout, targets, rslora, quantization }
-}
-
-fn targets(scope: Scope<'_>, written: Option<&Words>, findings: &mut Findings<'_>) -> Targets {
-    let key = scope.key(findings.places, "targets");
-    match written {
-        None => Targets::AllLinear(AllLinear::AllLinear),
-        Some(Words::One(word)) if word == "all-linear" => Targets::AllLinear(AllLinear::AllLinear),
-        Some(Words::One(pattern)) => {
-            // The path of a module has dots: a bare word can match none, and is a slip for a list or for all-linear.
-            if pattern.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-') {
-                let hint = match nearest::nearest(pattern, ["all-linear"]) {
-                    Some(near) => format!("did you mean {near}?"),
-                    None => format!("a list of names is written [{pattern}]"),
-                };
-                let expected = "all-linear, a list of names, or a regular expression for a module's whole path";
-                findings.wrong(&key, format!("{pattern:?}"), expected, &hint);
-            }
-            Targets::Pattern(pattern.clone())
-        }
-        Some(Words::Many(names)) => {
-            if names.is_empty() || names.iter().any(|name| name.trim().is_empty()) {
-                findings.wrong(&key, "empty", "all-linear, or a list of names such as [q_proj, v_proj]", "");
-            }
-            Targets::Names(names.clone())
-        }
-    }
 }
 
 fn budget(scope: Scope<'_>, written: &Adapter, findings: &mut Findings<'_>) -> Budget {

@@ -10,6 +10,7 @@ mod clean;
 mod compare;
 mod hub;
 mod judge;
+mod lora;
 mod mixture;
 mod reading;
 mod source;

@@ -1,6 +1,6 @@
 //! `start_from`: which adapter another one goes on from, and the order that follows.
 
-use super::super::method::Method;
+use super::super::method::{LoraSettings, Method};
 use super::super::nearest;
 use super::super::places::Findings;
 use super::super::study::Foundation;
@@ -102,10 +102,16 @@ fn same_shape(entry: &Entry, start: &Entry, findings: &mut Findings<'_>) {
     };
     match (&entry.plan.method, &start.plan.method) {
         (Method::Lora(mine), Method::Lora(theirs)) => {
-            differs("rank", mine.rank.to_string(), theirs.rank.to_string());
-            differs("alpha", mine.alpha.to_string(), theirs.alpha.to_string());
+            let (rank, alpha) = theirs.saved();
+            differs("method", mine.kind.name().to_owned(), theirs.kind.name().to_owned());
+            differs("rank", mine.rank.to_string(), rank.to_string());
+            differs("alpha", mine.alpha.to_string(), alpha.to_string());
             differs("rslora", mine.rslora.to_string(), theirs.rslora.to_string());
             differs("targets", mine.targets.to_string(), theirs.targets.to_string());
+            let exclude =
+                |one: &LoraSettings| one.exclude.as_ref().map_or("none".to_owned(), |names| names.to_string());
+            differs("exclude", exclude(mine), exclude(theirs));
+            differs("layers", format!("{:?}", mine.layers), format!("{:?}", theirs.layers));
         }
         (Method::Full, Method::Full) => {}
         (mine, theirs) => differs("method", mine.to_string(), theirs.to_string()),

@@ -127,9 +127,12 @@ pub(super) fn training(
     mixture::fits_packing(scope, &mixture, packing, sources, findings);
     let optimizer = optimizer(scope, written.optimizer.as_ref(), &defaults, findings);
     let (held_out, evaluate_every) = evaluation(scope, written, findings);
+    let (noise, noise_key) = (written.neftune_alpha.unwrap_or(0.0), key("neftune_alpha", findings));
+    findings.number(&noise_key, noise, noise >= 0.0, "at least 0", "5 to 15 are common; 0 is none");
     Training {
         sequence_length,
         batch,
+        neftune_alpha: noise,
         micro_batch: micro_batch(scope, written, batch, sequence_length, findings),
         budget,
         packing,

@@ -83,6 +83,7 @@ fn a_short_recipe_gets_the_defaults_of_the_llammas_scripts() {
         targets: Targets::AllLinear(AllLinear::AllLinear),
         rslora: false,
         quantization: Quantization::None,
+        ..LoraSettings::default()
     };
     assert_eq!(adapter.method, Method::Lora(lora));
     let expected = Training {
@@ -113,6 +114,7 @@ fn a_short_recipe_gets_the_defaults_of_the_llammas_scripts() {
         checkpoint_every: 100,
         evaluate_every: 0,
         held_out: 0.0,
+        neftune_alpha: 0.0,
         recompute: Recompute::ToFit(None),
     };
     assert_eq!(adapter.training, expected);

@@ -65,6 +65,9 @@ macro_rules! stage {
             /// Steps between evaluations of the held-out loss; 0 never evaluates. Default: 0; 100 where `held_out` is
             /// given.
             pub(crate) evaluate_every: Option<Count>,
+            /// Noise on the embeddings while training (NEFTune): uniform in ±alpha/√(tokens of the document · hidden
+            /// size). 5 to 15 are common. Default: 0, none.
+            pub(crate) neftune_alpha: Option<f64>,
             /// Recompute the activations of all layers in the backward pass instead of keeping them: less memory, a
             /// third more work, the same result. Default: of as many layers as `memory` asks for.
             pub(crate) recompute: Option<bool>,
@@ -98,6 +101,7 @@ macro_rules! shared_keys {
                     checkpoint_every: self.checkpoint_every,
                     held_out: self.held_out,
                     evaluate_every: self.evaluate_every,
+                    neftune_alpha: self.neftune_alpha,
                     recompute: self.recompute,
                     memory: self.memory,
                 }
@@ -121,6 +125,7 @@ macro_rules! shared_keys {
                 self.checkpoint_every = training.checkpoint_every;
                 self.held_out = training.held_out;
                 self.evaluate_every = training.evaluate_every;
+                self.neftune_alpha = training.neftune_alpha;
                 self.recompute = training.recompute;
                 self.memory = training.memory;
                 self
@@ -153,7 +158,7 @@ stage! {
         on: Words,
         /// The adapter it goes on from, by name; that one must be trained on the same model. Default: none.
         start_from: String,
-        /// What is trained: low-rank adapters, or all parameters. Default: lora.
+        /// What is trained: an adapter of one of these kinds, or all parameters (`full`). Default: lora.
         method: MethodWord,
         /// Rank of the update. Default: 64.
         rank: Count,
@@ -164,8 +169,24 @@ stage! {
         /// The modules that get an adapter, as PEFT has it: `all-linear`, a list of names such as `[q_proj, v_proj]`,
         /// or one text, a regular expression for the whole path. Default: all-linear.
         targets: Words,
+        /// Modules that get no adapter though `targets` has them, in the same forms. Default: none.
+        exclude: Words,
+        /// The layers whose modules get an adapter, numbered from 0, such as `[0, 1, 30, 31]`. Default: all.
+        layers: Vec<Count>,
+        /// With `method: ia3`, the modules whose inputs are scaled instead of their outputs, by name. Default:
+        /// down_proj.
+        feedforward: Words,
+        /// Ranks of some modules, by a name or a regular expression for the end of the path: `{ down_proj: 16 }`.
+        rank_pattern: Named<Count>,
+        /// Alphas of some modules, likewise.
+        alpha_pattern: Named<f64>,
         /// Multiply by alpha / √rank instead. Default: false.
         rslora: bool,
+        /// What the factors begin as: `kaiming`, `gaussian`, `pissa`, `pissa_niter_16`, `olora`, `loftq` or
+        /// `loftq_iter_5`. Default: kaiming.
+        init: String,
+        /// The learning rate of the factors B is this times that of A (LoRA+), such as 16. Default: 1.
+        lora_plus_ratio: f64,
         /// How the weights of the model's linear modules are kept while the adapter is trained on them: as they are
         /// (`none`), or in 4 bits (`nf4`, QLoRA), which is about a quarter. Default: none.
         quantization: Quantization,
@@ -185,6 +206,12 @@ shared_keys!(Adapter);
 pub(crate) enum MethodWord {
     /// Low-rank adapters; the model itself stays as it is.
     Lora,
+    /// Low-rank adapters of which only the second factor is trained.
+    LoraFa,
+    /// Low-rank adapters, and the length of each row of the weights.
+    Dora,
+    /// A factor for each output of some modules, and for each input of others: (IA)³.
+    Ia3,
     /// All parameters.
     Full,
 }

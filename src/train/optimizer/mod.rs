@@ -89,6 +89,16 @@ impl Optimizer {
 
     /// Updates adjacent parameters which all decay, or none of which does.
     fn update_range(&self, range: Range<usize>, gradients: &Tensor, update: Update) -> Result<()> {
+        let first = range.start;
+        for (piece, rate) in self.parameters.by_rate(range) {
+            let gradients = gradients.narrow(0, piece.start - first, piece.len())?;
+            self.update_piece(piece, &gradients, Update { learning_rate: rate * update.learning_rate, ..update })?;
+        }
+        Ok(())
+    }
+
+    /// Updates adjacent parameters which are alike.
+    fn update_piece(&self, range: Range<usize>, gradients: &Tensor, update: Update) -> Result<()> {
         let decays = range.start < self.parameters.decayed_elements();
         let step = AdamwStep {
             learning_rate: update.learning_rate,
@@ -207,6 +217,28 @@ mod tests {
     fn five_steps_with_clipping_and_decay_are_those_of_torch() {
         run_five_steps(DType::F64, &SETTINGS, 1e-13);
         run_five_steps(DType::F32, &SETTINGS, 2e-7);
+    }
+
+    #[test]
+    fn a_parameter_with_a_rate_of_its_own_moves_as_one_trained_alone_at_that_rate() {
+        for kind in [OptimizerKind::Adamw, OptimizerKind::Adamw8bit] {
+            let settings = OptimizerSettings { kind, ..SETTINGS };
+            let run = |rates: [f64; 2], learning_rate: f64| {
+                let (mut parameters, _) = parameters(DType::F32);
+                parameters.set_rate(rates[0], |name| name == "matrix");
+                parameters.set_rate(rates[1], |name| name == "vector");
+                let optimizer = Optimizer::new(&parameters, &settings).unwrap();
+                for step in 0..3 {
+                    let update =
+                        Update { step: step as u64 + 1, learning_rate, gradient_scale: 1.0, chances: chances() };
+                    optimizer.update(&gradients(step, DType::F32), update).unwrap();
+                }
+                values(&parameters)
+            };
+            let (both, slow, fast) = (run([1.0, 16.0], 1e-3), run([1.0, 1.0], 1e-3), run([1.0, 1.0], 16.0 * 1e-3));
+            assert_eq!((&both[..4], &both[4..]), (&slow[..4], &fast[4..]));
+            assert_ne!(both[4..], slow[4..]);
+        }
     }
 
     #[test]

@@ -10,7 +10,7 @@ use candle_core::DType;
 
 use crate::kernels::quantized::Nf4;
 use crate::model::Config;
-use crate::recipe::{Budget, Quantization, Recompute, Training};
+use crate::recipe::{AdapterKind, Budget, Quantization, Recompute, Training};
 use crate::train::optimizer::Layout;
 use crate::train::schedule::LearningRate;
 
@@ -29,6 +29,8 @@ pub enum Trained<'a> {
         modules: &'a [(String, [usize; 2])],
         /// Rank of the factors.
         rank: usize,
+        /// What of each module is trained.
+        kind: AdapterKind,
         /// How the model's own weights are kept.
         quantization: Quantization,
     },
@@ -227,10 +229,20 @@ impl Sizes {
                     written_out: 0,
                 }
             }
-            Trained::Lora { modules, rank, quantization } => {
-                let factors = modules.iter().flat_map(|(_, [rows, columns])| [rank * rows, rank * columns]);
+            Trained::Lora { modules, rank, kind, quantization } => {
+                let of_module = |[rows, columns]: [usize; 2]| match kind {
+                    AdapterKind::Lora => vec![rank * rows, rank * columns],
+                    AdapterKind::LoraFa => vec![rank * rows],
+                    AdapterKind::Dora => vec![rank * rows, rank * columns, rows],
+                    AdapterKind::Ia3 => vec![rows.max(columns)],
+                };
+                let factors = modules.iter().flat_map(|(_, shape)| of_module(*shape));
                 let tensors: Vec<u64> = factors.map(|elements| elements as u64).collect();
                 let trained = tensors.iter().sum::<u64>();
+                let kept = match kind {
+                    AdapterKind::LoraFa => modules.iter().map(|(_, [_, columns])| (rank * columns) as u64).sum(),
+                    _ => 0,
+                };
                 let trained_dtype = if dtype == DType::F64 { DType::F64 } else { DType::F32 };
                 let (base_bytes, written_out) = match quantization {
                     Quantization::None => (base * width, 0),
@@ -242,7 +254,7 @@ impl Sizes {
                     trained_dtype,
                     largest: tensors.iter().copied().max().unwrap_or(0),
                     tensors,
-                    weights: base_bytes + trained * trained_dtype.size_in_bytes() as u64,
+                    weights: base_bytes + (trained + kept) * trained_dtype.size_in_bytes() as u64,
                     written_out,
                 }
             }
@@ -301,8 +313,13 @@ fn operations(config: &Config, trained: Trained<'_>, training: &Training, recomp
     let mut backward = 2.0 * (layer * passed + head) + 2.5 * attention * passed;
     backward += match trained {
         Trained::All => 2.0 * (layer * all + head),
-        Trained::Lora { modules, rank, .. } => {
-            modules.iter().map(|(_, [rows, columns])| 6.0 * (rank * (rows + columns)) as f64).sum()
+        Trained::Lora { modules, rank, kind, .. } => {
+            let products = |rows: usize, columns: usize| match kind {
+                AdapterKind::Lora | AdapterKind::Dora => 6.0 * (rank * (rows + columns)) as f64,
+                AdapterKind::LoraFa => (rank * (6 * rows + 4 * columns)) as f64,
+                AdapterKind::Ia3 => 0.0,
+            };
+            modules.iter().map(|(_, [rows, columns])| products(*rows, *columns)).sum()
         }
     };
     // All but the product by `down_proj`, whose result is known.

@@ -5,7 +5,7 @@ use candle_core::DType;
 use super::{Sizes, Trained, lowest_layer};
 use crate::kernels::{attention, cross_entropy};
 use crate::model::Config;
-use crate::recipe::Training;
+use crate::recipe::{AdapterKind, Training};
 use crate::train::optimizer::CHUNK;
 use crate::train::sinks::{gradient_dtype, is_in_backward};
 
@@ -37,10 +37,15 @@ fn kept_of_layer(config: &Config, dtype: DType, trained: Trained<'_>, layer: usi
         let path = format!("model.layers.{layer}.{name}");
         let is_trained = match trained {
             Trained::All => true,
-            Trained::Lora { modules, rank, .. } => {
-                let found = modules.iter().any(|(module, _)| *module == path);
-                narrow += if found { rank * width } else { 0 };
-                found
+            Trained::Lora { modules, rank, kind, .. } => {
+                let found = modules.iter().find(|(module, _)| *module == path);
+                // What is kept of the module's own output.
+                narrow += found.map_or(0, |(_, [rows, _])| match kind {
+                    AdapterKind::Lora | AdapterKind::LoraFa => rank * width,
+                    AdapterKind::Dora => (rank + rows) * width,
+                    AdapterKind::Ia3 => rows * width,
+                });
+                found.is_some() && kind != AdapterKind::LoraFa
             }
         };
         // The modules that read the same input share it; that of `o_proj` is kept in any case.

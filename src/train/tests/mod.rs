@@ -59,7 +59,7 @@ fn attach(model: &mut Llama) -> Parameters {
     for path in &paths {
         let base = model.projection(path).unwrap().frozen().unwrap().clone();
         let (a, b) = (views.next().unwrap(), views.next().unwrap());
-        *model.projection_mut(path).unwrap() = Projection::Lora(Lora { base, a, b, scale: 0.5, dropout: 0.2 });
+        *model.projection_mut(path).unwrap() = Projection::Lora(Lora::new(base, a, b, 0.5, 0.2));
     }
     parameters
 }
@@ -89,6 +89,7 @@ fn training() -> Training {
         checkpoint_every: 3,
         evaluate_every: 2,
         held_out: 0.1,
+        neftune_alpha: 0.0,
         recompute: Recompute::Nothing,
     }
 }

@@ -157,6 +157,7 @@ fn training(weights: &[(&str, f64)], packing: Packing, budget: Budget) -> Traini
         checkpoint_every: 10,
         evaluate_every: 0,
         held_out: 0.0,
+        neftune_alpha: 0.0,
         recompute: Recompute::Nothing,
     }
 }
