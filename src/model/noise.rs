@@ -45,9 +45,10 @@ mod tests {
     fn noise_is_within_the_bound_of_each_document_and_the_same_each_time() -> Result<()> {
         let segments = Segments::new(vec![0, 400, 404])?;
         let x = Tensor::zeros((404, 16), candle_core::DType::F32, &Device::Cpu)?;
-        let noise =
-            |seed| add(x.clone(), &segments, 5.0, Stream::new(seed, "noise"))?.to_vec2::<f32>().map_err(Into::into);
-        let first: Vec<Vec<f32>> = noise(1)?;
+        let noise = |seed| -> Result<Vec<Vec<f32>>> {
+            Ok(add(x.clone(), &segments, 5.0, Stream::new(seed, "noise"))?.to_vec2()?)
+        };
+        let first = noise(1)?;
         let largest = |rows: &[Vec<f32>]| rows.iter().flatten().fold(0f32, |most, value| most.max(value.abs()));
         // 5/√(400·16) and 5/√(4·16): the largest of many uniform numbers is close to the bound.
         let (long, short) = (largest(&first[..400]), largest(&first[400..]));

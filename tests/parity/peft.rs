@@ -3,14 +3,14 @@
 //! Runs with the Python named by `EMAKEEL_PYTHON`, else the one in `~/.cache/emakeel/peers`; without torch,
 //! transformers and peft there, the test is skipped, loudly.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use candle_core::{DType, Device, Tensor};
 use emakeel::adapter::{self, Adapter};
-use emakeel::model::{Batch, Config, Llama};
-use emakeel::recipe::{LoraSettings, Targets};
+use emakeel::model::{Batch, Config, Llama, Projection};
+use emakeel::recipe::{AdapterKind, Initial, LoraSettings, Targets};
 use serde_json::{Value, json};
 
 use crate::golden::{self, golden, json, relative, settings};
@@ -50,33 +50,57 @@ fn kinds(tied: bool) -> Vec<(&'static str, LoraSettings)> {
         ("all-linear", settings("lora")),
         ("rslora", LoraSettings { alpha: 2.5, ..settings("rslora") }),
         ("names", targets(Targets::Names(names))),
+        ("dora", LoraSettings { kind: AdapterKind::Dora, ..settings("lora") }),
+        ("dora-rslora", LoraSettings { kind: AdapterKind::Dora, dropout: 0.1, ..settings("rslora") }),
+        ("lora-fa", LoraSettings { kind: AdapterKind::LoraFa, ..settings("lora") }),
+        ("ia3", LoraSettings { targets: ia3_targets(), kind: AdapterKind::Ia3, ..settings("lora") }),
+        ("pissa", LoraSettings { init: Initial::Pissa, ..settings("lora") }),
+        ("olora", LoraSettings { init: Initial::Olora, ..settings("rslora") }),
+        (
+            "some",
+            LoraSettings {
+                layers: Some(vec![1]),
+                exclude: Some(Targets::Names(vec!["o_proj".into()])),
+                rank_pattern: vec![("mlp.down_proj".into(), 2)],
+                alpha_pattern: vec![("[qk]_proj".into(), 5.0)],
+                init: Initial::Gaussian,
+                ..settings("lora")
+            },
+        ),
         ("pattern", targets(Targets::Pattern(r"model\.layers\.(?!0\.)\d+\.(mlp\..*|self_attn\.[kv]_proj)".into()))),
     ]
 }
 
-fn make_adapter(model: &mut Llama, settings: &LoraSettings, base: &Path) -> Adapter {
-    let (_, config) = adapter::create(model, settings, 11).unwrap();
-    let mut adapter = Adapter::take(model, &config).unwrap();
-    for (number, pair) in adapter.modules.values_mut().enumerate() {
-        let values: Vec<f32> =
-            (0..pair.b.elem_count()).map(|i| ((i * 31 + number * 7) % 97) as f32 / 970.0 - 0.05).collect();
-        pair.b = Tensor::from_vec(values, pair.b.dims(), &Device::Cpu).unwrap();
-    }
+fn ia3_targets() -> Targets {
+    Targets::Names(["k_proj", "v_proj", "down_proj"].map(String::from).to_vec())
+}
+
+/// An adapter as training leaves it: every parameter a little off from where it began.
+fn make_adapter(model: &Llama, settings: &LoraSettings, base: &Path) -> Adapter {
+    let mut model = model.clone();
+    let (parameters, config) = adapter::create(&mut model, settings, 11).unwrap();
+    let shift: Vec<f32> = (0..parameters.elements()).map(|i| (i * 31 % 97) as f32 / 970.0 - 0.05).collect();
+    let shift = Tensor::new(shift.as_slice(), &Device::Cpu).unwrap();
+    parameters.value().slice_set(&(parameters.value() + shift).unwrap(), 0, 0).unwrap();
+    let mut adapter = Adapter::take(&model, &config).unwrap();
     adapter.config.base_model = Some(base.display().to_string());
     adapter.base_hash = Some("c0ffee".into());
     adapter
 }
 
+/// A model's folder, one for each adapter of it, and what they compute.
 fn prepare(root: &Path, name: &str, mut model: Llama, batch: &Batch) -> Vec<Case> {
     let folder = root.join(name);
     model.save(&folder, DType::F32).unwrap();
     let mut cases = vec![Case { name: name.into(), adapter: None, logits: golden::logits(&model, batch) }];
     for (kind, settings) in kinds(model.head.is_none()) {
-        let adapter = make_adapter(&mut model, &settings, &folder);
+        let adapter = make_adapter(&model, &settings, &folder);
         adapter.attach(&mut model).unwrap();
+        let logits = golden::logits(&model, batch);
+        adapter::detach(&mut model).unwrap();
         let place = root.join(format!("{name}-{kind}"));
         adapter.save(&place).unwrap();
-        cases.push(Case { name: name.into(), adapter: Some(place), logits: golden::logits(&model, batch) });
+        cases.push(Case { name: name.into(), adapter: Some(place), logits });
     }
     let (first, logits) = (cases[1].adapter.clone().unwrap(), cases[1].logits.clone());
     Adapter::load(&first).unwrap().merge(&mut model).unwrap();
@@ -106,15 +130,9 @@ fn transformers_and_peft_load_what_is_written_here_and_agree() {
     let out = |number: usize| root.path().join(format!("out{number}"));
     let job = |(number, case): (usize, &Case)| json!({ "model": root.path().join(&case.name), "adapter": case.adapter, "batch": ids, "out": out(number) });
     let jobs: Vec<Value> = cases.iter().enumerate().map(job).collect();
-    let file = root.path().join("jobs.json");
-    std::fs::write(&file, serde_json::to_string(&jobs).unwrap()).unwrap();
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peft/check.py");
-    let output = Command::new(python).arg(script).arg(&file).output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-
-    let version = String::from_utf8_lossy(&output.stdout);
-    if version.trim() != VERSION {
-        eprintln!("PEFT here is {}, not {VERSION}: its config keys are not compared", version.trim());
+    let version = run(&python, &root.path().join("jobs.json"), &jobs);
+    if version != VERSION {
+        eprintln!("PEFT here is {version}, not {VERSION}: its config keys are not compared");
     }
     let mut worst = 0f64;
     for (number, case) in cases.iter().enumerate() {
@@ -123,7 +141,13 @@ fn transformers_and_peft_load_what_is_written_here_and_agree() {
         assert!(difference <= TOLERANCE, "{} {:?}: logits differ by {difference:.2e}", case.name, case.adapter);
         worst = worst.max(difference);
         if let Some(adapter) = &case.adapter {
-            check_saved(adapter, &out(number).join("saved"), version.trim() == VERSION);
+            let saved = out(number).join("saved");
+            check_saved(adapter, &saved, version == VERSION);
+            let mut model = Llama::load(&root.path().join(&case.name), DType::F32, &Device::Cpu).unwrap();
+            Adapter::load_for(&saved, &model).unwrap().attach(&mut model).unwrap();
+            assert!(relative(&golden::logits(&model, &batch), &case.logits) <= 1e-6, "{saved:?}");
+            adapter::detach(&mut model).unwrap();
+            check_gradients(adapter, model, &ids, &golden::tensors(out(number).join("gradients.safetensors")));
         }
     }
     println!(
@@ -132,14 +156,84 @@ fn transformers_and_peft_load_what_is_written_here_and_agree() {
     );
 }
 
+/// The gradients of an adapter are PEFT's; `expected` are those.
+fn check_gradients(folder: &Path, mut model: Llama, documents: &[&Vec<u32>], expected: &HashMap<String, Tensor>) {
+    let adapter = Adapter::load(folder).unwrap();
+    let kind = adapter.config.kind;
+    let settings = LoraSettings {
+        kind,
+        rank: adapter.config.rank,
+        alpha: adapter.config.alpha,
+        dropout: 0.0,
+        targets: adapter.config.rules.targets.clone(),
+        rslora: adapter.config.rslora,
+        exclude: adapter.config.rules.exclude.clone(),
+        layers: adapter.config.rules.layers.clone(),
+        rank_pattern: adapter.config.rank_pattern.clone(),
+        alpha_pattern: adapter.config.alpha_pattern.clone(),
+        ..LoraSettings::default()
+    };
+    let (parameters, _) = adapter.start_from(&mut model, &settings).unwrap();
+    let labels = |ids: &[u32]| ids.iter().map(|id| i64::from(*id)).collect();
+    let sequences = documents.iter().map(|ids| golden::Sequence { ids: ids.to_vec(), labels: labels(ids) });
+    let batch = golden::batch(&sequences.collect::<Vec<_>>());
+    let (_, got) = golden::gradients(&model, &parameters, &batch, 1);
+    let expected = expected.iter().map(|(name, tensor)| (name.clone(), tensor.clone())).collect();
+    golden::compare(&folder.display().to_string(), &got, &expected, TOLERANCE);
+}
+
+#[test]
+fn starts_from_the_weights_are_those_of_peft() {
+    let Some(python) = python("import torch, transformers, peft") else { return };
+    let root = tempfile::tempdir().unwrap();
+    let settings = |init| LoraSettings { init, ..settings("lora") };
+    let starts = [("pissa", Initial::Pissa), ("olora", Initial::Olora)];
+    let job = |word: &str| {
+        let start = json!({ "init_lora_weights": word, "r": 4, "lora_alpha": 12, "target_modules": "all-linear" });
+        json!({ "model": golden("mha"), "start": start, "out": root.path().join(word) })
+    };
+    let jobs: Vec<Value> = starts.iter().map(|(word, _)| job(word)).collect();
+    run(&python, &root.path().join("jobs.json"), &jobs);
+    for (word, init) in starts {
+        let expected = golden::tensors(root.path().join(word).join("factors.safetensors"));
+        let mut model = golden::model("mha");
+        adapter::create(&mut model, &settings(init), 3).unwrap();
+        let mut worst = 0f64;
+        for path in model.module_paths().iter().filter(|path| *path != "lm_head") {
+            let Some(Projection::Lora(lora)) = model.projection(path) else { panic!("{path} has no factors") };
+            let [a, b] = ["lora_A", "lora_B"].map(|name| &expected[&format!("{path}.{name}")]);
+            let product = relative(&lora.b.value().matmul(lora.a.value()).unwrap(), &b.matmul(a).unwrap());
+            // Singular vectors have a sign that is free; those of Q·R have not.
+            let factors = match init {
+                Initial::Olora => relative(lora.a.value(), a).max(relative(lora.b.value(), b)),
+                _ => relative(&lora.a.value().abs().unwrap(), &a.abs().unwrap()),
+            };
+            worst = worst.max(product).max(factors);
+            assert!(worst <= TOLERANCE, "{word} {path}: {product:.1e} {factors:.1e}");
+        }
+        println!("{word}: factors and their products differ by {worst:.1e} at most");
+    }
+}
+
+/// Runs jobs in Python; returns what it prints.
+fn run(python: &Path, file: &Path, jobs: &[Value]) -> String {
+    std::fs::write(file, serde_json::to_string(jobs).unwrap()).unwrap();
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peft/check.py");
+    let output = Command::new(python).arg(script).arg(file).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8_lossy(&output.stdout).trim().to_owned()
+}
+
 /// What PEFT writes of an adapter it loaded is what was written here, keys in the same order.
 fn check_saved(ours: &Path, theirs: &Path, compare_config: bool) {
     let read = |folder: &Path| -> Value {
         let text = std::fs::read_to_string(folder.join("adapter_config.json")).unwrap();
         let mut value: Value = serde_json::from_str(&text).unwrap();
         // PEFT writes the names in the order of a set.
-        if let Some(names) = value["target_modules"].as_array_mut() {
-            names.sort_by_key(Value::to_string);
+        for key in ["target_modules", "exclude_modules", "feedforward_modules"] {
+            if let Some(names) = value.get_mut(key).and_then(Value::as_array_mut) {
+                names.sort_by_key(Value::to_string);
+            }
         }
         value
     };
@@ -152,7 +246,7 @@ fn check_saved(ours: &Path, theirs: &Path, compare_config: bool) {
     let factors = |folder: &Path| -> BTreeMap<String, Tensor> {
         let tensors = golden::tensors(folder.join("adapter_model.safetensors")).into_iter();
         // With the head among the targets, PEFT adds the base's own.
-        tensors.filter(|(name, _)| name.contains(".lora_")).collect()
+        tensors.filter(|(name, _)| name.contains(".lora_") || name.contains(".ia3_")).collect()
     };
     golden::compare(&ours.display().to_string(), &factors(theirs), &factors(ours), 0.0);
 }

@@ -2,6 +2,7 @@
 
 mod config;
 mod files;
+mod kinds;
 mod targets;
 
 use candle_core::{DType, Device, Tensor};
@@ -41,13 +42,13 @@ pub(super) fn adapter_of(model: &Llama, settings: &LoraSettings, seed: u64) -> A
     adapter
 }
 
-fn logits(model: &Llama) -> Vec<f64> {
+pub(super) fn logits(model: &Llama) -> Vec<f64> {
     let ids: Vec<u32> = (0..20).map(|i| (i * 7) % 40).collect();
     let logits = model.logits(&ids, &Segments::new(vec![0, 8, 20]).unwrap()).unwrap();
     logits.flatten_all().unwrap().to_dtype(DType::F64).unwrap().to_vec1().unwrap()
 }
 
-fn difference(left: &[f64], right: &[f64]) -> f64 {
+pub(super) fn difference(left: &[f64], right: &[f64]) -> f64 {
     let largest = right.iter().fold(0.0, |most: f64, value| most.max(value.abs()));
     left.iter().zip(right).map(|(l, r)| (l - r).abs()).fold(0.0, f64::max) / largest
 }

@@ -3,9 +3,9 @@
 use candle_core::DType;
 
 use super::oracle::Oracle;
-use super::small::{Collected, attach_lora, batch, config, difference, model};
+use super::small::{Collected, attach_dora, attach_lora, attach_scales, batch, config, difference, model};
 use crate::error::Result;
-use crate::model::{Llama, Parameters, Pass, Projection, Weight};
+use crate::model::{Factor, Llama, Parameters, Pass, Projection, Weight};
 use crate::random::Stream;
 
 const TOLERANCE: f64 = 1e-9;
@@ -107,6 +107,61 @@ fn a_single_trained_weight_anywhere_has_the_same_gradient() -> Result<()> {
             }
             compare(&model, &parameters, None)?;
         }
+    }
+    Ok(())
+}
+
+#[test]
+fn the_gradients_of_lengths_of_rows_equal_autograd_with_and_without_dropout() -> Result<()> {
+    for dropout in [0.0, 0.3] {
+        let mut whole = model(config(2, false), DType::F64);
+        let paths = whole.module_paths();
+        let paths: Vec<&str> = paths.iter().map(String::as_str).collect();
+        let parameters = attach_dora(&mut whole, &paths, 5.0 / 3.0, dropout);
+        assert_eq!(parameters.entries().len(), 3 * 22);
+        compare(&whole, &parameters, Some(Stream::new(9, "dropout").child(4)))?;
+        compare(&whole, &parameters, None)?;
+        let mut some = model(config(4, false), DType::F64);
+        let parameters = attach_dora(&mut some, &["model.layers.1.self_attn.v_proj", "lm_head"], 0.5, dropout);
+        compare(&some, &parameters, Some(Stream::new(1, "dropout")))?;
+    }
+    Ok(())
+}
+
+#[test]
+fn the_gradients_of_scales_of_outputs_and_inputs_equal_autograd() -> Result<()> {
+    let mut whole = model(config(2, false), DType::F64);
+    let paths = whole.module_paths();
+    let paths: Vec<&str> = paths.iter().map(String::as_str).collect();
+    let parameters = attach_scales(&mut whole, &paths);
+    compare(&whole, &parameters, None)?;
+    for path in ["model.layers.0.mlp.down_proj", "model.layers.1.self_attn.k_proj", "lm_head"] {
+        let mut one = model(config(4, false), DType::F64);
+        let parameters = attach_scales(&mut one, &[path]);
+        compare(&one, &parameters, None)?;
+    }
+    Ok(())
+}
+
+#[test]
+fn a_frozen_first_factor_leaves_the_other_gradients_as_they_are() -> Result<()> {
+    for dropout in [0.0, 0.3] {
+        let mut model = model(config(2, false), DType::F64);
+        let paths = model.module_paths();
+        let paths: Vec<&str> = paths.iter().map(String::as_str).collect();
+        attach_lora(&mut model, &paths, 0.5, dropout);
+        let tensors = paths.iter().map(|path| match model.projection(path) {
+            Some(Projection::Lora(lora)) => (format!("{path}.lora_B"), lora.b.value().clone()),
+            _ => panic!("no factors on {path}"),
+        });
+        let (parameters, views) = Parameters::gather(tensors.collect())?;
+        for (path, view) in paths.iter().zip(views) {
+            if let Some(Projection::Lora(lora)) = model.projection_mut(path) {
+                lora.a = Factor::Frozen(lora.a.value().copy()?);
+                lora.b = Factor::Trained(view);
+            }
+        }
+        compare(&model, &parameters, Some(Stream::new(9, "dropout")))?;
     }
     Ok(())
 }

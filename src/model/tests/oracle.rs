@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use candle_core::{D, DType, Device, Tensor, Var};
 
 use crate::kernels::dropout;
-use crate::model::{Batch, Config, Llama, Projection};
+use crate::model::{Batch, Config, Llama, Projection, Side};
 use crate::random::Stream;
 
 type Result<T> = candle_core::Result<T>;
@@ -18,12 +18,16 @@ struct Update {
     b: Var,
     scale: f64,
     mask: Option<Tensor>,
+    /// DoRA's lengths of rows.
+    lengths: Option<Var>,
 }
 
 pub struct Oracle {
     config: Config,
     weights: BTreeMap<String, Var>,
     updates: BTreeMap<String, Update>,
+    /// (IA)³'s factors, and the side that they scale.
+    scales: BTreeMap<String, (Var, Side)>,
 }
 
 impl Oracle {
@@ -31,9 +35,14 @@ impl Oracle {
     /// the child of its index (layer · 7 + place in the layer).
     pub fn new(model: &Llama, tokens: usize, supervised: usize, stream: Option<Stream>) -> Result<Self> {
         let mut frozen = model.clone();
-        let mut updates = BTreeMap::new();
+        let (mut updates, mut scales) = (BTreeMap::new(), BTreeMap::new());
         for (index, path) in model.module_paths().iter().enumerate() {
             let projection = frozen.projection_mut(path).unwrap();
+            if let Projection::Scaled(scaled) = projection.clone() {
+                scales.insert(path.clone(), (Var::from_tensor(scaled.factors.value())?, scaled.side));
+                *projection = Projection::Frozen(scaled.base);
+                continue;
+            }
             let Projection::Lora(lora) = projection.clone() else { continue };
             *projection = Projection::Frozen(lora.base);
             let (a, b) = (Var::from_tensor(lora.a.value())?, Var::from_tensor(lora.b.value())?);
@@ -46,7 +55,8 @@ impl Oracle {
                 let ones = Tensor::ones((rows, a.dims()[1]), DType::F64, &Device::Cpu).unwrap();
                 dropout::forward(&ones, lora.dropout, stream).unwrap()
             });
-            updates.insert(path.clone(), Update { a, b, scale: lora.scale, mask });
+            let lengths = lora.magnitude.map(|magnitude| Var::from_tensor(magnitude.value.value())).transpose()?;
+            updates.insert(path.clone(), Update { a, b, scale: lora.scale, mask, lengths });
         }
         let weights = frozen
             .named_tensors()
@@ -54,16 +64,28 @@ impl Oracle {
             .into_iter()
             .map(|(name, tensor)| Ok((name, Var::from_tensor(&tensor)?)))
             .collect::<Result<_>>()?;
-        Ok(Self { config: model.config.clone(), weights, updates })
+        Ok(Self { config: model.config.clone(), weights, updates, scales })
     }
 
     fn linear(&self, path: &str, x: &Tensor, first_row: usize) -> Result<Tensor> {
-        let y = x.matmul(&self.weights[&format!("{path}.weight")].t()?)?;
+        let weight = &self.weights[&format!("{path}.weight")];
+        match self.scales.get(path) {
+            Some((factors, Side::Inputs)) => return x.broadcast_mul(factors)?.matmul(&weight.t()?),
+            Some((factors, Side::Outputs)) => return x.matmul(&weight.t()?)?.broadcast_mul(factors),
+            None => {}
+        }
+        let y = x.matmul(&weight.t()?)?;
         let Some(update) = self.updates.get(path) else { return Ok(y) };
         let dropped = match &update.mask {
             Some(mask) => (x * mask.narrow(0, first_row, x.dim(0)?)?)?,
             None => x.clone(),
         };
+        if let Some(lengths) = &update.lengths {
+            let updated = (weight.as_tensor() + (update.b.matmul(&update.a)? * update.scale)?)?;
+            let norms = updated.detach().sqr()?.sum(1)?.sqrt()?;
+            let turned = dropped.matmul(&updated.t()?)?.broadcast_mul(&(lengths.as_tensor() / norms)?)?;
+            return (x - dropped)?.matmul(&weight.t()?)? + turned;
+        }
         y + (dropped.matmul(&update.a.t()?)?.matmul(&update.b.t()?)? * update.scale)?
     }
 
@@ -142,6 +164,12 @@ impl Oracle {
             .updates
             .iter()
             .flat_map(|(path, update)| [(format!("{path}.lora_A"), &update.a), (format!("{path}.lora_B"), &update.b)]);
+        let lengths = self
+            .updates
+            .iter()
+            .filter_map(|(path, update)| Some((format!("{path}.lora_magnitude_vector"), update.lengths.as_ref()?)));
+        let scales = self.scales.iter().map(|(path, (factors, _))| (format!("{path}.ia3_l"), factors));
+        let factors = factors.chain(lengths).chain(scales);
         for (name, var) in self.weights.iter().map(|(name, var)| (name.clone(), var)).chain(factors) {
             named.insert(name, gradients.get(var).expect("every weight has a gradient").clone());
         }

@@ -6,7 +6,10 @@ use candle_core::{DType, Device, Tensor};
 use serde_json::json;
 
 use crate::error::{Error, Result};
-use crate::model::{Batch, Config, Factor, GradientSink, Llama, Lora, Parameter, Parameters, Projection, Segments};
+use crate::model::{
+    Batch, Config, Factor, GradientSink, Llama, Lora, Parameter, Parameters, Projection, Scaled, Segments, Side,
+    row_squares,
+};
 use crate::random::Stream;
 use crate::recipe::Quantization;
 
@@ -101,6 +104,52 @@ pub fn attach_lora(model: &mut Llama, paths: &[&str], scale: f64, dropout: f64) 
         let base = projection.frozen().unwrap().clone();
         let (a, b) = (Factor::Trained(views.next().unwrap()), Factor::Trained(views.next().unwrap()));
         *projection = Projection::Lora(Lora::new(base, a, b, scale, dropout));
+    }
+    parameters
+}
+
+/// Gives modules with factors on them lengths of rows that are not the weights', all of it trained, or A not.
+pub fn attach_dora(model: &mut Llama, paths: &[&str], scale: f64, dropout: f64) -> Parameters {
+    attach_lora(model, paths, scale, dropout);
+    let mut tensors = Vec::new();
+    for path in paths {
+        let Some(Projection::Lora(lora)) = model.projection(path) else { panic!("no factors on {path}") };
+        let lengths = row_squares(&lora.base).unwrap().sqrt().unwrap();
+        let name = format!("{path}.lora_magnitude_vector");
+        let change = noise(4, &name, lengths.dims()).unwrap().affine(0.3, 1.0).unwrap();
+        let lengths = (&lengths * change.to_dtype(lengths.dtype()).unwrap()).unwrap();
+        tensors.push((format!("{path}.lora_A"), lora.a.value().clone()));
+        tensors.push((format!("{path}.lora_B"), lora.b.value().clone()));
+        tensors.push((name, lengths));
+    }
+    let (parameters, views) = Parameters::gather(tensors).unwrap();
+    let mut views = views.into_iter().map(Factor::Trained);
+    for path in paths {
+        let projection = model.projection_mut(path).unwrap();
+        let base = projection.frozen().unwrap().clone();
+        let (a, b, lengths) = (views.next().unwrap(), views.next().unwrap(), views.next().unwrap());
+        let lora = Lora::new(base, a, b, scale, dropout).with_magnitude(lengths).unwrap();
+        *projection = Projection::Lora(lora);
+    }
+    parameters
+}
+
+/// Scales the outputs of these modules, and the inputs of those whose name has `mlp.d` in it.
+pub fn attach_scales(model: &mut Llama, paths: &[&str]) -> Parameters {
+    let side = |path: &str| if path.contains("mlp.d") { Side::Inputs } else { Side::Outputs };
+    let mut tensors = Vec::new();
+    for path in paths {
+        let (out, inner) = model.projection(path).unwrap().dims2().unwrap();
+        let name = format!("{path}.ia3_l");
+        let size = if side(path) == Side::Inputs { inner } else { out };
+        let value = (noise(3, &name, &[size]).unwrap() + 1.5).unwrap().to_dtype(model.dtype()).unwrap();
+        tensors.push((name, value));
+    }
+    let (parameters, views) = Parameters::gather(tensors).unwrap();
+    for (path, view) in paths.iter().zip(views) {
+        let projection = model.projection_mut(path).unwrap();
+        let base = projection.frozen().unwrap().clone();
+        *projection = Projection::Scaled(Scaled { base, factors: Factor::Trained(view), side: side(path) });
     }
     parameters
 }
