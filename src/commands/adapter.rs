@@ -12,6 +12,7 @@ use crate::commands::scratch::ModelFolder;
 use crate::commands::speaker::folder_name;
 use crate::error::{Error, Result};
 use crate::model::{Config, LAYER_PROJECTIONS};
+use crate::recipe::AdapterKind;
 use crate::study;
 
 /// Characters of the longest bar.
@@ -136,9 +137,15 @@ fn settings(adapter: &Adapter) -> Value {
     let config = &adapter.config;
     let ranks: Vec<usize> = adapter.modules.values().filter_map(|pair| pair.a.dim(0).ok()).collect();
     let (least, most) = (ranks.iter().min().copied().unwrap_or(0), ranks.iter().max().copied().unwrap_or(0));
-    let names: std::collections::BTreeSet<&str> = adapter.modules.keys().map(|path| module_name(path)).collect();
+    let names: std::collections::BTreeSet<&str> = adapter.paths().map(|path| module_name(path)).collect();
     json!({
-        "kind": if config.rslora { "LoRA, rank-stabilised (rsLoRA)" } else { "LoRA" },
+        "kind": match (config.kind, config.rslora) {
+            (AdapterKind::Ia3, _) => "(IA)³",
+            (AdapterKind::Dora, false) => "DoRA",
+            (AdapterKind::Dora, true) => "DoRA, rank-stabilised (rsLoRA)",
+            (AdapterKind::Lora | AdapterKind::LoraFa, true) => "LoRA, rank-stabilised (rsLoRA)",
+            (AdapterKind::Lora | AdapterKind::LoraFa, false) => "LoRA",
+        },
         "base": config.base_model,
         "base_hash": adapter.base_hash,
         "rank": if least == most { json!(most) } else { json!(format!("{least} to {most}")) },
@@ -146,7 +153,7 @@ fn settings(adapter: &Adapter) -> Value {
         "scale": config.alpha / if config.rslora { (config.rank as f64).sqrt() } else { config.rank as f64 },
         "dropout": config.dropout,
         "targets": names,
-        "modules": adapter.modules.len(),
+        "modules": adapter.paths().count(),
         "parameters": adapter.elements(),
     })
 }

@@ -5,7 +5,8 @@ use serde_json::{Value, json};
 use super::super::PeftConfig;
 use super::super::config_keys::{KEYS, Key};
 use super::{all_linear, settings};
-use crate::recipe::Targets;
+use crate::model::Side;
+use crate::recipe::{AdapterKind, Targets};
 
 fn parse(value: &Value) -> Result<PeftConfig, String> {
     PeftConfig::parse(value, "a.json").map_err(|error| error.to_string())
@@ -84,12 +85,12 @@ fn what_would_change_the_result_is_refused_by_its_key() {
 
 #[test]
 fn all_wrong_keys_are_told_at_once() {
-    let mut file = with("use_dora", json!(true));
-    file["bias"] = json!("all");
+    let mut file = with("use_qalora", json!(true));
+    file["lora_bias"] = json!(true);
     file["r"] = json!(-1);
     file["target_modules"] = json!(null);
     let error = parse(&file).unwrap_err();
-    for what in ["use_dora is true", "bias is \"all\"", "r is -1", "target_modules is missing"] {
+    for what in ["use_qalora is true", "lora_bias is true", "r is -1", "target_modules is missing"] {
         assert!(error.contains(what), "{error}");
     }
     assert!(parse(&json!([])).unwrap_err().contains("must be one"));
@@ -108,4 +109,38 @@ fn single_modules_can_have_a_rank_and_an_alpha_of_their_own() {
     assert_eq!(config.scale_of("model.layers.1.self_attn.q_proj").unwrap(), 16.0);
     assert_eq!(config.scale_of("model.layers.1.self_attn.k_proj").unwrap(), 4.0);
     assert!(parse(&with("rank_pattern", json!({ "(": 2 }))).unwrap().rank_of(path).is_err());
+}
+
+#[test]
+fn the_configs_of_older_releases_mean_the_same_adapters() {
+    let file = include_str!("../../../tests/golden/peft_configs.json");
+    let releases: Value = serde_json::from_str(file).unwrap();
+    let releases = releases.as_object().unwrap();
+    assert!(releases.len() >= 5, "{:?}", releases.keys());
+    for (version, configs) in releases {
+        let lora = parse(&configs["lora"]).unwrap_or_else(|error| panic!("{version}: {error}"));
+        assert_eq!((lora.kind, lora.rank, lora.alpha, lora.dropout), (AdapterKind::Lora, 4, 12.0, 0.1), "{version}");
+        assert_eq!(lora.rules.targets, Targets::Names(vec!["q_proj".into()]), "{version}");
+        assert_eq!(lora.base_model.as_deref(), Some("some/base"));
+        let ia3 = parse(&configs["ia3"]).unwrap_or_else(|error| panic!("{version}: {error}"));
+        assert_eq!(ia3.side_of("model.layers.0.mlp.down_proj").unwrap(), Side::Inputs, "{version}");
+        assert_eq!(ia3.side_of("model.layers.0.self_attn.k_proj").unwrap(), Side::Outputs, "{version}");
+        let again = parse(&ia3.to_json()).unwrap();
+        assert_eq!((again.kind, &again.feedforward, &again.rules), (ia3.kind, &ia3.feedforward, &ia3.rules));
+    }
+}
+
+#[test]
+fn llama_has_no_biases_so_the_key_changes_nothing_and_keys_of_tomorrow_are_kept() {
+    for bias in ["none", "all", "lora_only"] {
+        assert!(parse(&with("bias", json!(bias))).is_ok());
+    }
+    let config = parse(&with("use_something_new", json!(false))).unwrap();
+    assert_eq!(config.unknown_keys(), ["use_something_new"]);
+    assert_eq!(config.to_json()["use_something_new"], json!(false));
+    let dora = parse(&with("use_dora", json!(true))).unwrap();
+    assert_eq!((dora.kind, &dora.to_json()["use_dora"]), (AdapterKind::Dora, &json!(true)));
+    for key in ["modules_to_save", "trainable_token_indices"] {
+        assert!(parse(&with(key, json!(["embed_tokens"]))).unwrap_err().contains("replaces whole modules"));
+    }
 }

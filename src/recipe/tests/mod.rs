@@ -2,6 +2,7 @@
 
 mod inputs;
 mod judge;
+mod kinds;
 mod meaning;
 mod mistakes;
 mod properties;

@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::adapter;
 use crate::error::Result;
 use crate::files;
-use crate::recipe::{AdapterPlan, BaseOrigin, Foundation, Method, Study, Training};
+use crate::recipe::{AdapterKind, AdapterPlan, BaseOrigin, Foundation, Method, Study, Training};
 
 /// What the card is of.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -161,6 +161,10 @@ impl<'a> CardFacts<'a> {
         let (study, version) = (&self.study.name, env!("CARGO_PKG_VERSION"));
         let by = format!("of the study `{study}`, by [emakeel](https://github.com/emakeel/emakeel) {version}");
         let lora = |plan: &AdapterPlan| match &plan.method {
+            Method::Lora(lora) if lora.kind == AdapterKind::Ia3 => format!("(IA)³ adapter `{}`", plan.name),
+            Method::Lora(lora) if lora.kind == AdapterKind::Dora => {
+                format!("DoRA adapter `{}` of rank {} (alpha {})", plan.name, lora.rank, lora.alpha)
+            }
             Method::Lora(lora) => format!("LoRA adapter `{}` of rank {} (alpha {})", plan.name, lora.rank, lora.alpha),
             Method::Full => format!("adapter `{}`", plan.name),
         };

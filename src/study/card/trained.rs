@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::facts::{CardFacts, Subject};
 use super::scores::cell;
 use crate::progress::short_count;
-use crate::recipe::{Amount, Budget, Method, SourceOrigin, Targets};
+use crate::recipe::{AdapterKind, Amount, Budget, Initial, Method, SourceOrigin, Targets};
 
 /// The section with what every source gave.
 pub fn mixture(facts: &CardFacts<'_>) -> String {
@@ -104,9 +104,14 @@ fn rows(facts: &CardFacts<'_>) -> Vec<(&'static str, String)> {
     if let Some(plan) = facts.subject.plan() {
         rows.push(("method", plan.method.to_string()));
         if let Method::Lora(lora) = &plan.method {
-            rows.push(("rank, alpha", format!("{}, {}", lora.rank, lora.alpha)));
-            rows.push(("scale", if lora.rslora { "alpha / √rank" } else { "alpha / rank" }.to_owned()));
-            rows.push(("dropout", lora.dropout.to_string()));
+            if lora.kind != AdapterKind::Ia3 {
+                rows.push(("rank, alpha", format!("{}, {}", lora.rank, lora.alpha)));
+                rows.push(("scale", if lora.rslora { "alpha / √rank" } else { "alpha / rank" }.to_owned()));
+                rows.push(("dropout", lora.dropout.to_string()));
+            }
+            if lora.init != Initial::Kaiming {
+                rows.push(("factors began as", lora.init.to_string()));
+            }
             rows.push(("target modules", targets(&lora.targets)));
         }
         rows.push(("trained on", plan.on.label()));
