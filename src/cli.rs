@@ -103,6 +103,9 @@ pub struct RunArgs {
     /// The recipe and where it runs.
     #[command(flatten)]
     pub recipe: RecipeArgs,
+    /// Train up to this many adapters at a time that stand on one model, their rows in one batch; each is what it is alone.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=64))]
+    pub together: Option<u8>,
 }
 
 /// `emakeel check`.

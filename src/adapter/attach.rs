@@ -236,6 +236,7 @@ pub(super) fn frozen_weight(model: &Llama, path: &str) -> Result<FrozenWeight> {
                 .hint("load the model again"))
         }
         Some(Projection::Lora(Lora { base, .. }) | Projection::Scaled(Scaled { base, .. })) => Ok(base.clone()),
+        Some(Projection::Together(_)) => Err(Error::new("the module has several adapters at once").at(path)),
         Some(Projection::Trained(_)) => Err(Error::new("the module is trained whole, so it takes no adapter")
             .at(path)
             .hint("freeze the model first, or use an adapter and no full training")),

@@ -22,7 +22,8 @@ pub fn run(args: &CheckArgs, progress: Progress) -> Result<()> {
     }
     let folder = args.recipe.runs.join(&recipe.study.name);
     let cache = CacheFolder::choose(args.recipe.cache.as_deref())?;
-    let plan = study::check(&recipe, &RunOptions { folder: &folder, cache: &cache, progress, stop: &|| false })?;
+    let plan =
+        study::check(&recipe, &RunOptions { folder: &folder, cache: &cache, progress, stop: &|| false, together: 1 })?;
     if json { output::print_json(&plan) } else { output::print(plan.to_text()) }
 }
 

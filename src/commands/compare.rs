@@ -36,7 +36,7 @@ pub fn run(args: &CompareArgs, progress: Progress) -> Result<()> {
         return print(ratings::read(&args.run, &recipe, &args.ratings)?, args.json);
     }
     let cache = CacheFolder::choose(args.cache.as_deref())?;
-    let options = RunOptions { folder: &args.run, cache: &cache, progress, stop: &stop };
+    let options = RunOptions { folder: &args.run, cache: &cache, progress, stop: &stop, together: 1 };
     let summary = study::compare_finished(&recipe, &options)?;
     output::print_summary(summary, report::write(&args.run), None, args.json)
 }

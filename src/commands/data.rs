@@ -21,7 +21,7 @@ pub fn run(args: &DataArgs, progress: Progress) -> Result<()> {
     let sequences = args.show.unwrap_or(if args.html.is_some() { ON_A_PAGE } else { 0 });
     let wanted = LookOptions { stage: args.stage.clone(), sequences, step: args.step.get() - 1 };
     let cache = CacheFolder::choose(args.recipe.cache.as_deref())?;
-    let options = RunOptions { folder: &folder, cache: &cache, progress, stop: &|| false };
+    let options = RunOptions { folder: &folder, cache: &cache, progress, stop: &|| false, together: 1 };
     let mut look = study::look(&recipe, &options, &wanted)?;
     if let Some(path) = &args.html {
         files::write(path, look.to_html())?;

@@ -25,7 +25,7 @@ pub fn run(args: &PublishArgs, progress: Progress) -> Result<()> {
     let interrupt = Interrupt::listen()?;
     let stop = || interrupt.asked();
     let cache = CacheFolder::choose(args.cache.as_deref())?;
-    let options = RunOptions { folder: &args.run, cache: &cache, progress, stop: &stop };
+    let options = RunOptions { folder: &args.run, cache: &cache, progress, stop: &stop, together: 1 };
     let wanted = Wanted {
         candidate: args.candidate.clone(),
         to: args.to.clone(),

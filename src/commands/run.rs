@@ -12,12 +12,13 @@ use crate::study::{self, RunOptions};
 
 /// Runs the recipe and prints the comparison.
 pub fn run(args: &RunArgs, progress: Progress) -> Result<()> {
+    let together = args.together.map_or(1, usize::from);
     let args = &args.recipe;
     let recipe = Recipe::open(&args.recipe, &args.sets)?;
     let interrupt = Interrupt::listen()?;
     let folder = args.runs.join(&recipe.study.name);
     let cache = CacheFolder::choose(args.cache.as_deref())?;
-    let options = RunOptions { folder: &folder, cache: &cache, progress, stop: &|| interrupt.asked() };
+    let options = RunOptions { folder: &folder, cache: &cache, progress, stop: &|| interrupt.asked(), together };
     let summary = study::run(&recipe, &options)?;
     let has_judge = recipe.study.compare.as_ref().is_some_and(|compare| compare.judge.is_some());
     let judged = has_judge.then(|| compare::judged(&recipe, &folder, progress, options.stop)).transpose();

@@ -52,6 +52,22 @@ pub trait GradientSink {
     fn accept_product(&mut self, parameter: &Parameter, dy: &Tensor, x: &Tensor) -> Result<()> {
         self.accept(parameter, linear_weight_gradient(dy, x)?)
     }
+
+    /// [`GradientSink::accept`] where several adapters are trained in one pass: of the one of that number.
+    ///
+    /// # Errors
+    /// As [`GradientSink::accept`].
+    fn accept_of(&mut self, _adapter: usize, parameter: &Parameter, gradient: Tensor) -> Result<()> {
+        self.accept(parameter, gradient)
+    }
+
+    /// [`GradientSink::accept_product`] where several adapters are trained in one pass: of the one of that number.
+    ///
+    /// # Errors
+    /// As [`GradientSink::accept`].
+    fn accept_product_of(&mut self, adapter: usize, parameter: &Parameter, dy: &Tensor, x: &Tensor) -> Result<()> {
+        self.accept_of(adapter, parameter, linear_weight_gradient(dy, x)?)
+    }
 }
 
 /// Where one trained tensor lies in the flat buffer.

@@ -11,6 +11,7 @@ use super::frozen_weight::FrozenWeight;
 use super::low_rank::Lora;
 use super::parameters::{GradientSink, Parameter};
 use super::scaled::Scaled;
+use super::together::Together;
 use crate::error::{Error, Result};
 use crate::kernels::matmul::{add_matmul, linear, linear_input_gradient};
 use crate::random::Stream;
@@ -26,6 +27,8 @@ pub enum Projection {
     Lora(Lora),
     /// The weight does not change; its outputs or its inputs are scaled.
     Scaled(Scaled),
+    /// The weight does not change; low-rank updates are added, each to some of the rows.
+    Together(Together),
 }
 
 /// What a projection's backward needs of its forward.
@@ -48,6 +51,8 @@ pub enum ProjectionSaved {
     Dora(Box<DoraSaved>),
     /// Scales need what they multiply.
     Scaled(Tensor),
+    /// What each of several updates needs.
+    Together(Vec<ProjectionSaved>),
 }
 
 impl Projection {
@@ -59,7 +64,8 @@ impl Projection {
         match self {
             Self::Frozen(weight)
             | Self::Lora(Lora { base: weight, .. })
-            | Self::Scaled(Scaled { base: weight, .. }) => weight.to_tensor(),
+            | Self::Scaled(Scaled { base: weight, .. })
+            | Self::Together(Together { base: weight, .. }) => weight.to_tensor(),
             Self::Trained(parameter) => Ok(parameter.value.clone()),
         }
     }
@@ -69,7 +75,8 @@ impl Projection {
         match self {
             Self::Frozen(weight)
             | Self::Lora(Lora { base: weight, .. })
-            | Self::Scaled(Scaled { base: weight, .. }) => Some(weight),
+            | Self::Scaled(Scaled { base: weight, .. })
+            | Self::Together(Together { base: weight, .. }) => Some(weight),
             Self::Trained(_) => None,
         }
     }
@@ -82,7 +89,8 @@ impl Projection {
         match self {
             Self::Frozen(weight)
             | Self::Lora(Lora { base: weight, .. })
-            | Self::Scaled(Scaled { base: weight, .. }) => weight.dims2(),
+            | Self::Scaled(Scaled { base: weight, .. })
+            | Self::Together(Together { base: weight, .. }) => weight.dims2(),
             Self::Trained(parameter) => Ok(parameter.value.dims2()?),
         }
     }
@@ -92,7 +100,8 @@ impl Projection {
         match self {
             Self::Frozen(weight)
             | Self::Lora(Lora { base: weight, .. })
-            | Self::Scaled(Scaled { base: weight, .. }) => weight.id(),
+            | Self::Scaled(Scaled { base: weight, .. })
+            | Self::Together(Together { base: weight, .. }) => weight.id(),
             Self::Trained(parameter) => parameter.value.id(),
         }
     }
@@ -104,7 +113,8 @@ impl Projection {
         match self {
             Self::Frozen(weight)
             | Self::Lora(Lora { base: weight, .. })
-            | Self::Scaled(Scaled { base: weight, .. }) => weight.linear(x),
+            | Self::Scaled(Scaled { base: weight, .. })
+            | Self::Together(Together { base: weight, .. }) => weight.linear(x),
             Self::Trained(parameter) => linear(x, &parameter.value),
         }
     }
@@ -116,7 +126,7 @@ impl Projection {
         match self {
             Self::Frozen(_) | Self::Trained(_) => Ok(y),
             Self::Lora(lora) if lora.magnitude.is_none() => lora.add_to(y, x, rows),
-            Self::Lora(_) | Self::Scaled(_) => {
+            Self::Lora(_) | Self::Scaled(_) | Self::Together(_) => {
                 let Some(rows) = rows else { return Ok(self.forward(x, None)?.0) };
                 let own = self.forward(&x.index_select(rows, 0)?, None)?.0;
                 let before = y.index_select(rows, 0)?;
@@ -132,6 +142,7 @@ impl Projection {
             Self::Trained(_) => true,
             Self::Lora(lora) => lora.is_trained(),
             Self::Scaled(scaled) => scaled.is_trained(),
+            Self::Together(together) => together.is_trained(),
         }
     }
 
@@ -147,6 +158,7 @@ impl Projection {
             Self::Trained(parameter) => Ok((linear(x, &parameter.value)?, ProjectionSaved::Input(x.clone()))),
             Self::Lora(lora) => lora.forward(x, mask),
             Self::Scaled(scaled) => scaled.forward(x),
+            Self::Together(together) => together.forward(x),
         }
     }
 
@@ -160,6 +172,7 @@ impl Projection {
             Self::Trained(_) => ProjectionSaved::Input(x.clone()),
             Self::Lora(lora) => lora.again(x, mask)?,
             Self::Scaled(scaled) => scaled.again(x)?,
+            Self::Together(together) => together.again(x)?,
         })
     }
 
@@ -181,6 +194,9 @@ impl Projection {
             }
             (Self::Scaled(scaled), ProjectionSaved::Scaled(saved)) => {
                 return scaled.backward(dy, &saved, input_gradient, sink);
+            }
+            (Self::Together(together), ProjectionSaved::Together(saved)) => {
+                return together.backward(dy, saved, input_gradient, sink);
             }
             (_, saved) => (input_gradient, saved),
         };
@@ -210,7 +226,8 @@ impl Projection {
             (
                 Self::Frozen(weight)
                 | Self::Lora(Lora { base: weight, .. })
-                | Self::Scaled(Scaled { base: weight, .. }),
+                | Self::Scaled(Scaled { base: weight, .. })
+                | Self::Together(Together { base: weight, .. }),
                 others,
             ) => weight.input_gradient(dy, others)?,
             (Self::Trained(parameter), None) => linear_input_gradient(dy, &parameter.value)?,

@@ -74,7 +74,7 @@ impl Llama {
 
 fn plain(projection: &Projection) -> Result<Tensor> {
     match projection {
-        Projection::Lora(_) | Projection::Scaled(_) => {
+        Projection::Lora(_) | Projection::Scaled(_) | Projection::Together(_) => {
             Err(Error::new("a module has an adapter, so the model is not one set of weights")
                 .hint("merge the adapter into the model, or detach it, before saving"))
         }

@@ -86,6 +86,7 @@ impl Llama {
                     }
                 }
                 Projection::Scaled(scaled) => scaled.factors.freeze()?,
+                Projection::Together(together) => together.freeze()?,
                 Projection::Frozen(_) => {}
             }
         }

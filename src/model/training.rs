@@ -8,6 +8,7 @@ use super::layer::LayerSaved;
 use super::llama::Llama;
 use super::noise;
 use super::parameters::GradientSink;
+use super::together::{Joint, Share};
 use crate::device::Laps;
 use crate::error::{Error, Result};
 use crate::kernels::adamw::add_in_place;
@@ -92,6 +93,50 @@ impl Llama {
         }
         laps.end("backward")?;
         Ok(loss.loss_sum)
+    }
+
+    /// Forward and backward for several adapters on one base, each on rows of its own; gradients of the adapter of number n
+    /// go to the sink by [`GradientSink::accept_of`].
+    ///
+    /// Returns the sum of each one's loss, as [`Llama::train_micro_step`] does; what it returns and the gradients are those
+    /// that each gives alone.
+    ///
+    /// # Errors
+    /// As [`Llama::train_micro_step`]; the models do not share one base; more than low-rank updates are trained.
+    pub fn train_together(shares: &[Share<'_>], sink: &mut dyn GradientSink) -> Result<Vec<f64>> {
+        let Joint { model, batch } = Joint::new(shares)?;
+        batch.check(&model.config)?;
+        let Some(lowest) = model.lowest_trained() else { return Err(Error::new("nothing in the models is trained")) };
+        let context = model.context(&batch.segments, None)?;
+        let recompute = shares.iter().map(|share| share.pass.recompute).max().unwrap_or(0);
+        let pass = Pass { loss_scale: 1.0, recompute, dropout: None, noise: 0.0 };
+        let (x, kept) = model.forward_keeping(&model.ids(&batch.ids)?, &context, lowest, &pass)?;
+        let rows = Rows::new(&batch, &model)?;
+        let (hidden, norm_saved) = model.norm.norm_forward(&rows.take(&x)?, context.epsilon)?;
+        let (mut losses, mut d_hidden, mut start) = (Vec::new(), Vec::new(), 0);
+        for (Share { model, batch, pass }, number) in shares.iter().zip(0..) {
+            let count = batch.targets.len();
+            let (hidden, targets) = (hidden.narrow(0, start, count)?, rows.targets.narrow(0, start, count)?);
+            let mask = LayerMasks::new(pass.dropout, model.layers.len()).module(0);
+            let scale = Scale { all: pass.loss_scale, rows: &batch.weights };
+            let loss = model.head().loss(&hidden, &targets, scale, mask)?;
+            if !loss.loss_sum.is_finite() {
+                return Err(model.explain_loss(loss.loss_sum, batch));
+            }
+            for (parameter, gradient) in loss.own {
+                sink.accept_of(number, &parameter, gradient)?;
+            }
+            losses.push(loss.loss_sum);
+            d_hidden.push(loss.d_hidden);
+            start += count;
+        }
+        drop(hidden);
+        let dx = model.norm.norm_backward(&Tensor::cat(&d_hidden, 0)?, &norm_saved, None, sink)?;
+        drop((norm_saved, d_hidden));
+        let dx = rows.put_back(&dx, x.dims())?;
+        drop(x);
+        model.backward_layers(dx, kept, &context, lowest, &batch.ids, None, sink)?;
+        Ok(losses)
     }
 
     /// The residual stream after the last layer, and what the layers from `lowest` up keep.

@@ -1,31 +1,85 @@
 //! The adapters stage: one adapter, or full tune, for each instruction mix.
 
+use std::path::{Path, PathBuf};
+
 use serde_json::{Value, json};
 
 use crate::adapter::{self, Adapter, PeftConfig};
+use crate::data::Stream;
 use crate::error::Result;
 use crate::files;
 use crate::model::{Llama, Parameters};
-use crate::recipe::{AdapterPlan, LoraSettings, Method, Stage};
+use crate::recipe::{AdapterKind, AdapterPlan, LoraSettings, Method, Recompute, Stage};
 use crate::study::card::{self, CardFacts, Subject, write_card};
 use crate::study::folder::StageRecord;
 use crate::study::ground::Ground;
 use crate::study::{base, pretrain, probe, stage, training};
 
-/// Trains every adapter of the study that is not finished.
+/// Trains every adapter of the study that is not finished, some of them together where that is asked for.
 pub fn run(ground: &Ground<'_>) -> Result<()> {
-    for plan in &ground.study.adapters {
-        let inputs = inputs(ground, plan)?;
-        let label = format!("adapters.{}", plan.name);
-        if stage::finished(ground, &label, &ground.folder.adapter(&plan.name), &inputs)?.is_some() {
-            ground.progress.say(format!("{}: done before", plan.name));
-            // A kill between the result and this leaves the checkpoints.
-            training::clean(&ground.folder.training(&plan.name))?;
-            continue;
+    let mut left: Vec<&AdapterPlan> = ground.study.adapters.iter().collect();
+    while !left.is_empty() {
+        let plan = left.remove(0);
+        let Some(inputs) = unfinished(ground, plan)? else { continue };
+        let mut group = vec![(plan, inputs)];
+        if is_plain(plan) {
+            // What those start from is finished: plans stand behind those that they start from.
+            let waits = |other: &AdapterPlan| {
+                other
+                    .start_from
+                    .as_ref()
+                    .is_some_and(|name| left.iter().any(|it| it.name == *name) || *name == plan.name)
+            };
+            let fits = |other: &&AdapterPlan| goes_with(plan, other) && !waits(other);
+            let others: Vec<&AdapterPlan> = left.iter().copied().filter(fits).collect();
+            for other in others {
+                if group.len() >= ground.together {
+                    break;
+                }
+                left.retain(|it| it.name != other.name);
+                if let Some(inputs) = unfinished(ground, other)? {
+                    group.push((other, inputs));
+                }
+            }
         }
-        train_one(ground, plan, &inputs)?;
+        match group.as_slice() {
+            [(plan, inputs)] => train_one(ground, plan, inputs)?,
+            several => train_several(ground, several)?,
+        }
     }
     Ok(())
+}
+
+/// What an adapter follows from, unless it is finished.
+fn unfinished(ground: &Ground<'_>, plan: &AdapterPlan) -> Result<Option<Value>> {
+    let inputs = inputs(ground, plan)?;
+    let label = format!("adapters.{}", plan.name);
+    if stage::finished(ground, &label, &ground.folder.adapter(&plan.name), &inputs)?.is_none() {
+        return Ok(Some(inputs));
+    }
+    ground.progress.say(format!("{}: done before", plan.name));
+    // A kill between the result and this leaves the checkpoints.
+    training::clean(&ground.folder.training(&plan.name))?;
+    Ok(None)
+}
+
+/// Whether an adapter is a plain low-rank update, which can be trained beside others.
+fn is_plain(plan: &AdapterPlan) -> bool {
+    let Method::Lora(settings) = &plan.method else { return false };
+    let kind = matches!(settings.kind, AdapterKind::Lora | AdapterKind::LoraFa);
+    kind && !settings.init.changes_base()
+        && plan.training.neftune_alpha == 0.0
+        && !matches!(plan.training.recompute, Recompute::ToFit(Some(_)))
+}
+
+/// Whether two adapters stand on the same weights in memory.
+fn goes_with(plan: &AdapterPlan, other: &AdapterPlan) -> bool {
+    match (&plan.method, &other.method) {
+        (Method::Lora(one), Method::Lora(two)) => {
+            is_plain(other) && plan.on == other.on && one.quantization == two.quantization
+        }
+        _ => false,
+    }
 }
 
 /// Everything that the adapter follows from; what it stands on and starts from by their own keys.
@@ -48,21 +102,47 @@ fn inputs(ground: &Ground<'_>, plan: &AdapterPlan) -> Result<Value> {
 }
 
 fn train_one(ground: &Ground<'_>, plan: &AdapterPlan, inputs: &Value) -> Result<()> {
-    let checkpoints = stage::open_training(ground, &plan.name, inputs)?;
-    let stream = training::open_stream(ground, &plan.training, &plan.name)?;
-    ground.progress.say(stream.ledger().table().trim_end());
+    let (checkpoints, stream) = open(ground, plan, inputs)?;
     let (model, parameters, config) = load(ground, plan)?;
-    let work = training::Work {
-        name: &plan.name,
-        training: &plan.training,
-        stream: &stream,
-        inputs,
-        snapshots: &[],
-        checkpoints: &checkpoints,
-    };
+    let work = work(plan, inputs, &stream, &checkpoints);
     let outcome = training::run(ground, &model, &parameters, &work, &mut |_, _| Ok(()))?;
     save(ground, plan, &model, config, inputs, outcome)?;
     training::clean(&checkpoints)
+}
+
+/// Trains several adapters that stand on the same weights, which are loaded once.
+fn train_several(ground: &Ground<'_>, group: &[(&AdapterPlan, Value)]) -> Result<()> {
+    let Some((AdapterPlan { method: Method::Lora(settings), on, .. }, _)) = group.first() else { return Ok(()) };
+    let foundation = ground.load_in(*on, settings.quantization)?;
+    let mut opened = Vec::with_capacity(group.len());
+    for (plan, inputs) in group {
+        let Method::Lora(settings) = &plan.method else { continue };
+        let (checkpoints, stream) = open(ground, plan, inputs)?;
+        let mut model = foundation.clone();
+        let (parameters, config) = make_trainable(ground, plan, settings, &mut model)?;
+        opened.push((checkpoints, stream, model, parameters, config));
+    }
+    let all = group.iter().zip(&opened).map(|((plan, inputs), (checkpoints, stream, model, parameters, _))| {
+        (model, parameters, work(plan, inputs, stream, checkpoints))
+    });
+    let outcomes = training::run_together(ground, &all.collect::<Vec<_>>())?;
+    for (((plan, inputs), (checkpoints, _, model, _, config)), outcome) in group.iter().zip(opened).zip(outcomes) {
+        save(ground, plan, &model, Some(config), inputs, outcome)?;
+        training::clean(&checkpoints)?;
+    }
+    Ok(())
+}
+
+/// Where an adapter's checkpoints are, and what it is trained on.
+fn open(ground: &Ground<'_>, plan: &AdapterPlan, inputs: &Value) -> Result<(PathBuf, Stream)> {
+    let checkpoints = stage::open_training(ground, &plan.name, inputs)?;
+    let stream = training::open_stream(ground, &plan.training, &plan.name)?;
+    ground.progress.say(stream.ledger().table().trim_end());
+    Ok((checkpoints, stream))
+}
+
+fn work<'a>(plan: &'a AdapterPlan, inputs: &'a Value, stream: &'a Stream, checkpoints: &'a Path) -> training::Work<'a> {
+    training::Work { name: &plan.name, training: &plan.training, stream, inputs, snapshots: &[], checkpoints }
 }
 
 /// The model that training starts from, what of it is trained, and an adapter's config.

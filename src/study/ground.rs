@@ -29,6 +29,8 @@ pub struct RunOptions<'a> {
     pub progress: Progress,
     /// Whether a person asked to stop.
     pub stop: &'a dyn Fn() -> bool,
+    /// How many adapters may be trained at a time.
+    pub together: usize,
 }
 
 /// What every stage stands on.
@@ -57,6 +59,8 @@ pub struct Ground<'a> {
     pub progress: Progress,
     /// Whether a person asked to stop.
     pub stop: &'a dyn Fn() -> bool,
+    /// How many adapters may be trained at a time.
+    pub together: usize,
 }
 
 impl<'a> Ground<'a> {
@@ -82,6 +86,7 @@ impl<'a> Ground<'a> {
             origins,
             progress: options.progress,
             stop: options.stop,
+            together: options.together,
         })
     }
 

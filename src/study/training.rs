@@ -1,6 +1,6 @@
 //! What pretraining and adapters share: opening the stream of steps, running the job, and its outcome.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
@@ -14,7 +14,7 @@ use crate::progress::short_bytes;
 use crate::recipe::{AdapterKind, ChatTemplate, Quantization, Training};
 use crate::study::check;
 use crate::study::ground::Ground;
-use crate::train::{self, Job, Outcome, Plan, Setup, Trained};
+use crate::train::{self, Companion, Job, Outcome, Plan, Setup, Trained};
 
 /// Tokenizes the sources of a stage (into the cache), plans its steps, and writes its ledger into the run folder.
 pub fn open_stream(ground: &Ground<'_>, training: &Training, stage: &str) -> Result<Stream> {
@@ -79,10 +79,43 @@ pub fn run(
     work: &Work<'_>,
     at_snapshot: &mut dyn FnMut(&Llama, u64) -> Result<()>,
 ) -> Result<Value> {
-    let log = ground.folder.log();
+    let (log, events) = places(ground, work)?;
+    let job = job(ground, model, work, (&log, &events), 1)?;
+    let outcome = train::run(model, parameters, &job, at_snapshot, ground.stop, ground.progress)?;
+    said(outcome, parameters, work, &log)
+}
+
+/// Trains several adapters on one base at a time, each on the model that it is on; as [`run`], in their order.
+///
+/// # Errors
+/// As [`run`].
+pub fn run_together(ground: &Ground<'_>, all: &[(&Llama, &Parameters, Work<'_>)]) -> Result<Vec<Value>> {
+    let places = all.iter().map(|(.., work)| places(ground, work)).collect::<Result<Vec<_>>>()?;
+    let pairs = all.iter().zip(&places);
+    let jobs = pairs.map(|((model, _, work), (log, events))| job(ground, model, work, (log, events), all.len()));
+    let jobs = jobs.collect::<Result<Vec<_>>>()?;
+    let companions: Vec<Companion<'_>> =
+        all.iter().zip(&jobs).map(|((model, parameters, _), job)| (*model, *parameters, job)).collect();
+    let outcomes = train::run_together(&companions, ground.stop, ground.progress)?;
+    let ends = outcomes.into_iter().zip(all).zip(&places);
+    ends.map(|((outcome, (_, parameters, work)), (log, _))| said(outcome, parameters, work, log)).collect()
+}
+
+/// The log, and the folder of a stage's event files.
+fn places(ground: &Ground<'_>, work: &Work<'_>) -> Result<(PathBuf, PathBuf)> {
     let events = ground.folder.events(work.name);
     files::make_folder(&events)?;
-    let needs = needs(ground, model, work)?;
+    Ok((ground.folder.log(), events))
+}
+
+fn job<'a>(
+    ground: &Ground<'_>,
+    model: &Llama,
+    work: &Work<'a>,
+    (log, events): (&'a Path, &'a Path),
+    companions: usize,
+) -> Result<Job<'a>> {
+    let needs = needs(ground, model, work, companions)?;
     if needs.recomputed > 0 && needs.limit.is_some() {
         let (some, all) = (needs.recomputed, model.config.layers);
         let memory = short_bytes(needs.limit.unwrap_or_default());
@@ -90,7 +123,7 @@ pub fn run(
             .progress
             .say(format!("{}: {some} of {all} layers are computed again, to stay within {memory}", work.name));
     }
-    let job = Job {
+    Ok(Job {
         name: work.name,
         seed: ground.study.seed,
         training: work.training,
@@ -99,10 +132,14 @@ pub fn run(
         snapshots: work.snapshots,
         inputs: work.inputs,
         checkpoints: work.checkpoints,
-        log: &log,
-        events: &events,
-    };
-    match train::run(model, parameters, &job, at_snapshot, ground.stop, ground.progress)? {
+        log,
+        events,
+    })
+}
+
+/// What the record of a stage says of how its job ended.
+fn said(outcome: Outcome, parameters: &Parameters, work: &Work<'_>, log: &Path) -> Result<Value> {
+    match outcome {
         Outcome::Interrupted(summary) => Err(Error::interrupted(format!(
             "{}: stopped after step {} of {}; its checkpoint is written",
             work.name, summary.step, summary.steps
@@ -110,7 +147,7 @@ pub fn run(
         .hint("run the same command again: it goes on from there")),
         Outcome::Done(summary) => {
             // From the log, not from this process: the same after any number of restarts.
-            let last = train::read_log(&log, work.name)?.pop();
+            let last = train::read_log(log, work.name)?.pop();
             Ok(json!({
                 "steps": summary.steps,
                 "tokens": summary.tokens,
@@ -123,8 +160,8 @@ pub fn run(
     }
 }
 
-/// What the work needs, on the model as it is loaded and with the memory that is free now.
-fn needs(ground: &Ground<'_>, model: &Llama, work: &Work<'_>) -> Result<Plan> {
+/// What the work needs, on the model as it is loaded and with the memory that is free now, which so many companions share.
+fn needs(ground: &Ground<'_>, model: &Llama, work: &Work<'_>, companions: usize) -> Result<Plan> {
     let (mut rank, mut kind, mut quantization) = (0, AdapterKind::Lora, Quantization::None);
     let mut modules = Vec::new();
     for (path, shape) in model.config.module_shapes() {
@@ -152,7 +189,7 @@ fn needs(ground: &Ground<'_>, model: &Llama, work: &Work<'_>) -> Result<Plan> {
     let setup = Setup { config, dtype, on_gpu, trained, training: work.training };
     // The weights are loaded already, so they are not part of what is free.
     let weights = Plan::new(setup, None, None).memory.weights;
-    let free = device::free_memory(&ground.device).map(|free| free + weights);
+    let free = device::free_memory(&ground.device).map(|free| free / companions.max(1) as u64 + weights);
     let plan = Plan::new(setup, None, free);
     check::within(work.name, setup, &plan, free)?;
     Ok(plan)

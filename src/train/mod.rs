@@ -9,6 +9,7 @@
 //! | `batches` | sequences to micro-batches and targets |
 //! | `sinks` | where finished gradients go: a sum, or straight into the optimizer |
 //! | `optimizer` | AdamW over the flat parameters |
+//! | `together` | several jobs on one base at a time |
 //! | `schedule` | the learning rate at each step |
 //! | `checkpoint`, `flat_file` | what survives a kill, and its files |
 //! | `log`, `events` | `log.jsonl` and TensorBoard |
@@ -25,6 +26,7 @@ mod run;
 mod schedule;
 mod sinks;
 mod step;
+mod together;
 
 pub use batches::{Steps, micro_batches};
 pub use checkpoint::{Best, Checkpoints, State};
@@ -36,6 +38,7 @@ pub use run::{Job, Outcome, Summary, load_best, run};
 pub use schedule::LearningRate;
 pub use sinks::{Accumulator, OptimizerInBackward};
 pub use step::{StepReport, Trainer, evaluate};
+pub use together::{Companion, run_together};
 
 #[cfg(test)]
 mod tests;

@@ -96,7 +96,7 @@ pub fn run(
     let mut bar = run.bar(progress);
     let mut loss = None;
     while run.state.step < run.steps && !stop() {
-        let place = format!("{}, step {}", job.name, run.state.step + 1);
+        let place = run.place();
         let (report, tokens) = run.step().at(place)?;
         loss = Some(report.loss);
         bar.advance(tokens, format!("loss {:.4}", report.loss));
@@ -105,13 +105,10 @@ pub fn run(
             run.checkpoint()?;
         }
     }
-    let interrupted = run.state.step < run.steps;
-    if interrupted {
-        run.checkpoint()?;
-    }
-    let summary = run.summary(loss);
-    bar.finish(describe(&summary));
-    Ok(if interrupted { Outcome::Interrupted(summary) } else { Outcome::Done(summary) })
+    let outcome = run.end(loss)?;
+    let (Outcome::Done(summary) | Outcome::Interrupted(summary)) = &outcome;
+    bar.finish(describe(summary));
+    Ok(outcome)
 }
 
 /// Reads the parameters of the checkpoint with the lowest evaluation loss, in place.
@@ -129,24 +126,29 @@ pub fn load_best(parameters: &Parameters, job: &Job<'_>, progress: Progress) -> 
 }
 
 /// A job under way.
-struct Run<'a> {
-    job: &'a Job<'a>,
-    model: &'a Llama,
+pub(super) struct Run<'a> {
+    pub(super) job: &'a Job<'a>,
+    pub(super) model: &'a Llama,
     parameters: &'a Parameters,
-    trainer: Trainer<'a>,
-    rate: LearningRate,
+    pub(super) trainer: Trainer<'a>,
+    pub(super) rate: LearningRate,
     checkpoints: Checkpoints,
-    log: Log,
+    pub(super) log: Log,
     events: EventFile,
-    state: State,
-    steps: u64,
+    pub(super) state: State,
+    pub(super) steps: u64,
     resumed_from: u64,
     /// The step of the newest checkpoint.
     saved: u64,
 }
 
 impl<'a> Run<'a> {
-    fn open(model: &'a Llama, parameters: &'a Parameters, job: &'a Job<'a>, progress: Progress) -> Result<Self> {
+    pub(super) fn open(
+        model: &'a Llama,
+        parameters: &'a Parameters,
+        job: &'a Job<'a>,
+        progress: Progress,
+    ) -> Result<Self> {
         let steps = job.data.steps();
         if steps == 0 {
             return Err(Error::new("there is nothing to train on: the data makes no step").at(job.name));
@@ -186,7 +188,18 @@ impl<'a> Run<'a> {
         let started = Instant::now();
         let sequences = self.job.data.step(index)?;
         let report = self.trainer.step(self.model, index, &sequences, learning_rate)?;
-        let seconds = started.elapsed().as_secs_f64();
+        let tokens = self.done(&report, learning_rate, started.elapsed().as_secs_f64())?;
+        Ok((report, tokens))
+    }
+
+    /// Where the job stands, for errors in its next step.
+    pub(super) fn place(&self) -> String {
+        format!("{}, step {}", self.job.name, self.state.step + 1)
+    }
+
+    /// What follows a step: its evaluation if that is due, and its line in the log; returns the tokens read.
+    pub(super) fn done(&mut self, report: &StepReport, learning_rate: f64, seconds: f64) -> Result<u64> {
+        let index = self.state.step;
         let tokens = self.job.data.tokens_after(index + 1);
         let tokens_of_step = tokens.saturating_sub(self.state.tokens);
         self.state = State { step: index + 1, tokens, evaluation_loss: None, best: self.state.best };
@@ -207,7 +220,17 @@ impl<'a> Run<'a> {
             seconds: (seconds * 1e6).round() / 1e6,
             evaluation_loss: self.state.evaluation_loss,
         })?;
-        Ok((report, tokens_of_step))
+        Ok(tokens_of_step)
+    }
+
+    /// The outcome, with a checkpoint of a job that stops before its end.
+    pub(super) fn end(&mut self, loss: Option<f64>) -> Result<Outcome> {
+        let interrupted = self.state.step < self.steps;
+        if interrupted {
+            self.checkpoint()?;
+        }
+        let summary = self.summary(loss);
+        Ok(if interrupted { Outcome::Interrupted(summary) } else { Outcome::Done(summary) })
     }
 
     fn write(&mut self, line: &LogLine) -> Result<()> {
@@ -229,7 +252,7 @@ impl<'a> Run<'a> {
         wanted && (self.state.step.is_multiple_of(every) || self.is_checkpoint_due())
     }
 
-    fn is_checkpoint_due(&self) -> bool {
+    pub(super) fn is_checkpoint_due(&self) -> bool {
         let every = self.job.training.checkpoint_every;
         self.state.step == self.steps || (every > 0 && self.state.step.is_multiple_of(every))
     }
@@ -244,7 +267,7 @@ impl<'a> Run<'a> {
     }
 
     /// Writes a checkpoint of the state as it is, unless the newest one is of this step.
-    fn checkpoint(&mut self) -> Result<()> {
+    pub(super) fn checkpoint(&mut self) -> Result<()> {
         if self.saved == self.state.step {
             return Ok(());
         }

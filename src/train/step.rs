@@ -91,44 +91,66 @@ impl<'a> Trainer<'a> {
         learning_rate: f64,
         laps: &mut Laps,
     ) -> Result<StepReport> {
+        let work = self.work(index, sequences)?;
+        if self.accumulator.is_none() && work.batches.len() > 1 {
+            return Err(Error::new("the number of sequences")
+                .got(sequences.len())
+                .expected(format!("at most {}, the batch", self.training.batch)));
+        }
+        let Some(gradients) = &mut self.accumulator else {
+            let update =
+                Update { step: index + 1, learning_rate, gradient_scale: 1.0, chances: self.rounding.child(index) };
+            let mut sink = OptimizerInBackward::new(&self.optimizer, self.parameters, update);
+            let loss = work.run(model, &mut sink, laps).map_err(|error| self.explain(error))?;
+            return Ok(StepReport { loss, gradient_norm: sink.norm()?, targets: work.targets });
+        };
+        gradients.clear();
+        let loss = work.run(model, gradients, laps).map_err(|error| self.explain(error))?;
+        let report = self.update(index, learning_rate, (loss, work.targets))?;
+        laps.end("update")?;
+        Ok(report)
+    }
+
+    /// What step `index` has to do.
+    pub(super) fn work(&self, index: u64, sequences: &[Sequence]) -> Result<StepWork> {
         let batches = micro_batches(sequences, self.training.micro_batch)?;
         let targets = batches.iter().map(|batch| batch.targets.len() as u64).sum::<u64>();
         if targets == 0 {
             return Err(Error::new("no token of the step is a target, so there is nothing to learn from"));
         }
-        let micro_steps = MicroSteps {
-            model,
-            batches: &batches,
+        Ok(StepWork {
             loss_scale: 1.0 / batches.iter().map(Batch::weight).sum::<f64>(),
+            batches,
+            targets,
             recompute: self.recompute,
             dropout: self.dropout.child(index),
             noise: self.training.neftune_alpha,
-        };
-        if self.accumulator.is_none() && batches.len() > 1 {
-            return Err(Error::new("the number of sequences")
-                .got(sequences.len())
-                .expected(format!("at most {}, the batch", self.training.batch)));
-        }
-        let chances = self.rounding.child(index);
-        let update = Update { step: index + 1, learning_rate, gradient_scale: 1.0, chances };
+        })
+    }
 
-        let Some(gradients) = &mut self.accumulator else {
-            let mut sink = OptimizerInBackward::new(&self.optimizer, self.parameters, update);
-            let loss = micro_steps.run(&mut sink, laps).map_err(|error| self.explain(error))?;
-            return Ok(StepReport { loss, gradient_norm: sink.norm()?, targets });
+    /// Where the gradients of a step are added up before the parameters change.
+    ///
+    /// # Errors
+    /// The device has no room for them.
+    pub(super) fn gradients(&mut self) -> Result<&mut Accumulator> {
+        let fresh = match self.accumulator.take() {
+            Some(accumulator) => accumulator,
+            None => Accumulator::new(self.parameters, 1)?,
         };
-        gradients.clear();
-        let loss = micro_steps.run(gradients, laps);
-        let gradients = gradients.gradients()?.clone();
-        let loss = loss.map_err(|error| self.explain(error))?;
+        Ok(self.accumulator.insert(fresh))
+    }
+
+    /// Changes the parameters by the gradients of a step, whose loss and number of targets are given.
+    pub(super) fn update(&mut self, index: u64, learning_rate: f64, (loss, targets): (f64, u64)) -> Result<StepReport> {
+        let gradients = self.gradients()?.gradients()?.clone();
         let gradient_norm = adamw::norm(&gradients)?;
         if !gradient_norm.is_finite() {
             let names = listed(&non_finite(self.parameters, &gradients)?);
             return Err(self.explain(Error::new(format!("gradients that are not finite: {names}")).hint(DIVERGED)));
         }
         let gradient_scale = clip_factor(gradient_norm, self.training.optimizer.clip);
-        self.optimizer.update(&gradients, Update { gradient_scale, ..update })?;
-        laps.end("update")?;
+        let chances = self.rounding.child(index);
+        self.optimizer.update(&gradients, Update { step: index + 1, learning_rate, gradient_scale, chances })?;
         Ok(StepReport { loss, gradient_norm, targets })
     }
 
@@ -163,27 +185,32 @@ fn listed(names: &[String]) -> String {
 }
 
 /// The forward and backward passes of a step.
-struct MicroSteps<'a> {
-    model: &'a Llama,
-    batches: &'a [Batch],
-    loss_scale: f64,
+#[derive(Debug)]
+pub(super) struct StepWork {
+    pub(super) batches: Vec<Batch>,
+    pub(super) targets: u64,
+    pub(super) loss_scale: f64,
     recompute: usize,
     dropout: Stream,
     noise: f64,
 }
 
-impl MicroSteps<'_> {
+impl StepWork {
+    /// How the micro-step of that number is computed.
+    pub(super) fn pass(&self, number: u64) -> Pass {
+        Pass {
+            loss_scale: self.loss_scale,
+            recompute: self.recompute,
+            dropout: Some(self.dropout.child(number)),
+            noise: self.noise,
+        }
+    }
+
     /// Sends all gradients to the sink; returns the mean loss over the target tokens of the whole step.
-    fn run(&self, sink: &mut dyn GradientSink, laps: &mut Laps) -> Result<f64> {
+    fn run(&self, model: &Llama, sink: &mut dyn GradientSink, laps: &mut Laps) -> Result<f64> {
         let mut loss = 0.0;
         for (number, batch) in self.batches.iter().enumerate() {
-            let pass = Pass {
-                loss_scale: self.loss_scale,
-                recompute: self.recompute,
-                dropout: Some(self.dropout.child(number as u64)),
-                noise: self.noise,
-            };
-            loss += self.model.train_micro_step_timed(batch, &pass, sink, laps)?;
+            loss += model.train_micro_step_timed(batch, &self.pass(number as u64), sink, laps)?;
         }
         Ok(loss * self.loss_scale)
     }

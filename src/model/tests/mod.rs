@@ -8,4 +8,5 @@ mod gradients;
 mod oracle;
 mod quantized;
 mod small;
+mod together;
 mod training;

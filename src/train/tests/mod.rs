@@ -2,6 +2,7 @@
 
 mod jobs;
 mod steps;
+mod together;
 
 use std::cell::{Cell, RefCell};
 
