@@ -8,6 +8,7 @@ use super::training::Quantization;
 
 /// What is trained.
 #[derive(Debug, Clone, PartialEq)]
+#[allow(clippy::large_enum_variant)] // A study has a handful of them.
 pub enum Method {
     /// Low-rank adapters.
     Lora(LoraSettings),
