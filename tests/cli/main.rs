@@ -1,5 +1,6 @@
 //! The program as a person meets it: whole studies, kills, and everything that can be wrong with its input.
 
+mod adapters;
 mod bad_input;
 mod bench;
 mod cache;

@@ -18,15 +18,24 @@ struct Place {
 
 impl Place {
     fn new() -> Self {
+        Self::of(
+            "adapters:\n  defaults: { tokens: 512, sequence_length: 64, batch: 4, rank: 2, mixture: { words: 1 } }\n  \
+             one: {}\n  two: { alpha: 4 }\n",
+        )
+    }
+
+    /// A finished run of a recipe with those stages.
+    fn of(stages: &str) -> Self {
         let (server, folder) = (Server::start(), tempfile::tempdir().expect("a folder"));
         server.writer(TOKEN, "keel");
         let files = crate::program::model(&folder.path().join("model"));
         let files: Vec<(&str, &[u8])> = files.iter().map(|(path, bytes)| (path.as_str(), bytes.as_slice())).collect();
         server.commit(BASE, &files);
         server.commit(WORDS, &[("train.jsonl", &rows(0, 80))]);
-        let recipe = "name: study\nbase: { model: keel/small }\nsources:\n  words: { hub: keel/words, clean: { decontaminate: false } }\n\
-            adapters:\n  defaults: { tokens: 512, sequence_length: 64, batch: 4, rank: 2, mixture: { words: 1 } }\n  \
-            one: {}\n  two: { alpha: 4 }\ncompare: { limit: 2, tasks: [ { task: perplexity, data: world, language: Estonian } ] }\n";
+        let recipe = format!(
+            "name: study\nbase: {{ model: keel/small }}\nsources:\n  words: {{ hub: keel/words, clean: {{ decontaminate: false }} }}\n\
+             {stages}compare: {{ limit: 2, tasks: [ {{ task: perplexity, data: world, language: Estonian }} ] }}\n"
+        );
         std::fs::write(folder.path().join("study.yaml"), recipe).unwrap();
         let place = Self { server, folder };
         let output = place.study();
@@ -176,6 +185,41 @@ fn all_adapters_go_together_and_name_each_other_and_a_merged_model_goes_whole() 
     assert!(!files.contains_key("stage.json"));
     let card = String::from_utf8_lossy(&files["README.md"]).into_owned();
     assert!(card.contains("library_name: transformers") && card.contains("base_model_relation: finetune"), "{card}");
+}
+
+#[test]
+fn snapshots_and_full_tunes_are_published_as_models() {
+    let place = Place::of(
+        "pretrain: { tokens: 512, sequence_length: 64, batch: 4, mixture: { words: 1 } }\n\
+         adapters:\n  whole: { on: base, method: full, tokens: 512, sequence_length: 64, batch: 4, mixture: { words: 1 } }\n",
+    );
+    for (candidate, name, sentence) in [
+        ("pretrain@512", "keel/snapshot", "after 512 more tokens of pretraining"),
+        ("whole", "keel/tune", "The full tune `whole`"),
+    ] {
+        let sent = place.publish(&[candidate, "--to", name, "--license", "mit"]);
+        assert!(sent.status.success(), "{}", text(&sent));
+        let files = place.server.files(&format!("models/{name}"), "main").unwrap();
+        let card = String::from_utf8_lossy(&files["README.md"]).into_owned();
+        assert!(
+            card.contains("base_model: keel/small\nbase_model_relation: finetune\n") && card.contains(sentence),
+            "{card}"
+        );
+        let to = place.folder.path().join(candidate);
+        let fetched = place.command(&["fetch", name, "--to", to.to_str().unwrap()]).output().unwrap();
+        assert!(fetched.status.success(), "{}", text(&fetched));
+        let said = place.command(&[
+            "generate",
+            "--model",
+            to.to_str().unwrap(),
+            "--max-new-tokens",
+            "4",
+            "--raw",
+            "sõna7 loeb",
+        ]);
+        let said = { said }.output().unwrap();
+        assert!(said.status.success(), "{}", text(&said));
+    }
 }
 
 #[test]

@@ -119,7 +119,8 @@ impl<'a> CardFacts<'a> {
         let recipe = run.join("recipe.yaml");
         let recipe = if recipe.exists() { files::read_text(&recipe)? } else { String::new() };
         let mut base = BaseFacts::of(study, subject, &optional(run.join("lock.json"))?);
-        if let Subject::Adapter(_) | Subject::Merged(_) = subject {
+        // What is there without a record is half of something.
+        if let (Subject::Adapter(_) | Subject::Merged(_), false) = (subject, record.is_null()) {
             base.hash = adapter::recorded_base(&subject.folder(run))?.or(base.hash);
         }
         Ok(Self {
