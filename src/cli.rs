@@ -15,7 +15,10 @@ mod measure;
 mod publish;
 mod score;
 
-pub use adapter::{AdapterAction, AdapterArgs, AdapterDiffArgs, AdapterShowArgs, AdapterVerifyArgs};
+pub use adapter::{
+    AdapterAction, AdapterArgs, AdapterCombineArgs, AdapterDiffArgs, AdapterShowArgs, AdapterVerifyArgs, CombineHow,
+    MethodWord, SignWord,
+};
 pub use compare::CompareArgs;
 pub use export::{ExportArgs, FormatWord, TypeWord};
 pub use measure::{BenchArgs, DoctorArgs};
@@ -64,7 +67,7 @@ pub enum Command {
     Fetch(FetchArgs),
     /// Write a model or an adapter in another program's format: GGUF (llama.cpp), Ollama, Hugging Face, PEFT.
     Export(ExportArgs),
-    /// Look at adapters: what one does to each module, how two differ, whether one fits its base.
+    /// Look at adapters: what one does to each module, how two differ, whether one fits its base; combine several.
     Adapter(AdapterArgs),
     /// Measure speed and memory of training or generation on random tokens.
     Bench(BenchArgs),

@@ -18,13 +18,17 @@
 //! | `mlx` | the folder as MLX writes it |
 //! | `create` | fresh factors, factors taken up again, factors taken out after training |
 //! | `attach` | on and off a base model, and into it |
+//! | `combine` | several adapters into one |
+//! | `decompose` | orthonormal bases and singular values |
 //! | `spectrum`, `verify` | what an adapter does to each module, and what is wrong with it |
 
 mod attach;
+pub mod combine;
 mod config;
 mod config_keys;
 mod config_read;
 mod create;
+mod decompose;
 mod files;
 mod mlx;
 mod spectrum;

@@ -5,6 +5,7 @@ mod bench;
 mod cache;
 mod chat;
 mod check;
+mod combine;
 mod compare;
 mod data;
 mod doctor;
