@@ -12,6 +12,7 @@ mod adapter;
 mod compare;
 mod export;
 mod measure;
+mod merge;
 mod publish;
 mod score;
 
@@ -22,6 +23,7 @@ pub use adapter::{
 pub use compare::CompareArgs;
 pub use export::{ExportArgs, FormatWord, TypeWord};
 pub use measure::{BenchArgs, DoctorArgs};
+pub use merge::{MergeArgs, QuantizeWord};
 pub use publish::{FetchArgs, PublishArgs};
 pub use score::{MetricWord, ScoreArgs, SmoothWord, TestWord};
 
@@ -59,7 +61,7 @@ pub enum Command {
     Generate(GenerateArgs),
     /// Talk to a model; `/adapter NAME` swaps the adapter while talking.
     Chat(ChatArgs),
-    /// Write a model with an adapter merged into it as a Hugging Face folder.
+    /// Write a model with adapters merged into it as a Hugging Face folder, weight by weight.
     Merge(MergeArgs),
     /// Send an adapter, a merged model or a snapshot of a run to the Hub, with a card written from the run's records.
     Publish(PublishArgs),
@@ -224,20 +226,6 @@ pub struct ChatArgs {
     /// Adapter folders in PEFT's layout, or folders that hold several; the first one speaks first.
     #[arg(long, short, value_name = "DIR")]
     pub adapter: Vec<PathBuf>,
-}
-
-/// `emakeel merge`.
-#[derive(Debug, Args)]
-pub struct MergeArgs {
-    /// The base: a Hugging Face model folder.
-    pub base: PathBuf,
-    /// The adapter: a folder in PEFT's layout.
-    pub adapter: PathBuf,
-    /// The folder to write.
-    pub out: PathBuf,
-    /// The dtype of the weights written: f32, bf16 or f16; the base's own if not given.
-    #[arg(long)]
-    pub dtype: Option<String>,
 }
 
 /// `emakeel cache`.

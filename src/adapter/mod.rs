@@ -18,6 +18,7 @@
 //! | `mlx` | the folder as MLX writes it |
 //! | `create` | fresh factors, factors taken up again, factors taken out after training |
 //! | `attach` | on and off a base model, and into it |
+//! | `folder` | into the files of a base, which is not in memory |
 //! | `combine` | several adapters into one |
 //! | `decompose` | orthonormal bases and singular values |
 //! | `spectrum`, `verify` | what an adapter does to each module, and what is wrong with it |
@@ -30,6 +31,7 @@ mod config_read;
 mod create;
 mod decompose;
 mod files;
+mod folder;
 mod mlx;
 mod spectrum;
 mod targets;
@@ -46,6 +48,7 @@ pub use attach::detach;
 pub use config::{CONFIG_FILE, PeftConfig};
 pub use create::create;
 pub use files::{WEIGHTS_FILE, recorded_base};
+pub use folder::Merge;
 pub use spectrum::Effect;
 pub use targets::{ModuleRules, resolve};
 pub use verify::{Against, Findings, verify};

@@ -15,7 +15,7 @@
 mod low_rank;
 mod pruned;
 mod settings;
-mod stacked;
+pub(super) mod stacked;
 mod summed;
 
 #[cfg(test)]
@@ -66,6 +66,13 @@ pub(super) struct Update {
     pair: LoraPair,
 }
 
+impl Update {
+    /// How much of it goes in.
+    pub(super) fn weight(&self) -> f64 {
+        self.weight
+    }
+}
+
 /// Combines adapters.
 ///
 /// # Errors
@@ -96,7 +103,7 @@ pub fn combine(parts: &[Part<'_>], settings: &Settings) -> Result<Combined> {
 }
 
 /// The updates of one module, of those adapters that have one; all of one shape.
-fn updates(parts: &[Part<'_>], path: &str) -> Result<Vec<Update>> {
+pub(super) fn updates(parts: &[Part<'_>], path: &str) -> Result<Vec<Update>> {
     let mut updates: Vec<Update> = Vec::with_capacity(parts.len());
     let mut first = None;
     for (number, part) in parts.iter().enumerate() {
@@ -121,7 +128,7 @@ fn updates(parts: &[Part<'_>], path: &str) -> Result<Vec<Update>> {
 }
 
 /// Adapters that record their base must record the same.
-fn check_bases(parts: &[Part<'_>]) -> Result<()> {
+pub(super) fn check_bases(parts: &[Part<'_>]) -> Result<()> {
     let differ = |one: &Part<'_>, what: &str, got: &str, expected: &str, other: &Part<'_>| {
         Error::new(format!("the {what} that the adapter was trained on"))
             .got(got)

@@ -3,7 +3,7 @@
 //! `c₁·B₁·A₁ + c₂·B₂·A₂` is `[c₁·B₁ | c₂·B₂]` times `A₁` above `A₂`, exactly; the rank is the sum of the ranks, and a
 //! smaller one is found from the factors.
 
-use candle_core::Tensor;
+use candle_core::{DType, Device, Tensor};
 
 use super::low_rank::{self, Low};
 use super::settings::{Method, Settings};
@@ -31,12 +31,13 @@ pub(super) fn combine(updates: &[Update], parts: &[Part<'_>], settings: &Setting
     if wanted >= rank { Ok(Low { pair: stack, kept: 1.0 }) } else { low_rank::of_factors(&stack.b, &stack.a, wanted) }
 }
 
-/// The factors of a sum of updates, each times its share and its scale.
-pub(super) fn stack(updates: &[Update], shares: &[f64]) -> Result<LoraPair> {
+/// The factors of a sum of updates, each times its share and its scale, in f32 on the CPU.
+pub(in crate::adapter) fn stack(updates: &[Update], shares: &[f64]) -> Result<LoraPair> {
     let (mut first, mut second) = (Vec::with_capacity(updates.len()), Vec::with_capacity(updates.len()));
     for (update, share) in updates.iter().zip(shares) {
-        first.push(update.pair.a.clone());
-        second.push((&update.pair.b * (share * update.scale))?);
+        let wide = |factor: &Tensor| -> Result<Tensor> { Ok(factor.to_device(&Device::Cpu)?.to_dtype(DType::F32)?) };
+        first.push(wide(&update.pair.a)?);
+        second.push((wide(&update.pair.b)? * (share * update.scale))?);
     }
     Ok(LoraPair { a: Tensor::cat(&first, 0)?, b: Tensor::cat(&second, 1)? })
 }

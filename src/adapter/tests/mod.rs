@@ -2,6 +2,7 @@
 
 mod config;
 mod files;
+mod folder;
 mod targets;
 
 use candle_core::{DType, Device, Tensor};
