@@ -15,6 +15,7 @@ mod measure;
 mod merge;
 mod publish;
 mod score;
+mod search;
 
 pub use adapter::{
     AdapterAction, AdapterArgs, AdapterCombineArgs, AdapterDiffArgs, AdapterShowArgs, AdapterVerifyArgs, CombineHow,
@@ -26,6 +27,7 @@ pub use measure::{BenchArgs, DoctorArgs};
 pub use merge::{MergeArgs, QuantizeWord};
 pub use publish::{FetchArgs, PublishArgs};
 pub use score::{MetricWord, ScoreArgs, SmoothWord, TestWord};
+pub use search::SearchArgs;
 
 /// Teach a Llama a new language on one GPU: one recipe runs pretraining, adapters and their comparison.
 #[derive(Debug, Parser)]
@@ -63,6 +65,8 @@ pub enum Command {
     Chat(ChatArgs),
     /// Write a model with adapters merged into it as a Hugging Face folder, weight by weight.
     Merge(MergeArgs),
+    /// Find the weights with which adapters, combined, predict held-out rows best.
+    SearchMerge(SearchArgs),
     /// Send an adapter, a merged model or a snapshot of a run to the Hub, with a card written from the run's records.
     Publish(PublishArgs),
     /// Fetch a model or an adapter of the Hub; a fetch that was cut goes on, and every file is checked.

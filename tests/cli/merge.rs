@@ -104,3 +104,32 @@ fn what_is_wrong_is_said_and_nothing_is_overwritten() {
     assert!(text.contains("adapter_config.json"), "{text}");
     assert!(!place.path("out").exists() && !place.path(".out.partial").exists());
 }
+
+#[test]
+fn weights_are_searched_for_and_a_second_search_is_told_what_is_known() {
+    let place = Place::new();
+    let model = place.model("base");
+    let (one, two) = (adapter(&place, &model, "one", 1), adapter(&place, &model, "two", 2));
+    let rows = place.write("rows.txt", "Üks sõna loeb raamatut.\nKaks sõna loevad raamatut.\n");
+    let out = place.path("found").display().to_string();
+    let base = ["search-merge", "--base", model.to_str().expect("UTF-8"), "--data", rows.to_str().expect("UTF-8")];
+    let search = |more: &[&'static str]| -> Vec<&str> {
+        [base.as_slice(), &[one.as_str(), two.as_str(), "--out", &out, "--quiet"], more].concat()
+    };
+    let text = ok(&search(&["--steps", "6"]));
+    assert!(text.contains("← best") && text.lines().count() == 7, "{text}");
+    let kept = std::fs::read_to_string(place.path("found.trials.json")).expect("trials");
+    let kept: Value = serde_json::from_str(&kept).expect("JSON");
+    assert_eq!(kept["trials"].as_array().map(Vec::len), Some(6));
+    let text = refused(&search(&["--steps", "8"]), 1);
+    assert!(text.contains("already there"), "{text}");
+    std::fs::remove_dir_all(place.path("found")).expect("removed");
+    let json: Value = serde_json::from_str(&ok(&search(&["--steps", "8", "--json"]))).expect("JSON");
+    assert_eq!(json["trials"].as_array().map(Vec::len), Some(8));
+    assert_eq!(json["trials"][3], kept["trials"][3]);
+    assert!(place.path("found/trials.json").is_file() && Adapter::load(&place.path("found")).is_ok());
+    let empty = place.write("empty.txt", "");
+    let empty = empty.to_str().expect("UTF-8");
+    let text = refused(&["search-merge", "--base", base[2], "--data", empty, &one, "--out", "x", "--quiet"], 1);
+    assert!(text.contains("empty"), "{text}");
+}
