@@ -76,12 +76,8 @@ impl HeldOut {
     /// # Units   bits per byte
     /// # Errors  a number is not finite
     pub fn loss(&self, model: &Llama) -> Result<f64> {
-        let nats: f64 = self.model_nats(model)?.iter().sum();
+        let nats: f64 = model.log_likelihoods(&self.batch)?.iter().sum();
         Ok(-nats / std::f64::consts::LN_2 / self.bytes as f64)
-    }
-
-    fn model_nats(&self, model: &Llama) -> Result<Vec<f64>> {
-        model.log_likelihoods(&self.batch)
     }
 }
 

@@ -20,7 +20,7 @@ struct Setting {
 fn setting() -> Setting {
     let root = tempfile::tempdir().unwrap();
     let words: Vec<String> = (0..300).map(|n| format!("sõna{n} loeb raamatut {n}")).collect();
-    let tokenizer = Tokenizer::train(words, 300).unwrap();
+    let tokenizer = Tokenizer::train(words, 290).unwrap();
     let shape = NewModel {
         hidden_size: 16,
         intermediate_size: 24,
@@ -75,13 +75,13 @@ fn the_best_is_no_worse_than_the_base_and_each_adapter_and_the_folder_gives_its_
     let base = setting.held_out.loss(&model).unwrap();
     let found = search(&setting, Settings::new(Method::Linear), 25).run(&mut model, &|| false, &mut |_| {}).unwrap();
     assert_eq!(found.trials[0].weights, [0.0, 0.0]);
-    assert!((found.trials[0].bits_per_byte - base).abs() < 1e-9, "the base alone");
+    assert!((found.trials[0].bits_per_byte - base).abs() < 1e-5, "the base alone");
     assert_eq!((&found.trials[1].weights[..], &found.trials[2].weights[..]), (&[1.0, 0.0][..], &[0.0, 1.0][..]));
     let best = found.trials[found.best].bits_per_byte;
     assert!(found.trials.iter().all(|trial| trial.bits_per_byte >= best));
     assert!(best < base - 0.01, "{best} {base}");
     found.combined.adapter.attach(&mut model).unwrap();
-    assert!((setting.held_out.loss(&model).unwrap() - best).abs() < 1e-9);
+    assert!((setting.held_out.loss(&model).unwrap() - best).abs() < 1e-5);
 }
 
 #[test]
