@@ -12,15 +12,22 @@ mod adapter;
 mod compare;
 mod export;
 mod measure;
+mod merge;
 mod publish;
 mod score;
+mod search;
 
-pub use adapter::{AdapterAction, AdapterArgs, AdapterDiffArgs, AdapterShowArgs, AdapterVerifyArgs};
+pub use adapter::{
+    AdapterAction, AdapterArgs, AdapterCombineArgs, AdapterDiffArgs, AdapterShowArgs, AdapterVerifyArgs, CombineHow,
+    MethodWord, SignWord,
+};
 pub use compare::CompareArgs;
 pub use export::{ExportArgs, FormatWord, TypeWord};
 pub use measure::{BenchArgs, DoctorArgs};
+pub use merge::{MergeArgs, QuantizeWord};
 pub use publish::{FetchArgs, PublishArgs};
 pub use score::{MetricWord, ScoreArgs, SmoothWord, TestWord};
+pub use search::SearchArgs;
 
 /// Teach a Llama a new language on one GPU: one recipe runs pretraining, adapters and their comparison.
 #[derive(Debug, Parser)]
@@ -56,15 +63,17 @@ pub enum Command {
     Generate(GenerateArgs),
     /// Talk to a model; `/adapter NAME` swaps the adapter while talking.
     Chat(ChatArgs),
-    /// Write a model with an adapter merged into it as a Hugging Face folder.
+    /// Write a model with adapters merged into it as a Hugging Face folder, weight by weight.
     Merge(MergeArgs),
+    /// Find the weights with which adapters, combined, predict held-out rows best.
+    SearchMerge(SearchArgs),
     /// Send an adapter, a merged model or a snapshot of a run to the Hub, with a card written from the run's records.
     Publish(PublishArgs),
     /// Fetch a model or an adapter of the Hub; a fetch that was cut goes on, and every file is checked.
     Fetch(FetchArgs),
     /// Write a model or an adapter in another program's format: GGUF (llama.cpp), Ollama, Hugging Face, PEFT.
     Export(ExportArgs),
-    /// Look at adapters: what one does to each module, how two differ, whether one fits its base.
+    /// Look at adapters: what one does to each module, how two differ, whether one fits its base; combine several.
     Adapter(AdapterArgs),
     /// Measure speed and memory of training or generation on random tokens.
     Bench(BenchArgs),
@@ -224,20 +233,6 @@ pub struct ChatArgs {
     /// Adapter folders in PEFT's layout, or folders that hold several; the first one speaks first.
     #[arg(long, short, value_name = "DIR")]
     pub adapter: Vec<PathBuf>,
-}
-
-/// `emakeel merge`.
-#[derive(Debug, Args)]
-pub struct MergeArgs {
-    /// The base: a Hugging Face model folder.
-    pub base: PathBuf,
-    /// The adapter: a folder in PEFT's layout.
-    pub adapter: PathBuf,
-    /// The folder to write.
-    pub out: PathBuf,
-    /// The dtype of the weights written: f32, bf16 or f16; the base's own if not given.
-    #[arg(long)]
-    pub dtype: Option<String>,
 }
 
 /// `emakeel cache`.

@@ -256,7 +256,7 @@ pub(super) fn set(model: &mut Llama, states: Vec<(&str, Projection)>) -> Result<
 }
 
 /// Whether a tensor is the weight, but for the rounding of either to a narrower dtype.
-fn is_copy(copy: &Tensor, weight: &Tensor) -> Result<bool> {
+pub(super) fn is_copy(copy: &Tensor, weight: &Tensor) -> Result<bool> {
     if copy.dims() != weight.dims() {
         return Ok(false);
     }

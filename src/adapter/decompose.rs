@@ -1,235 +1,206 @@
-//! The few decompositions that starts of adapters need: the first columns of Q·R, and the largest singular vectors.
+//! Thin decompositions of small matrices in f64: an orthonormal basis of columns, and singular values with their vectors.
 //!
-//! Singular vectors are found by subspace iteration: some random vectors are multiplied by the weight and its transpose
-//! in turns and made orthonormal each time, until they span the space of the largest ones. Products with the weight run
-//! where it is; the tall thin matrices are made orthonormal on the CPU in f64, by Householder's reflections. No result
-//! depends on the number of threads.
-//!
-//! # Source  Halko, Martinsson and Tropp 2011, arXiv:0909.4061, algorithm 4.4; the signs of Q·R are LAPACK's
+//! Both work on columns that lie each in one piece of memory, and neither squares the matrix, so that small singular
+//! values keep their digits. The order of operations is fixed: the same matrix gives the same bits on any machine's threads.
 
 use candle_core::{DType, Device, Tensor};
-use rayon::prelude::*;
 
-use super::LoraPair;
-use super::spectrum::eigen;
 use crate::error::Result;
-use crate::kernels::matmul::matmul;
-use crate::random::Stream;
 
-/// How exactly the largest singular vectors are found.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Effort {
-    /// So many rounds, with as many vectors as are wanted: as torch's `svd_lowrank` does.
-    Rounds(usize),
-    /// Until another [`BLOCK`] of rounds gives the same, with more vectors than are wanted.
-    Converge,
+/// Sweeps of rotations over all pairs of columns; six to twelve are needed.
+const SWEEPS: usize = 60;
+
+/// How far from a right angle two columns may stand, as a cosine.
+const RIGHT: f64 = 1e-15;
+
+/// A matrix by its columns.
+pub(super) type Columns = Vec<Vec<f64>>;
+
+/// `Q·R` with orthonormal columns in `Q`, or zero ones where a column depends on those before it.
+pub(super) struct Basis {
+    /// The columns of `Q`.
+    pub q: Columns,
+    /// The columns of `R`, which is upper triangular.
+    pub r: Columns,
 }
 
-/// Rounds between two looks.
-const BLOCK: usize = 8;
-
-/// Looks at most: weights whose singular values are all alike need the most, and profit the least.
-const LOOKS: usize = 60;
-
-/// Columns of f64, each contiguous.
-type Columns = Vec<Vec<f64>>;
-
-/// The first `rank` columns of Q as B and rows of R as A, of `weight = Q·R`.
-///
-/// # Shapes  `weight: [out, in]` → A `[rank, in]`, B `[out, rank]`
-pub(super) fn qr(weight: &Tensor, rank: usize) -> Result<LoraPair> {
-    let b = tensor(&orthonormal(columns(&weight.narrow(1, 0, rank)?)?), weight)?;
-    Ok(LoraPair { a: matmul(&b.t()?, weight)?, b })
+/// `U·diag(S)·Vᵀ`, the largest singular value first.
+pub(super) struct Singular {
+    /// The columns of `U`; zero where the singular value is.
+    pub u: Columns,
+    /// The singular values.
+    pub s: Vec<f64>,
+    /// The columns of `V`.
+    pub v: Columns,
 }
 
-/// `√S·Vᵀ` as A and `U·√S` as B, of the `rank` largest singular values.
+/// An orthonormal basis of columns, by modified Gram–Schmidt done twice.
 ///
-/// # Shapes  `weight: [out, in]` → A `[rank, in]`, B `[out, rank]`
-pub(super) fn singular(weight: &Tensor, rank: usize, effort: Effort, stream: Stream) -> Result<LoraPair> {
-    let (rows, width) = weight.dims2()?;
-    let least = rows.min(width);
-    let vectors = match effort {
-        Effort::Rounds(_) => rank,
-        Effort::Converge => (2 * rank + 8).min(least),
+/// # Source
+/// Giraud, Langou and Rozložník 2005: twice is enough for a basis that is orthonormal to working precision.
+pub(super) fn basis(columns: Columns) -> Basis {
+    let count = columns.len();
+    let (mut q, mut r): (Columns, Columns) = (Vec::with_capacity(count), Vec::with_capacity(count));
+    for mut column in columns {
+        let before = dot(&column, &column).sqrt();
+        let mut row = vec![0.0; count];
+        for _ in 0..2 {
+            for (done, entry) in q.iter().zip(row.iter_mut()) {
+                let part = dot(done, &column);
+                *entry += part;
+                column.iter_mut().zip(done).for_each(|(value, unit)| *value -= part * unit);
+            }
+        }
+        let norm = dot(&column, &column).sqrt();
+        let depends = norm <= before * f64::EPSILON * 16.0;
+        let scale = if depends { 0.0 } else { norm.recip() };
+        column.iter_mut().for_each(|value| *value *= scale);
+        if let (Some(entry), false) = (row.get_mut(q.len()), depends) {
+            *entry = norm;
+        }
+        q.push(column);
+        r.push(row);
+    }
+    Basis { q, r }
+}
+
+/// Singular values and vectors by one-sided Jacobi rotations: columns are turned in pairs until all are at right angles.
+///
+/// # Source
+/// Hestenes 1958; Demmel and Veselić 1992 for its accuracy.
+pub(super) fn singular(mut columns: Columns) -> Singular {
+    let count = columns.len();
+    let mut v: Columns =
+        (0..count).map(|column| (0..count).map(|row| f64::from(u8::from(row == column))).collect()).collect();
+    for _ in 0..SWEEPS {
+        let mut turned = false;
+        for p in 0..count {
+            for q in p + 1..count {
+                let Some((one, two)) = pair(&mut columns, p, q) else { continue };
+                let (alpha, beta, gamma) = (dot(one, one), dot(two, two), dot(one, two));
+                if gamma.abs() <= RIGHT * (alpha * beta).sqrt() || gamma.abs() < f64::MIN_POSITIVE {
+                    continue;
+                }
+                turned = true;
+                let zeta = (beta - alpha) / (2.0 * gamma);
+                let tangent = 1f64.copysign(zeta) / (zeta.abs() + zeta.hypot(1.0));
+                let cosine = tangent.hypot(1.0).recip();
+                let sine = cosine * tangent;
+                turn(one, two, cosine, sine);
+                if let Some((one, two)) = pair(&mut v, p, q) {
+                    turn(one, two, cosine, sine);
+                }
+            }
+        }
+        if !turned {
+            break;
+        }
+    }
+    let mut parts: Vec<(f64, Vec<f64>, Vec<f64>)> =
+        columns.into_iter().zip(v).map(|(column, v)| (dot(&column, &column).sqrt(), column, v)).collect();
+    parts.sort_by(|left, right| right.0.total_cmp(&left.0));
+    let mut singular = Singular { u: Vec::new(), s: Vec::new(), v: Vec::new() };
+    for (value, mut column, v) in parts {
+        let scale = if value > 0.0 { value.recip() } else { 0.0 };
+        column.iter_mut().for_each(|entry| *entry *= scale);
+        singular.u.push(column);
+        singular.s.push(value);
+        singular.v.push(v);
+    }
+    singular
+}
+
+/// The product of two triangular factors, `R₁·R₂ᵀ`, by its columns.
+pub(super) fn core(one: &Columns, two: &Columns) -> Columns {
+    let size = one.len();
+    let column = |row: usize| {
+        let mut sum = vec![0.0; size];
+        for (left, right) in one.iter().zip(two) {
+            let factor = right.get(row).copied().unwrap_or(0.0);
+            sum.iter_mut().zip(left).for_each(|(sum, value)| *sum += factor * value);
+        }
+        sum
     };
-    let start = normal(stream, width * vectors).map(|value| value as f32).collect::<Vec<_>>();
-    let start = Tensor::from_vec(start, (width, vectors), &Device::Cpu)?;
-    let mut space = spanned(&matmul(weight, &start.to_device(weight.device())?.to_dtype(weight.dtype())?)?)?;
-    let round = |space: &Tensor| spanned(&matmul(weight, &spanned(&matmul(&weight.t()?, space)?)?)?);
-    match effort {
-        Effort::Rounds(rounds) => {
-            for _ in 0..rounds {
-                space = round(&space)?;
-            }
-        }
-        Effort::Converge => {
-            let mut before = f64::INFINITY;
-            for _ in 0..LOOKS {
-                for _ in 0..BLOCK {
-                    space = round(&space)?;
-                }
-                // The sum of the squares of the singular values that are found grows to its limit.
-                let found: f64 = ritz(weight, &space)?.0.iter().take(rank).sum();
-                if (found - before).abs() <= 1e-9 * found {
-                    break;
-                }
-                before = found;
-            }
-        }
+    (0..size).map(column).collect()
+}
+
+/// The columns of a matrix.
+pub(super) fn columns(matrix: &Tensor) -> Result<Columns> {
+    Ok(matrix.to_device(&Device::Cpu)?.to_dtype(DType::F64)?.t()?.to_vec2()?)
+}
+
+/// A matrix `[rows, columns]` of its columns; `rows` says how long they are, should there be none.
+pub(super) fn matrix(columns: &[Vec<f64>], rows: usize) -> Result<Tensor> {
+    let flat = columns.concat();
+    Ok(Tensor::from_vec(flat, (columns.len(), rows), &Device::Cpu)?.t()?)
+}
+
+/// The scalar product.
+pub(super) fn dot(one: &[f64], two: &[f64]) -> f64 {
+    // Eight sums that do not wait for each other.
+    let (ones, twos) = (one.as_chunks::<8>(), two.as_chunks::<8>());
+    let mut sums = [0.0; 8];
+    for (one, two) in ones.0.iter().zip(twos.0) {
+        sums.iter_mut().zip(one.iter().zip(two)).for_each(|(sum, (one, two))| *sum += one * two);
     }
-    let (squares, turn, inner) = ritz(weight, &space)?;
-    let roots = squares.iter().take(rank).map(|square| square.max(0.0).sqrt().sqrt());
-    let (mut left, mut right) = (Columns::new(), Columns::new());
-    for (root, column) in roots.zip(&turn) {
-        left.push(column.iter().map(|value| value * root).collect());
-        // Rows of the inner product are S·Vᵀ once turned, so that a root of S has to go.
-        right.push(column.iter().map(|value| if root > 0.0 { value / root } else { 0.0 }).collect());
+    sums.iter().sum::<f64>() + ones.1.iter().zip(twos.1).map(|(one, two)| one * two).sum::<f64>()
+}
+
+fn pair(columns: &mut [Vec<f64>], p: usize, q: usize) -> Option<(&mut [f64], &mut [f64])> {
+    let (left, right) = columns.split_at_mut_checked(q)?;
+    Some((left.get_mut(p)?, right.first_mut()?))
+}
+
+fn turn(one: &mut [f64], two: &mut [f64], cosine: f64, sine: f64) {
+    for (x, y) in one.iter_mut().zip(two) {
+        (*x, *y) = (cosine * *x - sine * *y, sine * *x + cosine * *y);
     }
-    let b = matmul(&space, &tensor(&left, weight)?)?;
-    let a = matmul(&tensor(&right, weight)?.t()?, &inner)?;
-    Ok(LoraPair { a, b })
-}
-
-/// The squares of the singular values within a space, the largest first, the turn of the space to its singular vectors
-/// column by column, and the weight within the space, `[vectors, in]`.
-fn ritz(weight: &Tensor, space: &Tensor) -> Result<(Vec<f64>, Columns, Tensor)> {
-    let inner = matmul(&space.t()?, weight)?;
-    let wide = inner.to_device(&Device::Cpu)?.to_dtype(DType::F64)?;
-    let (values, vectors) = eigen(matmul(&wide, &wide.t()?)?.to_vec2()?);
-    let mut order: Vec<usize> = (0..values.len()).collect();
-    let value = |index: usize| values.get(index).copied().unwrap_or(0.0);
-    order.sort_by(|left, right| value(*right).total_cmp(&value(*left)));
-    let column = |index: &usize| vectors.iter().map(|row| row.get(*index).copied().unwrap_or(0.0)).collect();
-    Ok((order.iter().map(|index| value(*index)).collect(), order.iter().map(column).collect(), inner))
-}
-
-/// An orthonormal basis of what the columns of a tall matrix span, where it is.
-fn spanned(matrix: &Tensor) -> Result<Tensor> {
-    tensor(&orthonormal(columns(matrix)?), matrix)
-}
-
-fn columns(matrix: &Tensor) -> Result<Columns> {
-    Ok(matrix.t()?.to_device(&Device::Cpu)?.to_dtype(DType::F64)?.contiguous()?.to_vec2()?)
-}
-
-/// Columns as a matrix, on the device and in the dtype of another.
-fn tensor(columns: &Columns, like: &Tensor) -> Result<Tensor> {
-    let rows = columns.first().map_or(0, Vec::len);
-    let flat: Vec<f64> = columns.iter().flatten().copied().collect();
-    let matrix = Tensor::from_vec(flat, (columns.len(), rows), &Device::Cpu)?.t()?.contiguous()?;
-    Ok(matrix.to_dtype(like.dtype())?.to_device(like.device())?)
-}
-
-/// The columns of Q of a tall matrix's Q·R, by Householder's reflections.
-fn orthonormal(mut columns: Columns) -> Columns {
-    let (count, rows) = (columns.len(), columns.first().map_or(0, Vec::len));
-    let mut reflections: Vec<(Vec<f64>, f64)> = Vec::with_capacity(count);
-    for place in 0..count {
-        let (done, open) = columns.split_at_mut(place);
-        let _ = done;
-        let Some((first, others)) = open.split_first_mut() else { break };
-        let reflection = reflection(first, place);
-        others.par_iter_mut().for_each(|column| reflect(column, &reflection));
-        reflections.push(reflection);
-    }
-    // Q is the product of the reflections, the last one first, of the first columns of one.
-    let unit = |place: usize| (0..rows).map(|row| f64::from(u8::from(row == place))).collect::<Vec<f64>>();
-    (0..count)
-        .into_par_iter()
-        .map(|place| {
-            let mut column = unit(place);
-            reflections.iter().take(place + 1).rev().for_each(|reflection| reflect(&mut column, reflection));
-            column
-        })
-        .collect()
-}
-
-/// The vector and the factor of the reflection that leaves of a column nothing below a place.
-fn reflection(column: &[f64], place: usize) -> (Vec<f64>, f64) {
-    let mut vector: Vec<f64> = column.iter().enumerate().map(|(row, v)| if row < place { 0.0 } else { *v }).collect();
-    let below: f64 = column.iter().skip(place + 1).map(|value| value * value).sum();
-    let Some(pivot) = vector.get_mut(place).filter(|_| below > 0.0) else { return (vector, 0.0) };
-    let length = (*pivot * *pivot + below).sqrt();
-    *pivot += length.copysign(*pivot);
-    let square: f64 = vector.iter().map(|value| value * value).sum();
-    (vector, 2.0 / square)
-}
-
-fn reflect(column: &mut [f64], (vector, factor): &(Vec<f64>, f64)) {
-    let along: f64 = column.iter().zip(vector).map(|(left, right)| left * right).sum();
-    let along = factor * along;
-    column.iter_mut().zip(vector).for_each(|(value, part)| *value -= along * part);
-}
-
-/// Normal numbers by Box and Muller's method, each a function of the stream and its own index.
-pub(super) fn normal(stream: Stream, count: usize) -> impl Iterator<Item = f64> {
-    (0..count as u64).map(move |index| {
-        let pair = index & !1;
-        let radius = (-2.0 * (1.0 - stream.unit_at(pair)).ln()).sqrt();
-        let (sin, cos) = (std::f64::consts::TAU * stream.unit_at(pair | 1)).sin_cos();
-        radius * if index & 1 == 0 { cos } else { sin }
-    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn difference(one: &Tensor, two: &Tensor) -> f64 {
-        (one - two).unwrap().abs().unwrap().max_all().unwrap().to_dtype(DType::F64).unwrap().to_scalar().unwrap()
-    }
-
-    /// A matrix with these singular values.
-    fn matrix(values: &[f64], (rows, columns): (usize, usize)) -> (Tensor, Tensor, Tensor) {
-        let side = |seed, size: usize| {
-            let drawn: Vec<f64> = normal(Stream::new(seed, "side"), size * values.len()).collect();
-            let drawn = Tensor::from_vec(drawn, (size, values.len()), &Device::Cpu).unwrap();
-            spanned(&drawn).unwrap()
-        };
-        let (left, right) = (side(1, rows), side(2, columns));
-        let middle = Tensor::new(values, &Device::Cpu).unwrap();
-        let matrix = left.broadcast_mul(&middle).unwrap().matmul(&right.t().unwrap()).unwrap();
-        (matrix, left, right)
+    fn random(rows: usize, count: usize) -> Columns {
+        let stream = crate::random::Stream::new(1, "columns");
+        (0..count).map(|c| (0..rows).map(|r| stream.unit_at((c * rows + r) as u64) - 0.5).collect()).collect()
     }
 
     #[test]
-    fn the_largest_singular_vectors_of_a_known_matrix_are_found() {
-        let values: Vec<f64> = (0..12).map(|i| 3.0 * 0.8f64.powi(i)).collect();
-        for shape in [(20, 30), (30, 20), (12, 12)] {
-            let (matrix, left, right) = matrix(&values, shape);
-            let first = |side: &Tensor| side.narrow(1, 0, 4).unwrap();
-            let middle = Tensor::new(&values[..4], &Device::Cpu).unwrap();
-            let expected = first(&left).broadcast_mul(&middle).unwrap().matmul(&first(&right).t().unwrap()).unwrap();
-            let found = singular(&matrix, 4, Effort::Converge, Stream::new(5, "start")).unwrap();
-            assert!(difference(&found.b.matmul(&found.a).unwrap(), &expected) < 1e-6, "{shape:?}");
-            // Both sides have the root of each value.
-            let squares = |m: &Tensor| m.sqr().unwrap().sum(if m.dims()[0] == 4 { 1 } else { 0 }).unwrap();
-            assert!(difference(&squares(&found.a), &middle) < 1e-6 && difference(&squares(&found.b), &middle) < 1e-6);
-            let some = singular(&matrix, 4, Effort::Rounds(16), Stream::new(5, "start")).unwrap();
-            assert!(difference(&some.b.matmul(&some.a).unwrap(), &expected) < 0.02, "{shape:?}");
+    fn the_singular_values_of_a_matrix_that_is_known() {
+        let found = singular(vec![vec![0.0, 3.0, 0.0], vec![4.0, 0.0, 0.0], vec![0.0, 0.0, 0.0]]);
+        assert_eq!(found.s, [4.0, 3.0, 0.0]);
+        assert_eq!(found.u[2], [0.0; 3]);
+    }
+
+    #[test]
+    fn the_parts_multiply_to_the_matrix_and_stand_at_right_angles() {
+        let columns = random(23, 9);
+        let found = singular(columns.clone());
+        for i in 0..9 {
+            for row in 0..23 {
+                let sum: f64 = (0..9).map(|k| found.u[k][row] * found.s[k] * found.v[k][i]).sum();
+                assert!((sum - columns[i][row]).abs() < 1e-13);
+            }
+            for j in 0..9 {
+                let one = f64::from(u8::from(i == j));
+                assert!((dot(&found.u[i], &found.u[j]) - one).abs() < 1e-13);
+                assert!((dot(&found.v[i], &found.v[j]) - one).abs() < 1e-13);
+            }
         }
     }
 
     #[test]
-    fn a_matrix_of_lower_rank_and_one_of_zeros_are_taken_apart_too() {
-        let (matrix, ..) = matrix(&[2.0, 1.0], (9, 7));
-        let found = singular(&matrix, 5, Effort::Converge, Stream::new(5, "start")).unwrap();
-        assert!(difference(&found.b.matmul(&found.a).unwrap(), &matrix) < 1e-9);
-        let zeros = matrix.zeros_like().unwrap();
-        for pair in [singular(&zeros, 3, Effort::Rounds(2), Stream::new(5, "")).unwrap(), qr(&zeros, 3).unwrap()] {
-            assert_eq!(difference(&pair.b.matmul(&pair.a).unwrap(), &zeros), 0.0);
+    fn a_basis_multiplies_back_and_a_column_that_depends_on_others_adds_none() {
+        let mut columns = random(20, 5);
+        columns[3] = columns[0].iter().zip(&columns[2]).map(|(one, two)| 2.0 * one - two).collect();
+        let Basis { q, r } = basis(columns.clone());
+        assert!(q[3].iter().all(|value| *value == 0.0));
+        for (column, r) in columns.iter().zip(&r) {
+            for row in 0..20 {
+                let sum: f64 = q.iter().zip(r).map(|(q, r)| q[row] * r).sum();
+                assert!((sum - column[row]).abs() < 1e-13);
+            }
         }
-    }
-
-    #[test]
-    fn q_is_orthonormal_and_r_has_the_signs_of_lapack() {
-        let (matrix, ..) = matrix(&[3.0, 2.0, 1.5, 1.0, 0.5], (8, 5));
-        let LoraPair { a, b } = qr(&matrix, 5).unwrap();
-        assert!(difference(&b.matmul(&a).unwrap(), &matrix) < 1e-12);
-        let unit = Tensor::eye(5, DType::F64, &Device::Cpu).unwrap();
-        assert!(difference(&b.t().unwrap().matmul(&b).unwrap(), &unit) < 1e-12);
-        // The first column of R has the length of the matrix's, with the sign turned.
-        let corner = |m: &Tensor| m.get(0).unwrap().get(0).unwrap().to_scalar::<f64>().unwrap();
-        assert!(corner(&a) * corner(&matrix) < 0.0);
     }
 }

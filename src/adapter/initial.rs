@@ -16,7 +16,7 @@
 use candle_core::{DType, Device, Tensor};
 
 use super::LoraPair;
-use super::decompose::{self, Effort};
+use super::leading::{self, Effort};
 use crate::error::{Error, Result};
 use crate::kernels::matmul::matmul;
 use crate::model::{FrozenWeight, Llama, Projection};
@@ -74,7 +74,7 @@ pub(super) fn pair(base: FrozenWeight, want: &Want<'_>) -> Result<(LoraPair, Opt
         init => {
             let wide = in_wide(&weight)?;
             let pair = match init {
-                Initial::Olora => decompose::qr(&wide, want.rank)?,
+                Initial::Olora => leading::qr(&wide, want.rank)?,
                 Initial::PissaRounds(rounds) => singular(&wide, want, Effort::Rounds(rounds))?,
                 _ => singular(&wide, want, Effort::Converge)?,
             };
@@ -87,7 +87,7 @@ pub(super) fn pair(base: FrozenWeight, want: &Want<'_>) -> Result<(LoraPair, Opt
 /// The largest singular vectors, so that `scale·B·A` is their part of the weight.
 fn singular(weight: &Tensor, want: &Want<'_>, effort: Effort) -> Result<LoraPair> {
     let stream = Stream::new(want.seed, &format!("singular vectors of {}", want.path));
-    let pair = decompose::singular(weight, want.rank, effort, stream)?;
+    let pair = leading::singular(weight, want.rank, effort, stream)?;
     let root = 1.0 / want.scale.sqrt();
     Ok(LoraPair { a: (pair.a * root)?, b: (pair.b * root)? })
 }
@@ -139,7 +139,6 @@ fn uniform(stream: Stream, rank: usize, columns: usize) -> Result<Tensor> {
 
 /// `[rank, columns]`, normal with deviation `1/rank`.
 fn gaussian(stream: Stream, rank: usize, columns: usize) -> Result<Tensor> {
-    let values =
-        decompose::normal(stream, rank * columns).map(|value| (value / rank as f64) as f32).collect::<Vec<_>>();
+    let values = leading::normal(stream, rank * columns).map(|value| (value / rank as f64) as f32).collect::<Vec<_>>();
     Ok(Tensor::from_vec(values, (rank, columns), &Device::Cpu)?)
 }

@@ -17,18 +17,24 @@
 //! | `files` | the folder on disk |
 //! | `mlx` | the folder as MLX writes it |
 //! | `create` | fresh factors, factors taken up again, factors taken out after training |
-//! | `initial`, `decompose` | what fresh factors begin as |
+//! | `initial`, `leading` | what fresh factors begin as |
 //! | `attach` | on and off a base model, and into it |
+//! | `folder` | into the files of a base, which is not in memory |
+//! | `combine` | several adapters into one |
+//! | `decompose` | orthonormal bases and singular values |
 //! | `spectrum`, `verify` | what an adapter does to each module, and what is wrong with it |
 
 mod attach;
+pub mod combine;
 mod config;
 mod config_keys;
 mod config_read;
 mod create;
 mod decompose;
 mod files;
+mod folder;
 mod initial;
+mod leading;
 mod mlx;
 mod spectrum;
 mod targets;
@@ -45,6 +51,7 @@ pub use attach::detach;
 pub use config::{CONFIG_FILE, PeftConfig};
 pub use create::create;
 pub use files::{WEIGHTS_FILE, recorded_base};
+pub use folder::Merge;
 pub use spectrum::Effect;
 pub use targets::{ModuleRules, choose, resolve};
 pub use verify::{Against, Findings, verify};

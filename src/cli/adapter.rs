@@ -2,7 +2,9 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
+
+use crate::adapter::combine::{Method, SignMethod};
 
 /// `emakeel adapter`.
 #[derive(Debug, Args)]
@@ -21,6 +23,116 @@ pub enum AdapterAction {
     Diff(AdapterDiffArgs),
     /// Check that an adapter fits a base and that every value of it is a number; exit code 1 if not.
     Verify(AdapterVerifyArgs),
+    /// Combine adapters of one base into one: sums, TIES, DARE, the arc between two.
+    Combine(AdapterCombineArgs),
+}
+
+/// `emakeel adapter combine`.
+#[derive(Debug, Args)]
+pub struct AdapterCombineArgs {
+    /// Adapter folders, each with its weight behind a colon, for example `general:0.7 translation:0.3`; without one it is
+    /// 1, and negative ones take away.
+    #[arg(required = true, value_name = "DIR[:WEIGHT]")]
+    pub adapters: Vec<String>,
+    /// How they are combined.
+    #[command(flatten)]
+    pub how: CombineHow,
+    /// The folder to write.
+    #[arg(long, value_name = "DIR")]
+    pub out: PathBuf,
+    /// Print one JSON object on standard output and nothing else there.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// A method of combining and its numbers.
+#[derive(Debug, Args)]
+pub struct CombineHow {
+    /// The method; docs/merge.md says what each does.
+    #[arg(long, value_enum, default_value = "linear")]
+    pub method: MethodWord,
+    /// ties, dare_linear, dare_ties, magnitude_prune: the share of entries of each update that stay.
+    #[arg(long, value_name = "SHARE")]
+    pub density: Option<f64>,
+    /// ties, dare_ties: how the sign of an entry is elected.
+    #[arg(long, value_enum, default_value = "total")]
+    pub majority_sign: SignWord,
+    /// The rank of the result; if not given, the largest of the adapters' ranks for svd and what ends in _svd, and their sum
+    /// for all others.
+    #[arg(long, value_name = "N")]
+    pub rank: Option<usize>,
+    /// dare_linear, dare_ties: what chance follows from.
+    #[arg(long, default_value_t = 42)]
+    pub seed: u64,
+}
+
+/// The methods of combining, by the names that PEFT gives them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[value(rename_all = "snake_case")]
+pub enum MethodWord {
+    /// The weighted sum, exact.
+    Linear,
+    /// The weighted sum, exact, with all ranks.
+    Cat,
+    /// The weighted sum, cut to a rank.
+    Svd,
+    /// The place between two adapters on the arc.
+    Slerp,
+    /// The largest entries, signs elected, the mean of those that agree.
+    Ties,
+    /// The same, cut to a rank.
+    TiesSvd,
+    /// Entries by chance, scaled up, summed.
+    DareLinear,
+    /// The same, cut to a rank.
+    DareLinearSvd,
+    /// Entries by chance, scaled up, signs elected.
+    DareTies,
+    /// The same, cut to a rank.
+    DareTiesSvd,
+    /// The largest entries, summed.
+    MagnitudePrune,
+    /// The same, cut to a rank.
+    MagnitudePruneSvd,
+}
+
+impl MethodWord {
+    /// What it means.
+    pub fn method(self) -> Method {
+        match self {
+            Self::Linear => Method::Linear,
+            Self::Cat => Method::Cat,
+            Self::Svd => Method::Svd,
+            Self::Slerp => Method::Slerp,
+            Self::Ties => Method::Ties,
+            Self::TiesSvd => Method::TiesSvd,
+            Self::DareLinear => Method::DareLinear,
+            Self::DareLinearSvd => Method::DareLinearSvd,
+            Self::DareTies => Method::DareTies,
+            Self::DareTiesSvd => Method::DareTiesSvd,
+            Self::MagnitudePrune => Method::MagnitudePrune,
+            Self::MagnitudePruneSvd => Method::MagnitudePruneSvd,
+        }
+    }
+}
+
+/// How signs are elected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum SignWord {
+    /// By the sum of the values.
+    Total,
+    /// By the number of values.
+    Frequency,
+}
+
+impl SignWord {
+    /// What it means.
+    pub fn method(self) -> SignMethod {
+        match self {
+            Self::Total => SignMethod::Total,
+            Self::Frequency => SignMethod::Frequency,
+        }
+    }
 }
 
 /// `emakeel adapter show`.

@@ -28,8 +28,9 @@ pub struct BenchArgs {
     /// Multiply f32 matrices as TF32 on CUDA.
     #[arg(long)]
     pub tf32: bool,
-    /// What is measured: lora, qlora (the model's linear modules in 4 bits), full, generate, adapters, or
-    /// files: the weights written and read, one at a time.
+    /// What is measured: lora, qlora (the model's linear modules in 4 bits), full, generate, adapters,
+    /// files (the weights written and read, one at a time), or swap (adapters loaded and swapped on a model of the shape
+    /// whose weights take no memory).
     #[arg(long, default_value = "lora")]
     pub method: String,
     /// Rank of the adapter; it is on all linear modules but the head, with alpha = 2 · rank.

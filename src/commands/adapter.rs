@@ -1,4 +1,4 @@
-//! `emakeel adapter`: what an adapter is and does, how two differ, whether one fits its base.
+//! `emakeel adapter`: what an adapter is and does, how two differ, whether one fits its base; `combine` is in a file of its own.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -7,9 +7,9 @@ use serde_json::{Value, json};
 
 use crate::adapter::{Adapter, Against, Effect, verify};
 use crate::cli::{AdapterAction, AdapterArgs, AdapterDiffArgs, AdapterShowArgs, AdapterVerifyArgs};
-use crate::commands::output;
 use crate::commands::scratch::ModelFolder;
 use crate::commands::speaker::folder_name;
+use crate::commands::{combine, output};
 use crate::error::{Error, Result};
 use crate::model::{Config, LAYER_PROJECTIONS};
 use crate::recipe::AdapterKind;
@@ -24,6 +24,7 @@ pub fn run(args: &AdapterArgs) -> Result<()> {
         AdapterAction::Show(args) => show(args),
         AdapterAction::Diff(args) => diff(args),
         AdapterAction::Verify(args) => check(args),
+        AdapterAction::Combine(args) => combine::run(args),
     }
 }
 

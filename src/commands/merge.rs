@@ -1,15 +1,18 @@
-//! `emakeel merge`: a base and an adapter become one Hugging Face folder.
+//! `emakeel merge`: a base and adapters become one Hugging Face folder, one weight after the other.
 
-use candle_core::{DType, Device};
+use candle_core::DType;
 
-use crate::adapter::Adapter;
+use super::combine::{open_all, weighted};
+use super::interrupt::Interrupt;
+use crate::adapter::Merge;
+use crate::adapter::combine::Part;
 use crate::cli::MergeArgs;
 use crate::data::Tokenizer;
 use crate::device;
 use crate::error::{Error, Result};
-use crate::files;
-use crate::model::Llama;
+use crate::model::{Config, Rewrite};
 use crate::progress::Progress;
+use crate::recipe::Quantization;
 
 /// Merges in f32 and writes in the dtype asked for.
 pub fn run(args: &MergeArgs, progress: Progress) -> Result<()> {
@@ -18,21 +21,43 @@ pub fn run(args: &MergeArgs, progress: Progress) -> Result<()> {
             .at(args.out.display().to_string())
             .hint("give another folder; nothing is overwritten"));
     }
-    let adapter = Adapter::load(&args.adapter)?;
-    let mut model = Llama::load(&args.base, DType::F32, &Device::Cpu)?;
     let dtype = match &args.dtype {
-        None => model.config.dtype.unwrap_or(DType::F32),
-        Some(name) => device::dtype_named(name)
-            .ok_or_else(|| Error::usage("--dtype").got(format!("{name:?}")).expected("f32, bf16 or f16"))?,
+        None => None,
+        Some(name) => Some(
+            device::dtype_named(name)
+                .ok_or_else(|| Error::usage("--dtype").got(format!("{name:?}")).expected("f32, bf16 or f16"))?,
+        ),
     };
-    adapter.merge(&mut model)?;
-    let partial = files::temporary_beside(&args.out);
-    files::remove_folder(&partial)?;
-    model.save(&partial, dtype)?;
-    if let Ok(tokenizer) = Tokenizer::open(&args.base) {
-        tokenizer.save(&partial)?;
+    let given = args.adapters.iter().map(|text| weighted(text)).collect::<Result<Vec<_>>>()?;
+    let adapters = open_all(given.iter().map(|(folder, _)| folder.as_path()))?;
+    let parts: Vec<Part<'_>> = adapters
+        .iter()
+        .zip(&given)
+        .map(|((name, adapter), (_, weight))| Part { name, adapter, weight: *weight })
+        .collect();
+    if args.quantize.is_some() {
+        progress
+            .say("the base's linear modules are rounded to 4 bits: the result is not the base with the adapter in it");
     }
-    files::rename_folder(&partial, &args.out)?;
-    progress.say(format!("{} modules merged into {}", adapter.modules.len(), args.out.display()));
+    let config = Config::read(&args.base)?;
+    let written = dtype.or(config.dtype).unwrap_or(DType::F32);
+    let merge = Merge {
+        rewrite: Rewrite { base: &args.base, dtype, shard_bytes: args.shard_size },
+        parts: &parts,
+        quantization: args.quantize.map_or(Quantization::None, |_| Quantization::Nf4),
+    };
+    let interrupt = Interrupt::listen()?;
+    let mut bar = progress.bar("merge", "bytes", 0, (config.parameter_count() * written.size_in_bytes()) as u64);
+    let mut done = |bytes: u64, name: &str| {
+        bar.advance(bytes, name);
+        if interrupt.asked() { Err(Error::interrupted("the merge was stopped; nothing was written")) } else { Ok(()) }
+    };
+    merge.write(&args.out, &mut done, |folder| match Tokenizer::open(&args.base) {
+        Ok(tokenizer) => tokenizer.save(folder),
+        // A base may be without one.
+        Err(_) => Ok(()),
+    })?;
+    let modules: std::collections::BTreeSet<&String> = parts.iter().flat_map(|part| part.adapter.paths()).collect();
+    bar.finish(format!("{} modules merged into {}", modules.len(), args.out.display()));
     Ok(())
 }

@@ -5,6 +5,7 @@ mod bench;
 mod cache;
 mod chat;
 mod check;
+mod combine;
 mod compare;
 mod data;
 mod doctor;
@@ -21,6 +22,7 @@ mod run;
 mod schema;
 mod score;
 mod scratch;
+mod search;
 mod shape;
 mod speaker;
 
@@ -54,6 +56,7 @@ pub fn run(cli: Cli) -> Result<()> {
         Command::Generate(args) => generate::run(&args),
         Command::Chat(args) => chat::run(&args, progress),
         Command::Merge(args) => merge::run(&args, progress),
+        Command::SearchMerge(args) => search::run(&args, progress),
         Command::Publish(args) => publish::run(&args, progress),
         Command::Fetch(args) => fetch::run(&args, progress),
         Command::Export(args) => export::run(&args, progress),

@@ -9,12 +9,13 @@ use candle_core::{DType, Tensor};
 
 use super::gguf::{self, Planned};
 use super::{FileType, head, names, values, vocabulary};
-use crate::adapter::Adapter;
+use crate::adapter::combine::Part;
+use crate::adapter::{Adapter, Merge};
 use crate::data::Tokenizer;
 use crate::error::{Error, Place, Result};
-use crate::files;
-use crate::model::{Config, SHARD_BYTES, read_weight, read_weights, write_model};
+use crate::model::{Config, Rewrite, SHARD_BYTES, read_weights};
 use crate::progress::{Bar, Progress};
+use crate::recipe::Quantization;
 
 /// A model folder and what is added to it.
 pub struct Source<'a> {
@@ -94,22 +95,22 @@ pub fn write_gguf(source: &Source<'_>, out: &Path, file: FileType, progress: Pro
 /// # Errors
 /// As [`write_gguf`]; the tokenizer may be any.
 pub fn write_folder(source: &Source<'_>, out: &Path, dtype: DType, progress: Progress) -> Result<()> {
-    let config = Config::read(source.folder)?;
-    source.check(&config)?;
-    let total = (config.parameter_count() * dtype.size_in_bytes()) as u64;
+    let total = (Config::read(source.folder)?.parameter_count() * dtype.size_in_bytes()) as u64;
     let mut bar: Bar = progress.bar("hf", "bytes", 0, total);
-    let weights = read_weight(source.folder)?;
-    let partial = files::temporary_beside(out);
-    files::remove_folder(&partial)?;
-    write_model(&partial, &config, dtype, SHARD_BYTES, &mut |name, _| {
-        let weight = source.merged(name, weights(name)?).at(name)?;
-        bar.advance((weight.elem_count() * dtype.size_in_bytes()) as u64, name);
-        Ok(weight)
+    let part = source.adapter.map(|adapter| Part { name: "the adapter", adapter, weight: 1.0 });
+    let merge = Merge {
+        rewrite: Rewrite { base: source.folder, dtype: Some(dtype), shard_bytes: SHARD_BYTES },
+        parts: part.as_slice(),
+        quantization: Quantization::None,
+    };
+    let mut done = |bytes: u64, name: &str| {
+        bar.advance(bytes, name);
+        Ok(())
+    };
+    merge.write(out, &mut done, |folder| match Tokenizer::open(source.folder) {
+        Ok(tokenizer) => tokenizer.save(folder),
+        Err(_) => Ok(()),
     })?;
-    if let Ok(tokenizer) = Tokenizer::open(source.folder) {
-        tokenizer.save(&partial)?;
-    }
-    files::rename_folder(&partial, out)?;
     bar.finish(out.display().to_string());
     Ok(())
 }

@@ -83,6 +83,16 @@ impl Llama {
         Self::random_in(config, seed, (dtype, Quantization::None), device)
     }
 
+    /// A model of a shape whose weights take no memory: all entries of a weight are one zero. For measuring what does not
+    /// depend on weights, such as how long a swap of adapters takes.
+    ///
+    /// # Errors
+    /// None at present.
+    pub fn hollow(config: Config, dtype: DType) -> Result<Self> {
+        let mut zeros = |_: &str, shape: &[usize]| Ok(Tensor::zeros((), dtype, &Device::Cpu)?.broadcast_as(shape)?);
+        Self::assemble(config, (dtype, Quantization::None), &Device::Cpu, &mut zeros)
+    }
+
     /// [`Llama::random`], with the layers' linear modules kept as the quantisation says.
     ///
     /// # Errors

@@ -1,7 +1,7 @@
 //! Saving a model as a Hugging Face folder that appears whole.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use candle_core::{DType, Tensor};
 use serde_json::{Map, Value, json};
@@ -98,25 +98,50 @@ pub fn write_model(
     shard_bytes: u64,
     tensor: &mut dyn FnMut(&str, &[usize]) -> Result<Tensor>,
 ) -> Result<()> {
+    write_files(folder, config, dtype, shard_bytes, &mut |shard| {
+        write_streamed(&shard.path, shard.shapes, dtype, shard.metadata, tensor)
+    })
+}
+
+/// One file of weights to be written.
+pub(super) struct Shard<'a> {
+    /// Where.
+    pub path: PathBuf,
+    /// The tensors in it.
+    pub shapes: &'a [(String, Vec<usize>)],
+    /// What its header says beside them.
+    pub metadata: &'a [(&'a str, &'a str)],
+}
+
+/// Writes the settings of a model, and its weights file by file as `write` does it, with their index if they are several.
+pub(super) fn write_files(
+    folder: &Path,
+    config: &Config,
+    dtype: DType,
+    shard_bytes: u64,
+    write: &mut dyn FnMut(Shard<'_>) -> Result<()>,
+) -> Result<()> {
     files::make_folder(folder)?;
     let config = Config { dtype: Some(dtype), ..config.clone() };
     files::write_json(&folder.join("config.json"), &config.to_json())?;
     files::write_json(&folder.join("generation_config.json"), &generation_config(&config))?;
-    let mut shards = split(config.tensor_shapes(), dtype, shard_bytes);
+    let shards = split(config.tensor_shapes(), dtype, shard_bytes);
     let count = shards.len();
-    let metadata = [("format", "pt")];
-    if count == 1 {
-        let shapes = shards.pop().unwrap_or_default();
-        return write_streamed(&folder.join(SINGLE_FILE), &shapes, dtype, &metadata, tensor);
-    }
+    let metadata = &[("format", "pt")];
     let (mut weight_map, mut total) = (Map::new(), 0);
-    for (number, shapes) in shards.into_iter().enumerate() {
-        let file = format!("model-{:05}-of-{count:05}.safetensors", number + 1);
-        write_streamed(&folder.join(&file), &shapes, dtype, &metadata, tensor)?;
+    for (number, shapes) in shards.iter().enumerate() {
+        let file = match count {
+            1 => SINGLE_FILE.to_owned(),
+            _ => format!("model-{:05}-of-{count:05}.safetensors", number + 1),
+        };
+        write(Shard { path: folder.join(&file), shapes, metadata })?;
         for (name, shape) in shapes {
-            total += stored_bytes(&shape, dtype);
-            weight_map.insert(name, json!(file));
+            total += stored_bytes(shape, dtype);
+            weight_map.insert(name.clone(), json!(file));
         }
+    }
+    if count == 1 {
+        return Ok(());
     }
     let index = json!({ "metadata": { "total_size": total }, "weight_map": weight_map });
     files::write_json(&folder.join(INDEX_FILE), &index)

@@ -136,6 +136,13 @@ impl TensorFile {
         tensor
     }
 
+    /// Lets go of the pages of a tensor whose bytes are not needed any more.
+    pub(super) fn forget_tensor(&self, name: &str) {
+        if let Some(info) = self.metadata.info(name) {
+            self.forget(info.data_offsets);
+        }
+    }
+
     /// Lets go of the pages of a tensor that has been copied: a model and its whole file are not in memory together.
     fn forget(&self, (from, to): (usize, usize)) {
         #[cfg(unix)]

@@ -35,8 +35,7 @@ pub(super) fn write_streamed(
     metadata: &[(&str, &str)],
     tensor: &mut dyn FnMut(&str, &[usize]) -> Result<Tensor>,
 ) -> Result<()> {
-    let mut ordered: Vec<&(String, Vec<usize>)> = shapes.iter().collect();
-    ordered.sort_by(|left, right| left.0.cmp(&right.0));
+    let ordered = ordered(shapes);
     let header = header(&ordered, dtype, metadata)?;
     // The writer speaks io::Error; the failure of a tensor travels beside it.
     let mut broken = None;
@@ -65,7 +64,15 @@ pub(super) fn stored_bytes(shape: &[usize], dtype: DType) -> u64 {
     (shape.iter().product::<usize>() * dtype.size_in_bytes()) as u64
 }
 
-fn header(tensors: &[&(String, Vec<usize>)], dtype: DType, metadata: &[(&str, &str)]) -> Result<Vec<u8>> {
+/// The order in which tensors lie in a file.
+pub(super) fn ordered(shapes: &[(String, Vec<usize>)]) -> Vec<&(String, Vec<usize>)> {
+    let mut ordered: Vec<&(String, Vec<usize>)> = shapes.iter().collect();
+    ordered.sort_by(|left, right| left.0.cmp(&right.0));
+    ordered
+}
+
+/// The header of a file of tensors in this order.
+pub(super) fn header(tensors: &[&(String, Vec<usize>)], dtype: DType, metadata: &[(&str, &str)]) -> Result<Vec<u8>> {
     let name = match dtype {
         DType::F32 => "F32",
         DType::F16 => "F16",

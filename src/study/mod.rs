@@ -17,6 +17,7 @@ mod pins;
 mod pretrain;
 mod probe;
 pub mod publish;
+pub mod search;
 mod stage;
 mod summary;
 mod training;

@@ -30,6 +30,17 @@ const OF_STEPS: [&str; 7] =
     ["tokens_per_s", "step_s", "step_min_s", "step_max_s", "gflops", "matmul_share", "peak_gflops"];
 
 #[test]
+fn a_swap_of_loaded_adapters_is_measured_at_a_shape_without_its_weights() {
+    // 32 layers of the shape of 7 billion parameters; the rank is small so that the test is.
+    let swap = printed(&["bench", "--shape", "llama-2-7b", "--method", "swap", "--rank", "1", "--json", "--quiet"]);
+    are_above_zero(&swap, &["swap_s", "swap_max_s", "load_s", "load_bytes_per_s", "read_bytes_per_s"]);
+    assert_eq!((swap["modules"].as_u64(), swap["swaps"].as_u64()), (Some(224), Some(200)));
+    // Under a millisecond in a program that is optimised; ten times that otherwise.
+    let bound = if cfg!(debug_assertions) { 0.01 } else { 0.001 };
+    assert!(swap["swap_s"].as_f64().is_some_and(|seconds| seconds < bound), "{swap}");
+}
+
+#[test]
 fn training_steps_are_measured_and_counted() {
     let lora = figures(&["--threads", "1", "--rank", "8", "--batch", "2", "--sequence-length", "64"]);
     are_above_zero(&lora, &OF_STEPS);
@@ -161,7 +172,10 @@ fn flags_that_make_no_sense_are_named_all_at_once() {
     let output = emakeel(&["bench", "--shape", "32/2", "--method", "lroa", "--steps", "1"]);
     let said = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(2), "{said}");
-    assert!(said.contains("--method is \"lroa\", must be lora, qlora, full, generate, adapters or files"), "{said}");
+    assert!(
+        said.contains("--method is \"lroa\", must be lora, qlora, full, generate, adapters, files or swap"),
+        "{said}"
+    );
     assert!(said.contains("--steps is 1, must be at least 2"), "{said}");
     let output = emakeel(&["bench", "--shape", "32/2"]);
     assert!(String::from_utf8_lossy(&output.stderr).contains("--shape is \"32/2\", must be five numbers"));

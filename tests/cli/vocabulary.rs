@@ -58,7 +58,7 @@ fn a_model_gets_pieces_and_learns_to_use_them() {
     let (snapshot, adapter) = (snapshot.to_str().expect("UTF-8"), run.join("adapters/general"));
     let merged = place.path("merged");
     let (adapter, merged) = (adapter.to_str().expect("UTF-8"), merged.to_str().expect("UTF-8"));
-    output(&["merge", snapshot, adapter, merged]);
+    output(&["merge", snapshot, adapter, "--out", merged]);
     for model in [base.to_str().expect("UTF-8"), merged] {
         output(&["generate", "--model", model, "--max-new-tokens", "4", "Tere"]);
     }

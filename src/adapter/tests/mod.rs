@@ -2,6 +2,7 @@
 
 mod config;
 mod files;
+mod folder;
 mod kinds;
 mod targets;
 

@@ -8,7 +8,7 @@
 //! |---|---|
 //! | `model` | a folder, or random weights of a shape |
 //! | `rows` | random tokens, in full sequences or in rows of given lengths |
-//! | `training`, `generation`, `adapters`, `files` | the work |
+//! | `training`, `generation`, `adapters`, `files`, `swap` | the work |
 //! | `flops` | the operations that it needs |
 //! | `timing`, `machine` | time, and what the machine can do |
 //! | `figures`, `peer` | the result, alone and beside another program's |
@@ -22,6 +22,7 @@ mod machine;
 mod model;
 mod peer;
 mod rows;
+mod swap;
 mod timing;
 mod training;
 
@@ -46,6 +47,7 @@ enum Method {
     Generate,
     Adapters,
     Files,
+    Swap,
 }
 
 /// Where the work is done, and in what.
@@ -72,6 +74,9 @@ pub fn run(args: &BenchArgs, progress: Progress) -> Result<()> {
     if method == Method::Files {
         return files::run(args, &place, name_of(args), progress);
     }
+    if method == Method::Swap {
+        return swap::run(args, &place, name_of(args));
+    }
     let mut figures = Figures {
         method: args.method.clone(),
         model: name_of(args),
@@ -92,7 +97,7 @@ pub fn run(args: &BenchArgs, progress: Progress) -> Result<()> {
         Method::Full => training::run(args, &place, Trained::All, &mut figures, progress)?,
         Method::Generate => generation::run(args, &place, &mut figures, progress)?,
         Method::Adapters => adapters::run(args, &place, &mut figures, progress)?,
-        Method::Files => {}
+        Method::Files | Method::Swap => {}
     }
     if place.device.is_cuda() {
         figures.matmul_share = None;
@@ -122,6 +127,7 @@ fn check(args: &BenchArgs) -> Result<Method> {
         "generate" => Some(Method::Generate),
         "adapters" => Some(Method::Adapters),
         "files" => Some(Method::Files),
+        "swap" => Some(Method::Swap),
         _ => None,
     };
     let mut errors = Vec::new();
@@ -130,7 +136,7 @@ fn check(args: &BenchArgs) -> Result<Method> {
     }
     if method.is_none() {
         let error = Error::usage("--method").got(format!("{:?}", args.method));
-        errors.push(error.expected("lora, qlora, full, generate, adapters or files"));
+        errors.push(error.expected("lora, qlora, full, generate, adapters, files or swap"));
     }
     let least = [
         ("--rank", Some(args.rank), 1),

@@ -1,0 +1,46 @@
+//! The flags of `emakeel search-merge`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::CombineHow;
+
+/// `emakeel search-merge`.
+#[derive(Debug, Args)]
+pub struct SearchArgs {
+    /// The base: a Hugging Face model folder, or a model inside the program.
+    #[arg(long, value_name = "MODEL")]
+    pub base: String,
+    /// Held-out rows: a file of text, or JSON rows with `text`, `instruction` and `output`, `prompt` and `completion`, or
+    /// `messages`.
+    #[arg(long, value_name = "FILE")]
+    pub data: PathBuf,
+    /// Adapter folders of that base.
+    #[arg(required = true, value_name = "ADAPTER")]
+    pub adapters: Vec<PathBuf>,
+    /// How they are combined; a density that is not given is searched for, too.
+    #[command(flatten)]
+    pub how: CombineHow,
+    /// How many combinations are tried at most.
+    #[arg(long, value_name = "N", default_value = "40", value_parser = clap::value_parser!(u16).range(1..))]
+    pub steps: u16,
+    /// The folder to write the best combination to; what was tried is kept beside it, in DIR.trials.json.
+    #[arg(long, value_name = "DIR")]
+    pub out: PathBuf,
+    /// Read no more than so many rows.
+    #[arg(long, value_name = "N")]
+    pub limit: Option<u64>,
+    /// How a conversation becomes text, as for `emakeel generate`.
+    #[arg(long, default_value = "llammas-chat")]
+    pub template: String,
+    /// Where to run: auto, cpu, cuda or cuda:N.
+    #[arg(long, default_value = "auto")]
+    pub device: String,
+    /// The dtype of weights and activations: f32, bf16 or f16.
+    #[arg(long, default_value = "f32")]
+    pub dtype: String,
+    /// Print one JSON object on standard output and nothing else there.
+    #[arg(long)]
+    pub json: bool,
+}

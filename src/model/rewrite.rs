@@ -1,0 +1,230 @@
+//! A model folder copied with some of its weights changed on the way, some rows of one weight at a time.
+//!
+//! Shapes are known from the config, so each file's header is written first and its tensors follow, from the mapped files
+//! of the base. What does not change is written straight from there. What changes is made in blocks on all threads while
+//! another thread writes the block before; so the memory is that of a few blocks, whatever the size of the model.
+
+use std::io::Write;
+use std::ops::Range;
+use std::path::Path;
+use std::sync::mpsc::{SyncSender, sync_channel};
+
+use candle_core::{CpuStorage, DType, Device, Storage, Tensor};
+use safetensors::tensor::View;
+
+use super::config::Config;
+use super::load::check;
+use super::save::{Shard, write_files};
+use super::tensor_file::{TensorFile, all_finite};
+use super::tensor_writer::{header, ordered};
+use super::values::{self, Values};
+use super::weights::Weights;
+use crate::error::{Error, Place, Result};
+use crate::files;
+
+/// Elements of a block, about.
+const BLOCK: usize = 4 << 20;
+
+/// Blocks that wait for the writer.
+const WAITING: usize = 3;
+
+/// What becomes of a weight.
+pub enum Change<'a> {
+    /// It stays, but for its dtype.
+    Nothing,
+    /// Something is added to its rows: a function from some of them to f32, `[rows, in]`. The sum is computed in f32.
+    Add(Box<dyn Fn(Range<usize>) -> Result<Tensor> + 'a>),
+    /// The whole of it becomes something else, in f32; for what cannot be done row by row.
+    Whole(Box<dyn Fn(Tensor) -> Result<Tensor> + 'a>),
+}
+
+/// How a folder is written again.
+#[derive(Debug, Clone, Copy)]
+pub struct Rewrite<'a> {
+    /// The model's folder.
+    pub base: &'a Path,
+    /// The dtype of the weights written; the base's own if none is given.
+    pub dtype: Option<DType>,
+    /// The largest file of weights, in bytes.
+    pub shard_bytes: u64,
+}
+
+impl Rewrite<'_> {
+    /// Writes `config.json`, `generation_config.json` and the weights into a folder; `change` says what becomes of each
+    /// weight by its name, and `done` hears of the bytes written and may stop the work.
+    ///
+    /// # Errors
+    /// The base is no model; a weight is not finite, or becomes so in the dtype; what `change` and `done` say; the disk is
+    /// full.
+    pub fn write<'c>(
+        &self,
+        folder: &Path,
+        change: &dyn Fn(&str) -> Result<Change<'c>>,
+        done: &mut dyn FnMut(u64, &str) -> Result<()>,
+    ) -> Result<Config> {
+        let (config, weights) = (Config::read(self.base)?, Weights::open(self.base)?);
+        check(&config, &weights)?;
+        let dtype = self.dtype.or(config.dtype).unwrap_or(DType::F32);
+        write_files(folder, &config, dtype, self.shard_bytes, &mut |shard| {
+            write_shard(&shard, &weights, dtype, change, done)
+        })?;
+        let own = self.base.join(GENERATION);
+        if own.is_file() {
+            files::write(&folder.join(GENERATION), files::read(&own)?)?;
+        }
+        Ok(config)
+    }
+}
+
+/// The file of generation settings; a base's own is copied as it is.
+const GENERATION: &str = "generation_config.json";
+
+/// A piece of a file on its way to the writer.
+enum Piece<'w> {
+    /// Bytes of the base's file.
+    Old(&'w [u8]),
+    /// Bytes that were made.
+    New(Vec<u8>),
+}
+
+fn write_shard<'c>(
+    shard: &Shard<'_>,
+    weights: &Weights,
+    dtype: DType,
+    change: &dyn Fn(&str) -> Result<Change<'c>>,
+    done: &mut dyn FnMut(u64, &str) -> Result<()>,
+) -> Result<()> {
+    let tensors = ordered(shard.shapes);
+    let header = header(&tensors, dtype, shard.metadata)?;
+    // The writer speaks io::Error; the failure of a tensor travels beside it.
+    let mut broken = None;
+    let written = files::write_with(&shard.path, |out| {
+        out.write_all(&(header.len() as u64).to_le_bytes())?;
+        out.write_all(&header)?;
+        let (send, receive) = sync_channel::<Piece<'_>>(WAITING);
+        std::thread::scope(|scope| {
+            let writer = scope.spawn(move || {
+                receive.into_iter().try_for_each(|piece| match piece {
+                    Piece::Old(bytes) => out.write_all(bytes),
+                    Piece::New(bytes) => out.write_all(&bytes),
+                })
+            });
+            let made = tensors.iter().try_for_each(|(name, shape)| {
+                let Some(file) = weights.file(name) else { return Err(weights.missing(name)) };
+                let tensor = Moved { file, name, shape, dtype };
+                tensor.send(&change(name)?, &send, done).at(name.as_str())
+            });
+            drop(send);
+            let written = writer.join().unwrap_or_else(|_| Err(std::io::Error::other("the writer stopped")));
+            // A writer that failed is why no more could be sent.
+            written?;
+            made.map_err(|error| {
+                broken = Some(error);
+                std::io::Error::other("a tensor could not be written")
+            })
+        })
+    });
+    match broken {
+        Some(error) => Err(error.at(shard.path.display().to_string())),
+        None => written,
+    }
+}
+
+/// A tensor between its old file and its new one.
+struct Moved<'w> {
+    file: &'w TensorFile,
+    name: &'w str,
+    shape: &'w [usize],
+    dtype: DType,
+}
+
+impl<'w> Moved<'w> {
+    fn send(
+        &self,
+        change: &Change<'_>,
+        out: &SyncSender<Piece<'w>>,
+        done: &mut dyn FnMut(u64, &str) -> Result<()>,
+    ) -> Result<()> {
+        let stored = self.file.dtype(self.name).unwrap_or(DType::F32);
+        let bytes = self.file.raw(self.name)?;
+        let columns = self.shape.last().copied().unwrap_or(1).max(1);
+        let rows = self.shape.iter().product::<usize>() / columns;
+        let whole = match change {
+            Change::Whole(make) => Some(self.whole(make)?),
+            _ => None,
+        };
+        let at_once = (BLOCK / columns).max(1);
+        for first in (0..rows).step_by(at_once) {
+            let block = first..(first + at_once).min(rows);
+            let size = stored.size_in_bytes() * columns;
+            let old = bytes.get(block.start * size..block.end * size).unwrap_or_default();
+            let old = Values { bytes: old, dtype: stored };
+            let piece = match (change, &whole) {
+                (Change::Nothing, _) if stored == self.dtype => {
+                    if !all_finite(old.bytes, stored) {
+                        return Err(not_finite(false));
+                    }
+                    Piece::Old(old.bytes)
+                }
+                (Change::Add(update), _) => {
+                    let update = update(block.clone())?;
+                    expect(&update, &[block.len(), columns])?;
+                    Piece::New(
+                        with_f32(&update, |update| values::sum(old, update, self.dtype))?.ok_or(not_finite(true))?,
+                    )
+                }
+                (_, Some(whole)) => {
+                    let part = whole.narrow(0, block.start, block.len())?;
+                    let bytes = part.flatten_all()?.data().into_owned();
+                    if !all_finite(&bytes, self.dtype) {
+                        return Err(not_finite(true));
+                    }
+                    Piece::New(bytes)
+                }
+                _ => Piece::New(values::sum(old, &[], self.dtype).ok_or(not_finite(false))?),
+            };
+            let count = (block.len() * columns * self.dtype.size_in_bytes()) as u64;
+            // Where the writer is gone, it says itself why.
+            if out.send(piece).is_err() {
+                return Err(Error::new("the file cannot be written"));
+            }
+            done(count, self.name)?;
+        }
+        self.file.forget_tensor(self.name);
+        Ok(())
+    }
+
+    /// A tensor that is made whole, in the dtype to write.
+    fn whole(&self, make: &dyn Fn(Tensor) -> Result<Tensor>) -> Result<Tensor> {
+        let made = make(self.file.read(self.name, DType::F32, &Device::Cpu)?)?;
+        expect(&made, self.shape)?;
+        Ok(made.to_dtype(self.dtype)?.contiguous()?)
+    }
+}
+
+fn expect(tensor: &Tensor, shape: &[usize]) -> Result<()> {
+    if tensor.dims() == shape {
+        return Ok(());
+    }
+    Err(Error::new("the shape of what is merged").got(format!("{:?}", tensor.dims())).expected(format!("{shape:?}")))
+}
+
+/// Calls `f` with the elements of an f32 tensor on the CPU.
+fn with_f32<R>(tensor: &Tensor, f: impl FnOnce(&[f32]) -> R) -> Result<R> {
+    let tensor = tensor.contiguous()?;
+    let (storage, layout) = tensor.storage_and_layout();
+    match (&*storage, layout.contiguous_offsets()) {
+        (Storage::Cpu(CpuStorage::F32(values)), Some((start, end))) => values.get(start..end).map(f),
+        _ => None,
+    }
+    .ok_or_else(|| Error::new("what is added to a weight").expected("f32 on the CPU"))
+}
+
+fn not_finite(merged: bool) -> Error {
+    match merged {
+        true => Error::new("the merged weight is not finite")
+            .hint("the adapter's training diverged, or f16 is too narrow for it: use bf16 or f32"),
+        false => Error::new("the tensor holds values that are not finite in the dtype to write")
+            .hint("the weights are broken, or f16 is too narrow for them: use bf16 or f32"),
+    }
+}
