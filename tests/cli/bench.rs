@@ -32,7 +32,7 @@ const OF_STEPS: [&str; 7] =
 #[test]
 fn a_swap_of_loaded_adapters_is_measured_at_a_shape_without_its_weights() {
     // 32 layers of the shape of 7 billion parameters; the rank is small so that the test is.
-    let swap = printed(&["bench", "--shape", "llama-2-7b", "--method", "swap", "--rank", "1", "--json", "--quiet"]);
+    let swap = printed(&["bench", "--model", "llama-2-7b", "--method", "swap", "--rank", "1", "--json", "--quiet"]);
     are_above_zero(&swap, &["swap_s", "swap_max_s", "load_s", "load_bytes_per_s", "read_bytes_per_s"]);
     assert_eq!((swap["modules"].as_u64(), swap["swaps"].as_u64()), (Some(224), Some(200)));
     // Under a millisecond in a program that is optimised; ten times that otherwise.
