@@ -93,7 +93,7 @@ fn attach(model: &mut Llama, modules: &[(String, [usize; 2])]) -> Parameters {
     for (path, _) in modules {
         let base = model.projection(path).unwrap().frozen().unwrap().clone();
         let (a, b) = (views.next().unwrap(), views.next().unwrap());
-        *model.projection_mut(path).unwrap() = Projection::Lora(Lora { base, a, b, scale: 2.0, dropout: 0.0 });
+        *model.projection_mut(path).unwrap() = Projection::Lora(Lora::new(base, a, b, 2.0, 0.0));
     }
     parameters
 }

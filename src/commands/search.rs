@@ -12,7 +12,7 @@ use crate::adapter::{CONFIG_FILE, WEIGHTS_FILE};
 use crate::cli::SearchArgs;
 use crate::device::{self, DeviceChoice};
 use crate::error::{Error, Place, Result};
-use crate::eval::held_out::HeldOut;
+use crate::eval::text_loss::HeldOut;
 use crate::files;
 use crate::progress::Progress;
 use crate::study::search::{Found, Search, trials_beside};

@@ -24,7 +24,7 @@ pub mod chrf;
 pub mod edits;
 pub mod example;
 mod from_world;
-pub mod held_out;
+pub mod text_loss;
 pub mod holm;
 pub mod language;
 mod letters;

@@ -17,7 +17,7 @@ use serde_json::json;
 use crate::adapter::Adapter;
 use crate::adapter::combine::{Combined, Method, Part, Settings, combine};
 use crate::error::{Error, Place, Result};
-use crate::eval::held_out::HeldOut;
+use crate::eval::text_loss::HeldOut;
 use crate::files;
 use crate::model::Llama;
 pub use trials::Trial;
