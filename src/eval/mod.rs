@@ -13,6 +13,7 @@
 //! | [`example`], [`read`] | examples, and reading them from files as they are |
 //! | [`result`], [`table`] | the scores of one candidate, and the comparison of all |
 //! | [`task`] | examples with the words they are asked in; the answers of models to them |
+//! | `held_out` | the rows that a study keeps out of training |
 //! | `asking`, `letters` | the words of a task; choices shown with letters |
 //! | [`language`] | the languages that tasks are worded in |
 
@@ -24,6 +25,7 @@ pub mod chrf;
 pub mod edits;
 pub mod example;
 mod from_world;
+mod held_out;
 pub mod holm;
 pub mod language;
 mod letters;

@@ -147,11 +147,9 @@ pub fn check(recipe: &Recipe, options: &RunOptions<'_>) -> Result<Plan> {
     }
     // Results stay; checkpoints go when their stage is finished, so only the largest counts.
     plan.disk_bytes += checkpoints;
-    if let Some(compare) = &study.compare {
-        for task in Task::load_all(compare, study.seed)? {
-            task.check_lengths(&ground.tokenizer, &config)?;
-            plan.tasks.push(task.name().to_owned());
-        }
+    for task in Task::load_all(study)? {
+        task.check_lengths(&ground.tokenizer, &config)?;
+        plan.tasks.push(task.name().to_owned());
     }
     plan.refuse_what_does_not_fit(&ground)?;
     Ok(plan)

@@ -29,9 +29,13 @@ pub(super) fn task(path: &str, written: &written::Task, findings: &mut Findings<
             findings.no_effect(&key("language"), "a translation has from and to");
             to.clone()
         }
+        _ if is_held_out(written) => {
+            findings.no_effect(&key("language"), "the rows are those of a source, in its language");
+            String::new()
+        }
         _ => written.language.clone().unwrap_or_else(|| "Estonian".to_owned()),
     };
-    let data = data(path, written.data.as_ref(), &kind, language, findings);
+    let data = data(path, written, &kind, language, findings);
     let choose = written.choose.unwrap_or_default();
     if kind != TaskKind::Choice {
         findings.no_effect(&key("choose"), "only a choice is chosen");
@@ -90,9 +94,14 @@ fn own_words(
     findings: &mut Findings<'_>,
 ) -> (Vec<(String, String)>, Vec<(String, PromptWords)>) {
     let key = |key: &str| format!("{path}.{key}");
-    if matches!(data, TaskData::World { .. }) {
+    let why = match data {
+        TaskData::World { .. } => Some("the world words its own tests"),
+        TaskData::HeldOut { .. } => Some("the rows are read as in training"),
+        TaskData::File { .. } => None,
+    };
+    if let Some(why) = why {
         for name in ["row", "prompts"] {
-            findings.no_effect(&key(name), "the world words its own tests");
+            findings.no_effect(&key(name), why);
         }
         return Default::default();
     }
@@ -231,14 +240,21 @@ fn kind(path: &str, word: TaskWord, written: &written::Task, findings: &mut Find
     }
 }
 
-fn data(
-    path: &str,
-    written: Option<&Words>,
-    kind: &TaskKind,
-    language: String,
-    findings: &mut Findings<'_>,
-) -> TaskData {
-    let key = format!("{path}.data");
+/// Whether the rows of sources are asked for that no stage trains on.
+fn is_held_out(written: &written::Task) -> bool {
+    written.data == Some(Words::One("held-out".to_owned()))
+}
+
+fn data(path: &str, task: &written::Task, kind: &TaskKind, language: String, findings: &mut Findings<'_>) -> TaskData {
+    let (key, written) = (format!("{path}.data"), task.data.as_ref());
+    if is_held_out(task) {
+        if *kind != TaskKind::Perplexity {
+            let hint = "rows that were kept out of training are texts to predict: task: perplexity";
+            findings.wrong(&key, "held-out", "world or a file, for this kind of task", hint);
+        }
+        return TaskData::HeldOut { source: task.source.clone().unwrap_or_default() };
+    }
+    findings.no_effect(&format!("{path}.source"), "only data: held-out has a source");
     if written == Some(&Words::One("world".to_owned())) {
         let languages = match kind {
             TaskKind::Translation { from, to } => vec![("from", from.as_str()), ("to", to.as_str())],
