@@ -200,6 +200,11 @@ impl Task {
         &self.kind
     }
 
+    /// The most tokens that an answer may have; 0 where none is written.
+    pub fn max_new_tokens(&self) -> usize {
+        self.max_new_tokens
+    }
+
     /// Its metrics; the most telling one first.
     pub fn metrics(&self) -> &[Metric] {
         &self.metrics.0

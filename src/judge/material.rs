@@ -231,7 +231,7 @@ fn whole_conversations(turns: Vec<Question>, begins: impl Iterator<Item = bool>)
 }
 
 /// The word for a kind of task; none where nothing is written.
-fn kind(kind: &TaskKind) -> Option<&'static str> {
+pub(super) fn kind(kind: &TaskKind) -> Option<&'static str> {
     match kind {
         TaskKind::Translation { .. } => Some("translation"),
         TaskKind::Choice => Some("choice"),
