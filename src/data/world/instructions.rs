@@ -9,6 +9,7 @@ use super::documents::{self, Document};
 use super::draw::Draw;
 use super::questions::{self, Ask, Asked};
 use super::semantics::{Sentence, Tense};
+use super::split::Side;
 use super::stories::{self, Kind};
 use super::wordings::{self, Task, wordings};
 use super::{AnswerTest, ChoiceTest, Language, Question, WorldRow};
@@ -85,26 +86,20 @@ impl Instructor<'_> {
                     return true;
                 }
                 let timely = it.time.is_none_or(|time| !time.past && task != Task::Question);
+                let clear = !matches!(task, Task::Past | Task::Present) || it.is_clear(self.language);
                 let apt = match task {
                     Task::Past => it.tense == Tense::Present && !it.negative,
                     Task::Present => it.tense == Tense::Past && !it.negative && solved.is_unambiguous(),
                     _ => !it.negative && !it.is_fact(),
                 };
-                apt && timely && !counted && !solved.is_held_out() && self.draw.world.allows(&solved)
+                apt && timely && clear && !counted && !solved.is_held_out() && self.draw.world.allows(&solved)
             },
         );
         let output = match task {
             Task::Question => questions::whether(&sentence, self.language),
-            _ => self.wording(&solve(&sentence)),
+            _ => solve(&sentence).wording(self.language),
         };
-        self.write(task, self.wording(&sentence), output, dice)
-    }
-
-    fn wording(&self, sentence: &Sentence) -> String {
-        match self.language {
-            Language::English => sentence.english(),
-            Language::Estonian => sentence.estonian(),
-        }
+        self.write(task, sentence.wording(self.language), output, dice)
     }
 
     fn truth(&self, dice: &mut Dice) -> WorldRow {
@@ -126,10 +121,11 @@ impl Instructor<'_> {
             (Language::English, true) => "yes",
             (Language::English, false) => "no",
             (Language::Estonian, true) => "jah",
-            (Language::Estonian, false) => "ei",
+            (Language::Estonian, false) | (Language::Finnish, false) => "ei",
+            (Language::Finnish, true) => "kyllä",
         };
         let text = passage.text(self.language);
-        let input = wordings::passage_and_statement(self.language, &text, &self.wording(&statement));
+        let input = wordings::passage_and_statement(self.language, &text, &statement.wording(self.language));
         self.write(Task::Truth, input, output.to_owned(), dice)
     }
 
@@ -149,8 +145,11 @@ impl Instructor<'_> {
             dice.shuffle(&mut facts);
             let document = Document::of(&facts[..3]);
             let name = life.person.et[0];
-            let instruction =
-                if self.language == Language::English { format!("Who is {name}?") } else { format!("Kes on {name}?") };
+            let instruction = match self.language {
+                Language::English => format!("Who is {name}?"),
+                Language::Estonian => format!("Kes on {name}?"),
+                Language::Finnish => format!("Kuka on {name}?"),
+            };
             let output = document.text(self.language);
             return WorldRow::Instruction { instruction, input: String::new(), output };
         }
@@ -168,7 +167,7 @@ pub(super) fn answer_test(draw: Draw<'_>, language: Language, dice: &mut Dice) -
         let passage = stories::document(draw, Kind::Passage, dice);
         let (asked, others): (Vec<_>, Vec<_>) =
             all_questions(&passage, language).into_iter().partition(|(held_out, _)| draw.side.takes(*held_out));
-        if asked.is_empty() {
+        if asked.is_empty() || draw.side == Side::Tests && !passage.is_clear(language) {
             return None;
         }
         let chosen = dice.below(asked.len());
@@ -213,10 +212,7 @@ pub(super) fn choice_test(draw: Draw<'_>, language: Language, dice: &mut Dice) -
         let held_out = rule.is_held_out();
         draw.side.takes(held_out) && (held_out || !sentences.iter().any(Sentence::is_held_out))
     });
-    let [premise, right, wrong] = sentences.map(|sentence| match language {
-        Language::English => sentence.english(),
-        Language::Estonian => sentence.estonian(),
-    });
+    let [premise, right, wrong] = sentences.map(|sentence| sentence.wording(language));
     let answer = dice.below(2);
     let choices = if answer == 0 { [right, wrong] } else { [wrong, right] };
     ChoiceTest { premise, question, choices, answer }
