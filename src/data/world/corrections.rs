@@ -8,8 +8,10 @@ use super::split::Side;
 use super::{CorrectionTest, Language, english, estonian, finnish};
 use std::collections::HashSet;
 
-/// Beginnings of words that have another spelling with a letter less: `väikse`, `traveled`, `omenista`.
-const VARIABLE: [&str; 3] = ["väike", "travelled", "omeno"];
+/// Beginnings of words that are right with a letter less, spelled otherwise (`väikse`, `traveled`, `omenista`) or as another
+/// word: `Ulkona on kylä` (a village).
+const VARIABLE: [&str; 10] =
+    ["väike", "travelled", "omeno", "kylm", "pallo", "kello", "laiva", "kiss", "tuoli", "peruna"];
 
 /// Makes mistakes in the sentences of one language.
 #[derive(Debug)]
