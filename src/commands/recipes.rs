@@ -63,6 +63,11 @@ const RECIPES: [(&str, &str, &str); 12] = [
         "the whole job for another language than Estonian",
         include_str!("../../recipes/studies/another-language.yaml"),
     ),
+    (
+        "another-language-7b",
+        "the same at 7B, on files of one's own",
+        include_str!("../../recipes/studies/another-language-7b.yaml"),
+    ),
 ];
 
 /// Lists the recipes, or copies one to be edited.

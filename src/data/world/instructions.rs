@@ -111,7 +111,8 @@ impl Instructor<'_> {
         let drawn = dice.until(draw_both, |drawn| {
             drawn.as_ref().is_some_and(|(sentence, _)| {
                 let denied = Sentence { negative: !sentence.negative, ..*sentence };
-                sentence.counts().is_none() && !denied.is_held_out()
+                let other = [sentence, &denied].into_iter().any(|it| it.reads_as_held_out(self.language));
+                sentence.counts().is_none() && !denied.is_held_out() && !other
             })
         });
         let Some((sentence, passage)) = drawn else { return self.answer(dice) };
@@ -210,7 +211,8 @@ pub(super) fn choice_test(draw: Draw<'_>, language: Language, dice: &mut Dice) -
     };
     let (_, question, sentences) = dice.until(draw_one, |(rule, _, sentences)| {
         let held_out = rule.is_held_out();
-        draw.side.takes(held_out) && (held_out || !sentences.iter().any(Sentence::is_held_out))
+        draw.side.takes(held_out)
+            && (held_out || !sentences.iter().any(|it| it.is_held_out() || it.reads_as_held_out(language)))
     });
     let [premise, right, wrong] = sentences.map(|sentence| sentence.wording(language));
     let answer = dice.below(2);
