@@ -44,7 +44,7 @@ fn the_world_has_three_languages() {
       hint: the world inside the program has no other language
     ");
     assert_snapshot!(mistakes_in_task("task: translation, data: world, from: Estonian, to: Finnish"), @"
-    recipe r.yaml:7:58  compare.tasks.0.from is Estonian, must be English, or to: English, with data: world
+    recipe r.yaml:7:60  compare.tasks.0.from is Estonian, must be English, or to: English, with data: world
       hint: the world inside the program has no pairs of other languages
     ");
     assert_snapshot!(mistakes_in_task("task: choice, data: world, language: Võro"), @"
