@@ -73,10 +73,7 @@ fn rest(sentence: &Sentence, mentioned: Option<Who>) -> Vec<(Role, Words)> {
         LikeThings(_, it) => vec![(Role::Object, Words::default().and(it.noun.fi.liked.unwrap_or_default()))],
         LikeDoing(_, verb) => vec![(Role::Infinitive, Words::default().and(verb.fi.liked.unwrap_or_default()))],
         Age(_, age) => vec![(Role::Predicate, Words::of(AGES[age].2))],
-        Older(_, than, older) => {
-            let word = if older { "vanhempi" } else { "nuorempi" };
-            vec![(Role::Predicate, Words::of(word).then(Words::or("kuin", &["kun"])).and(than.fi[0]))]
-        }
+        Older(_, than, older) => vec![(Role::Predicate, compared(than, older))],
         Feel(who, state) => vec![(Role::Predicate, agreeing(several(who), state.fi[0], state.fi[1]))],
         Do(_, verb, at) => at.map(|at| place(where_done(verb, at))).into_iter().collect(),
         Act(_, action, it, at) => {
@@ -102,10 +99,7 @@ fn rest(sentence: &Sentence, mentioned: Option<Who>) -> Vec<(Role, Words)> {
         Take(_, it, at) => vec![affected(&it, Government::Total), place(Words::or(at.fi[2], &[at.fi[0]]))],
         Can(_, _, verb) => vec![(Role::Infinitive, infinitive(verb, 0))],
         CanAct(_, modal, action, it) => {
-            let case = match (modal, object_case(&it, action.finnish, sentence.negative)) {
-                (Modal::Must, ObjectCase::Genitive) => ObjectCase::Nominative,
-                (_, case) => case,
-            };
+            let case = wished(modal, object_case(&it, action.finnish, sentence.negative));
             vec![(Role::Infinitive, infinitive(action.verb, 0)), object(&it, case)]
         }
         // `Kaapissa on maito` is right too, of milk that one knows.
@@ -120,6 +114,18 @@ fn rest(sentence: &Sentence, mentioned: Option<Who>) -> Vec<(Role, Words)> {
         }
         Weather(weather) => vec![(Role::Predicate, Words::of(sky(weather)))],
     }
+}
+
+/// Older or younger than somebody.
+fn compared(than: &Person, older: bool) -> Words {
+    let word = if older { "vanhempi" } else { "nuorempi" };
+    Words::of(word).then(Words::or("kuin", &["kun"])).and(than.fi[0])
+}
+
+/// The case of what one wants to or must do something to; see the module's beginning.
+fn wished(modal: Modal, case: ObjectCase) -> ObjectCase {
+    let total = modal == Modal::Must && case == ObjectCase::Genitive;
+    if total { ObjectCase::Nominative } else { case }
 }
 
 /// Whether these are more people than one.
