@@ -53,7 +53,7 @@ pub(super) fn parts(sentence: &Sentence, mention: Mention) -> Parts {
     Parts { subject, verb, asking: Default::default(), rest: rest(sentence, mention.other) }
 }
 
-/// What stands behind the verb.
+/// What stands behind the verb; of what is given and to whom, what is new stands last.
 fn rest(sentence: &Sentence, mentioned: Option<Who>) -> Vec<(Role, Words)> {
     use Clause::*;
     let subject = sentence.subject();
@@ -91,7 +91,6 @@ fn rest(sentence: &Sentence, mentioned: Option<Who>) -> Vec<(Role, Words)> {
         Give(_, it, whom) | Show(_, it, whom) => {
             let recipient = (Role::Recipient, varied(whom, Case::Allative, &[Case::Adessive]));
             let object = affected(&it, Government::Total);
-            // What is new stands last.
             if it.known || it.owner.is_some() { vec![object, recipient] } else { vec![recipient, object] }
         }
         With(_, _, whom) => vec![(Role::Companion, with(whom, mentioned == Some(whom), subject))],
