@@ -159,9 +159,10 @@ pub struct Source {
 pub enum SourceOrigin {
     /// Files, folders and patterns with `*`, read in this order.
     Files(Vec<PathBuf>),
-    /// The built-in bilingual world: a generator by name, and how many rows it makes.
+    /// The built-in world: a generator by name, and how many rows it makes.
     World {
-        /// `english-text`, `estonian-text`, `english-instructions`, `estonian-instructions`, `translation-pairs`.
+        /// `english-text`, `estonian-text`, `finnish-text`, `english-instructions`, `estonian-instructions`,
+        /// `finnish-instructions`, `translation-pairs`, `english-finnish-pairs`.
         generator: String,
         /// Number of rows.
         rows: u64,

@@ -12,7 +12,7 @@ use super::super::task::{
 use super::super::written::{self, ReadWord, TaskWord};
 
 /// The languages of the built-in world.
-const WORLD_LANGUAGES: [&str; 2] = ["English", "Estonian"];
+const WORLD_LANGUAGES: [&str; 3] = ["English", "Estonian", "Finnish"];
 
 pub(super) fn task(path: &str, written: &written::Task, findings: &mut Findings<'_>) -> Option<TaskSettings> {
     let key = |key: &str| format!("{path}.{key}");
@@ -256,16 +256,7 @@ fn data(path: &str, task: &written::Task, kind: &TaskKind, language: String, fin
     }
     findings.no_effect(&format!("{path}.source"), "only data: held-out has a source");
     if written == Some(&Words::One("world".to_owned())) {
-        let languages = match kind {
-            TaskKind::Translation { from, to } => vec![("from", from.as_str()), ("to", to.as_str())],
-            _ => vec![("language", language.as_str())],
-        };
-        for (name, language) in languages {
-            if !language.is_empty() && !WORLD_LANGUAGES.contains(&language) {
-                let hint = "the world inside the program has no other language";
-                findings.wrong(&format!("{path}.{name}"), language, "English or Estonian with data: world", hint);
-            }
-        }
+        world_languages(path, kind, &language, findings);
         return TaskData::World { language };
     }
     let paths: Vec<PathBuf> = written.iter().flat_map(|words| words.at(&key)).map(|(_, file)| file.into()).collect();
@@ -277,4 +268,26 @@ fn data(path: &str, task: &written::Task, kind: &TaskKind, language: String, fin
         findings.wrong(&key, format!("{} files", paths.len()), expected, "");
     }
     TaskData::File { paths, language }
+}
+
+/// The world is asked in a language that it has; it is translated from English or into it.
+fn world_languages(path: &str, kind: &TaskKind, language: &str, findings: &mut Findings<'_>) {
+    let languages = match kind {
+        TaskKind::Translation { from, to } => vec![("from", from.as_str()), ("to", to.as_str())],
+        _ => vec![("language", language)],
+    };
+    let known = |language: &str| WORLD_LANGUAGES.contains(&language);
+    for (name, language) in &languages {
+        if !language.is_empty() && !known(language) {
+            let hint = "the world inside the program has no other language";
+            findings.wrong(&format!("{path}.{name}"), language, "English, Estonian or Finnish with data: world", hint);
+        }
+    }
+    if let [(_, from), (_, to)] = languages[..]
+        && from != to
+        && [from, to].into_iter().all(|language| known(language) && language != "English")
+    {
+        let hint = "the world inside the program has no pairs of other languages";
+        findings.wrong(&format!("{path}.from"), from, "English, or to: English, with data: world", hint);
+    }
 }
