@@ -6,13 +6,14 @@
 //!
 //! | layer | modules |
 //! |---|---|
-//! | 0 | [`error`], [`device`], [`progress`], [`files`], [`random`] |
+//! | 0 | [`error`], [`device`], [`progress`], [`files`], [`random`], [`markup`] |
 //! | 1 | [`recipe`], [`kernels`], [`hub`] |
 //! | 2 | [`data`], [`model`] |
 //! | 3 | [`adapter`] |
 //! | 4 | [`train`], [`eval`], [`export`] |
-//! | 5 | [`study`], [`report`], [`judge`] |
-//! | 6 | [`commands`], [`cli`] |
+//! | 5 | [`judge`] |
+//! | 6 | [`study`], [`report`] |
+//! | 7 | [`commands`], [`cli`] |
 #![warn(missing_docs)]
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::todo))]
 
@@ -28,6 +29,7 @@ pub mod files;
 pub mod hub;
 pub mod judge;
 pub mod kernels;
+pub mod markup;
 pub mod model;
 pub mod progress;
 pub mod random;

@@ -1,18 +1,20 @@
 //! Imports point down only, and modules of one layer do not import each other.
 //!
-//! `hub` stands in layer 1: `data` reads the files that it fetches, and it needs nothing of recipes or rows itself.
+//! `hub` stands in layer 1: `data` reads the files that it fetches, and it needs nothing of recipes or rows itself. `judge` reads what candidates answered and knows no
+//! study; a study foresees what it will ask.
 
 use std::path::{Path, PathBuf};
 
 /// The layers, lowest first; a module may use those of lower lines only.
-const LAYERS: [&[&str]; 8] = [
+const LAYERS: [&[&str]; 9] = [
     &["error"],
-    &["device", "progress", "files", "random"],
+    &["device", "progress", "files", "random", "markup"],
     &["recipe", "kernels", "hub"],
     &["data", "model"],
     &["adapter"],
     &["train", "eval", "export"],
-    &["study", "judge", "report", "serve"],
+    &["judge"],
+    &["study", "report", "serve"],
     &["commands", "cli", "main"],
 ];
 

@@ -177,10 +177,10 @@ mod tests {
     fn the_parts_multiply_to_the_matrix_and_stand_at_right_angles() {
         let columns = random(23, 9);
         let found = singular(columns.clone());
-        for i in 0..9 {
-            for row in 0..23 {
+        for (i, column) in columns.iter().enumerate() {
+            for (row, value) in column.iter().enumerate() {
                 let sum: f64 = (0..9).map(|k| found.u[k][row] * found.s[k] * found.v[k][i]).sum();
-                assert!((sum - columns[i][row]).abs() < 1e-13);
+                assert!((sum - value).abs() < 1e-13);
             }
             for j in 0..9 {
                 let one = f64::from(u8::from(i == j));

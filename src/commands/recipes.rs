@@ -10,7 +10,7 @@ use crate::progress::Progress;
 use crate::recipe::TASKS;
 
 /// Name, what it is for, and the text.
-const RECIPES: [(&str, &str, &str); 12] = [
+const RECIPES: [(&str, &str, &str); 13] = [
     ("quickstart", "the whole job in miniature, nothing to download", include_str!("../../recipes/quickstart.yaml")),
     ("tiny-base", "trains the tiny English model inside the program", include_str!("../../recipes/tiny-base.yaml")),
     (
@@ -62,6 +62,11 @@ const RECIPES: [(&str, &str, &str); 12] = [
         "another-language",
         "the whole job for another language than Estonian",
         include_str!("../../recipes/studies/another-language.yaml"),
+    ),
+    (
+        "another-language-7b",
+        "the same at 7B, on files of one's own",
+        include_str!("../../recipes/studies/another-language-7b.yaml"),
     ),
 ];
 

@@ -9,7 +9,7 @@
 //! | [`template`] | a conversation as ids, with the spans that are trained on |
 //! | [`stream`] | all steps of a run of training, addressable by index |
 //! | [`ledger`] | rows and tokens read, trained on, masked, truncated, dropped |
-//! | [`world`] | the built-in bilingual world |
+//! | [`world`] | the built-in world in English, Estonian and Finnish |
 
 pub mod clean;
 pub mod conversation;

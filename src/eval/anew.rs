@@ -2,7 +2,7 @@
 //! enough.
 
 use crate::error::{Place, Result};
-use crate::recipe::{Compare, TaskData, TaskKind, TaskSettings};
+use crate::recipe::{Compare, TaskKind, TaskSettings};
 
 use super::language::Language;
 use super::prediction::Prediction;
@@ -36,10 +36,9 @@ impl KeptTask {
 
     /// The language of the answers, or of the text.
     pub fn language(&self) -> Language {
-        let (TaskData::World { language } | TaskData::File { language, .. }) = &self.settings.data;
         match &self.settings.kind {
             TaskKind::Translation { to, .. } => Language::named(to),
-            _ => Language::named(language),
+            _ => Language::named(self.settings.data.language()),
         }
     }
 

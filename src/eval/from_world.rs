@@ -23,16 +23,12 @@ pub(super) fn items(
     let tongue = world::Language::from_name(language.name())?;
     let items = match kind {
         TaskKind::Translation { .. } => {
-            let backward = match (world::Language::from_name(from.name())?, tongue) {
-                (world::Language::English, world::Language::Estonian) => false,
-                (world::Language::Estonian, world::Language::English) => true,
-                _ => return Err(Error::new("the languages of a translation are the same")),
-            };
-            let tests = world::translation_tests(count, seed).into_iter();
+            let (other, backward) = pair(world::Language::from_name(from.name())?, tongue)?;
+            let tests = world::translation_tests(other, count, seed).into_iter();
             tests
                 .map(|test| {
                     let (source, target) =
-                        if backward { (test.estonian, test.english) } else { (test.english, test.estonian) };
+                        if backward { (test.other, test.english) } else { (test.english, test.other) };
                     let example = Example::Translation { source, references: vec![target] };
                     Item { question: wording::question(&example, from, language), example }
                 })
@@ -52,6 +48,17 @@ pub(super) fn items(
         }
     };
     Ok(items)
+}
+
+/// The language beside English, and whether it is the one given.
+fn pair(from: world::Language, to: world::Language) -> Result<(world::Language, bool)> {
+    match (from, to) {
+        _ if from == to => Err(Error::new("the languages of a translation are the same")),
+        (world::Language::English, other) => Ok((other, false)),
+        (other, world::Language::English) => Ok((other, true)),
+        _ => Err(Error::new(format!("the world does not translate from {from:?} to {to:?}"))
+            .hint("it does from English, and into English")),
+    }
 }
 
 fn choice(language: world::Language, test: world::ChoiceTest) -> Item {

@@ -7,6 +7,8 @@ pub enum Language {
     English,
     /// Estonian.
     Estonian,
+    /// Finnish.
+    Finnish,
     /// Any other, by its English name; its tasks are worded in English.
     Other(String),
 }
@@ -15,11 +17,9 @@ impl Language {
     /// Reads a name (`Estonian`, `eesti`) or a code (`et`, `est`, `est_Latn`), in any case.
     pub fn named(name: &str) -> Self {
         let name = name.trim();
-        match codes_of(name) {
-            Some(codes) if codes.contains(&"en") => Self::English,
-            Some(_) => Self::Estonian,
-            None => Self::Other(name.to_owned()),
-        }
+        let lower = name.to_lowercase().replace('-', "_");
+        let known = CODES.into_iter().find(|(_, codes)| codes.contains(&lower.as_str()));
+        known.map_or_else(|| Self::Other(name.to_owned()), |(language, _)| language)
     }
 
     /// The English name.
@@ -27,6 +27,7 @@ impl Language {
         match self {
             Self::English => "English",
             Self::Estonian => "Estonian",
+            Self::Finnish => "Finnish",
             Self::Other(name) => name,
         }
     }
@@ -46,12 +47,12 @@ impl std::fmt::Display for Language {
     }
 }
 
-fn codes_of(name: &str) -> Option<&'static [&'static str]> {
-    const ENGLISH: [&str; 6] = ["en", "eng", "eng_latn", "en_us", "english", "inglise"];
-    const ESTONIAN: [&str; 7] = ["et", "est", "ekk", "est_latn", "et_ee", "estonian", "eesti"];
-    let lower = name.to_lowercase().replace('-', "_");
-    [&ENGLISH[..], &ESTONIAN[..]].into_iter().find(|codes| codes.contains(&lower.as_str()))
-}
+/// What each language is called, in small letters.
+const CODES: [(Language, &[&str]); 3] = [
+    (Language::English, &["en", "eng", "eng_latn", "en_us", "english", "inglise"]),
+    (Language::Estonian, &["et", "est", "ekk", "est_latn", "et_ee", "estonian", "eesti"]),
+    (Language::Finnish, &["fi", "fin", "fin_latn", "fi_fi", "finnish", "suomi", "soome"]),
+];
 
 #[cfg(test)]
 mod tests {
@@ -61,6 +62,9 @@ mod tests {
     fn names_and_codes_mean_the_same_language() {
         for label in ["et", "EST", "est_Latn", "Estonian", "et-EE"] {
             assert!(Language::Estonian.is_called(label), "{label}");
+        }
+        for label in ["fi", "FIN", "fin_Latn", "Finnish", "suomi", "fi-FI"] {
+            assert!(Language::Finnish.is_called(label), "{label}");
         }
         assert_eq!(Language::named("eng_Latn"), Language::English);
         assert_eq!(Language::named("Latvian"), Language::Other("Latvian".into()));

@@ -23,6 +23,7 @@ pub(super) fn listed(choices: &[String]) -> String {
 fn asked_for(language: &Language) -> &'static str {
     match language {
         Language::Estonian => "Vasta ainult õige vastuse tähega.",
+        Language::Finnish => "Vastaa vain oikean vastauksen kirjaimella.",
         _ => "Answer with the letter of the right answer only.",
     }
 }

@@ -13,7 +13,9 @@
 //! | [`example`], [`read`] | examples, and reading them from files as they are |
 //! | [`result`], [`table`] | the scores of one candidate, and the comparison of all |
 //! | [`task`] | examples with the words they are asked in; the answers of models to them |
+//! | `held_out` | the rows that a study keeps out of training |
 //! | `asking`, `letters` | the words of a task; choices shown with letters |
+//! | [`text_loss`] | how well a file of rows is predicted, as one number |
 //! | [`language`] | the languages that tasks are worded in |
 
 pub mod anew;
@@ -24,7 +26,7 @@ pub mod chrf;
 pub mod edits;
 pub mod example;
 mod from_world;
-pub mod text_loss;
+mod held_out;
 pub mod holm;
 pub mod language;
 mod letters;
@@ -42,6 +44,7 @@ mod run;
 pub mod table;
 pub mod task;
 pub mod ter;
+pub mod text_loss;
 pub mod tokens;
 mod window;
 mod wording;

@@ -18,7 +18,7 @@ use super::metric::likeliest;
 use super::prediction::{Likelihood, Prediction};
 use super::result::TaskResult;
 use super::task::Task;
-use super::{window, wording};
+use super::{held_out, window, wording};
 
 impl Task {
     /// Asks some models, which share one base, all examples and scores the answers of each.
@@ -136,6 +136,12 @@ impl Asked<'_> {
         let mut predictions = Vec::with_capacity(self.task.items.len());
         for (item, number) in self.task.items.iter().zip(0usize..) {
             let Example::Text(text) = &item.example else { continue };
+            if !item.question.turns.is_empty() {
+                let likelihood = self.predict_answers(&item.question, text)?;
+                predictions.push(Prediction { likelihoods: vec![likelihood], ..prediction(number, &item.example) });
+                bar.advance(1, "");
+                continue;
+            }
             let ids = self.tokenizer.encode(text)?;
             let windows = window::windows(self.tokenizer.bos(), &ids, length);
             let mut nats = 0.0;
@@ -147,6 +153,20 @@ impl Asked<'_> {
             bar.advance(1, "");
         }
         Ok(predictions)
+    }
+
+    /// How likely the answers of a conversation are, as far as the model can read it.
+    fn predict_answers(&self, conversation: &Conversation, text: &str) -> Result<Likelihood> {
+        let encoder = &mut self.tokenizer.encoder();
+        let context = self.model.config.max_position_embeddings;
+        let encoded = self.template.encode(conversation, encoder)?;
+        let is_whole = encoded.ids.len() <= context;
+        let ends = self.template.ends(self.tokenizer);
+        let document = window::Document::of_answer(&held_out::cut(encoded, context), &ends);
+        let nats = self.scored(std::slice::from_ref(&document))?.into_iter().sum();
+        let scored: Vec<u32> = document.rows.iter().map(|(_, id)| *id).collect();
+        let text = if is_whole { text.to_owned() } else { self.tokenizer.decode(&scored) };
+        Ok(Likelihood::new(&text, document.targets(), nats))
     }
 
     /// The log-likelihood of each document's targets, in nats.

@@ -7,7 +7,9 @@ use crate::data::{Conversation, Tokenizer};
 use crate::error::{Error, Place, Result};
 use crate::model::Config;
 use crate::random::Stream;
-use crate::recipe::{ChatTemplate, Choose, Compare, MetricSettings, MetricWord, TaskData, TaskKind, TaskSettings};
+use crate::recipe::{
+    ChatTemplate, Choose, Compare, MetricSettings, MetricWord, Study, TaskData, TaskKind, TaskSettings,
+};
 
 use super::asking::Asking;
 use super::bleu::Bleu;
@@ -20,7 +22,7 @@ use super::result::TaskResult;
 use super::ter::Ter;
 use super::tokens::Tokens;
 use super::writing::Answers;
-use super::{from_world, letters, read};
+use super::{from_world, held_out, letters, read};
 
 /// Examples taken from the built-in world where the recipe sets no limit.
 const WORLD_EXAMPLES: usize = 200;
@@ -70,25 +72,35 @@ impl Item {
 }
 
 impl Task {
-    /// Loads all tasks of a comparison; each gets a name of its own.
+    /// Loads all tasks of a study's comparison.
     ///
     /// # Errors
-    /// As [`Task::load`], for all tasks at once.
-    pub fn load_all(compare: &Compare, seed: u64) -> Result<Vec<Self>> {
+    /// As [`Task::load_some`].
+    pub fn load_all(study: &Study) -> Result<Vec<Self>> {
+        Self::load_some(study, |_| true)
+    }
+
+    /// Loads those tasks of a study's comparison that are wanted; each has a name of its own among all.
+    ///
+    /// # Errors
+    /// As [`Task::load`], for all tasks at once; a source whose held-out rows are asked for cannot be read or has none.
+    pub fn load_some(study: &Study, is_wanted: impl Fn(&TaskSettings) -> bool) -> Result<Vec<Self>> {
+        let Some(compare) = &study.compare else { return Ok(Vec::new()) };
         let (mut tasks, mut errors) = (Vec::new(), Vec::new());
-        for (settings, number) in compare.tasks.iter().zip(1usize..) {
-            match Self::load(settings, compare, seed) {
-                Ok(task) => tasks.push(task),
+        let named = compare.tasks.iter().zip(distinct_names(&compare.tasks)).zip(1usize..);
+        for ((settings, name), number) in named.filter(|((settings, _), _)| is_wanted(settings)) {
+            let task = match &settings.data {
+                TaskData::HeldOut { source } => held_out::items(study, source, compare.limit)
+                    .at(&name)
+                    .and_then(|items| Self::of(settings, items, compare, study.seed)),
+                TaskData::World { .. } | TaskData::File { .. } => Self::load(settings, compare, study.seed),
+            };
+            match task {
+                Ok(task) => tasks.push(Self { name, ..task }),
                 Err(error) => errors.push(error.at(format!("task {number}"))),
             }
         }
-        if let Some(error) = Error::all(errors) {
-            return Err(error);
-        }
-        for (task, name) in tasks.iter_mut().zip(distinct_names(&compare.tasks)) {
-            task.name = name;
-        }
-        Ok(tasks)
+        Error::all(errors).map_or(Ok(tasks), Err)
     }
 
     /// Loads one task: reads its files, or asks the built-in world.
@@ -96,14 +108,11 @@ impl Task {
     /// With a limit, a seeded choice of that many examples is taken, in the order of the file.
     ///
     /// # Errors
-    /// As [`read::examples`] and [`Tokens::named`]; a world task in a language that the world does not speak.
+    /// As [`read::examples`] and [`Tokens::named`]; a world task in a language that the world does not speak; the task is
+    /// about rows of a study's source (see [`Task::load_all`]).
     pub fn load(settings: &TaskSettings, compare: &Compare, seed: u64) -> Result<Self> {
         let name = name_of(settings, false);
-        let (TaskData::World { language } | TaskData::File { language, .. }) = &settings.data;
-        let (from, language) = match &settings.kind {
-            TaskKind::Translation { from, to } => (Language::named(from), Language::named(to)),
-            _ => (Language::named(language), Language::named(language)),
-        };
+        let (from, language) = languages(settings);
         let items = match &settings.data {
             TaskData::World { .. } => {
                 let count = compare.limit.unwrap_or(WORLD_EXAMPLES);
@@ -123,7 +132,16 @@ impl Task {
                 let examples = limited(groups, compare.limit, seed).into_iter().flatten();
                 examples.zip(0..).map(ask).collect::<Result<_>>()?
             }
+            TaskData::HeldOut { .. } => {
+                return Err(Error::new("held-out rows are those of a study's source")).at(&name);
+            }
         };
+        Self::of(settings, items, compare, seed)
+    }
+
+    /// A task with its examples.
+    fn of(settings: &TaskSettings, items: Vec<Item>, compare: &Compare, seed: u64) -> Result<Self> {
+        let name = name_of(settings, false);
         if items.is_empty() {
             return Err(Error::new("the task has no examples").at(name));
         }
@@ -134,7 +152,7 @@ impl Task {
             name,
             kind: settings.kind.clone(),
             choose: settings.choose,
-            language,
+            language: languages(settings).1,
             items,
             metrics,
             template: compare.template.clone(),
@@ -182,6 +200,11 @@ impl Task {
         &self.kind
     }
 
+    /// The most tokens that an answer may have; 0 where none is written.
+    pub fn max_new_tokens(&self) -> usize {
+        self.max_new_tokens
+    }
+
     /// Its metrics; the most telling one first.
     pub fn metrics(&self) -> &[Metric] {
         &self.metrics.0
@@ -219,6 +242,14 @@ impl Task {
                 .hint("the examples have changed; remove the predictions and the task is answered again"));
         }
         Ok(TaskResult::of(&self.name, self.metrics(), &self.language, self.seed, predictions))
+    }
+}
+
+/// The languages of what is given and of what is answered.
+fn languages(settings: &TaskSettings) -> (Language, Language) {
+    match &settings.kind {
+        TaskKind::Translation { from, to } => (Language::named(from), Language::named(to)),
+        _ => (Language::named(settings.data.language()), Language::named(settings.data.language())),
     }
 }
 
@@ -318,6 +349,9 @@ fn name_of(settings: &TaskSettings, with_folder: bool) -> String {
         TaskData::File { paths, language } => {
             let names: Vec<String> = paths.iter().map(|path| file_words(path, with_folder)).collect();
             (names.join(" + "), language)
+        }
+        TaskData::HeldOut { source } => {
+            return format!("{} {source}", settings.name.as_deref().unwrap_or("held-out"));
         }
     };
     let kind = match &settings.kind {

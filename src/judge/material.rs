@@ -8,7 +8,7 @@ use serde::Deserialize;
 use crate::error::{Error, Result};
 use crate::eval::{Example, Task, prediction};
 use crate::files;
-use crate::recipe::{Compare, Recipe, TaskKind};
+use crate::recipe::{Recipe, Study, TaskKind};
 
 /// The answers of all candidates to the tasks in which something is written.
 #[derive(Debug, Clone)]
@@ -100,14 +100,14 @@ impl Material {
     /// There is no comparison; a file cannot be read; the examples are not those that were answered.
     pub(super) fn read(folder: &Path, recipe: &Recipe) -> Result<Self> {
         let path = folder.join("comparison.json");
-        let Some(compare) = recipe.study.compare.as_ref().filter(|_| path.exists()) else {
+        if recipe.study.compare.is_none() || !path.exists() {
             return Err(Error::new("there is no comparison in this run folder")
                 .at(folder.display().to_string())
                 .hint("make it first: emakeel compare RUN; the recipe must have compare.tasks"));
-        };
+        }
         let comparison: Comparison = files::read_json(&path)?;
         let candidates: Vec<String> = comparison.candidates.iter().map(|row| row.candidate.clone()).collect();
-        let tasks = tasks(folder, compare, recipe.study.seed, &candidates, &comparison)?;
+        let tasks = tasks(folder, &recipe.study, &candidates, &comparison)?;
         Ok(Self { candidates, tasks, seed: recipe.study.seed })
     }
 
@@ -163,15 +163,9 @@ impl Material {
     }
 }
 
-fn tasks(
-    folder: &Path,
-    compare: &Compare,
-    seed: u64,
-    candidates: &[String],
-    comparison: &Comparison,
-) -> Result<Vec<TaskMaterial>> {
+fn tasks(folder: &Path, study: &Study, candidates: &[String], comparison: &Comparison) -> Result<Vec<TaskMaterial>> {
     let mut found = Vec::new();
-    for task in Task::load_all(compare, seed)? {
+    for task in Task::load_some(study, |settings| kind(&settings.kind).is_some())? {
         let Some(kind) = kind(task.kind()) else { continue };
         let texts = task.questions().zip(task.examples());
         let mut questions: Vec<Question> = texts
@@ -237,7 +231,7 @@ fn whole_conversations(turns: Vec<Question>, begins: impl Iterator<Item = bool>)
 }
 
 /// The word for a kind of task; none where nothing is written.
-fn kind(kind: &TaskKind) -> Option<&'static str> {
+pub(super) fn kind(kind: &TaskKind) -> Option<&'static str> {
     match kind {
         TaskKind::Translation { .. } => Some("translation"),
         TaskKind::Choice => Some("choice"),

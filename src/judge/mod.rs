@@ -9,6 +9,7 @@
 //! | `wording`, `asks` | what it is told and how its reply is read; everything that it is asked |
 //! | `work`, `purse`, `record` | asking side by side, again and again; money and pace; what was said, line by line |
 //! | `standing`, `bradley_terry`, `agreement` | win rates and strengths; whether two agree |
+//! | `foresee` | how much that will be, before there is an answer |
 //! | `findings`, `report` | what the replies say together, and as Markdown |
 //! | [`blind`], [`ratings`] | a page on which people rate without names, and what they said |
 //!
@@ -25,6 +26,7 @@ pub mod blind;
 mod bradley_terry;
 mod endpoint;
 mod findings;
+mod foresee;
 mod material;
 mod purse;
 pub mod ratings;
@@ -42,6 +44,7 @@ use crate::progress::Progress;
 use crate::recipe::{JudgeSettings, Recipe};
 
 pub use access::{Access, Patience};
+pub use foresee::{Foreseen, foresee};
 pub use record::Record;
 pub use wording::{Verdict, Winner};
 

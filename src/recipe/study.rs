@@ -37,6 +37,17 @@ pub struct Study {
     pub compare: Option<Compare>,
 }
 
+impl Study {
+    /// The share of a source's rows that none of its stages trains on, in `[0, 1)`: 0 if a stage trains on all of them, or
+    /// if none reads the source.
+    pub fn held_out(&self, source: &str) -> f64 {
+        let pretrain = self.pretrain.iter().map(|pretrain| &pretrain.training);
+        let trainings = pretrain.chain(self.adapters.iter().map(|adapter| &adapter.training));
+        let shares = trainings.filter(|training| training.reads(source)).map(|training| training.held_out);
+        shares.reduce(f64::min).unwrap_or(0.0)
+    }
+}
+
 /// Where the base model comes from.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Base {
@@ -148,9 +159,10 @@ pub struct Source {
 pub enum SourceOrigin {
     /// Files, folders and patterns with `*`, read in this order.
     Files(Vec<PathBuf>),
-    /// The built-in bilingual world: a generator by name, and how many rows it makes.
+    /// The built-in world: a generator by name, and how many rows it makes.
     World {
-        /// `english-text`, `estonian-text`, `english-instructions`, `estonian-instructions`, `translation-pairs`.
+        /// `english-text`, `estonian-text`, `finnish-text`, `english-instructions`, `estonian-instructions`,
+        /// `finnish-instructions`, `translation-pairs`, `english-finnish-pairs`.
         generator: String,
         /// Number of rows.
         rows: u64,

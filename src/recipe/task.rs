@@ -196,6 +196,11 @@ pub enum TaskData {
         /// `English` or `Estonian`.
         language: String,
     },
+    /// The rows of a source of the study that no stage trains on.
+    HeldOut {
+        /// The source's name.
+        source: String,
+    },
     /// A file in one of the known formats (see `eval::read`).
     File {
         /// The file; bitext in two files has two.
@@ -203,4 +208,14 @@ pub enum TaskData {
         /// The language, as the table names it.
         language: String,
     },
+}
+
+impl TaskData {
+    /// The language of the examples, by its English name; empty for a source, which does not say.
+    pub fn language(&self) -> &str {
+        match self {
+            Self::World { language } | Self::File { language, .. } => language,
+            Self::HeldOut { .. } => "",
+        }
+    }
 }

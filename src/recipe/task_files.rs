@@ -14,7 +14,7 @@ use crate::error::{Error, Result};
 use crate::files;
 
 /// The tasks that come with the program: name, what it is for, and the text.
-pub const TASKS: [(&str, &str, &str); 9] = [
+pub const TASKS: [(&str, &str, &str); 10] = [
     (
         "estcopa",
         "EstCOPA: the cause or effect of a sentence, two choices",
@@ -32,6 +32,7 @@ pub const TASKS: [(&str, &str, &str); 9] = [
         include_str!("../../recipes/tasks/mt-bench.yaml"),
     ),
     ("perplexity", "a text, for what must not be lost", include_str!("../../recipes/tasks/perplexity.yaml")),
+    ("held-out", "the rows of sources that no stage trains on", include_str!("../../recipes/tasks/held-out.yaml")),
 ];
 
 /// What recipes call the kinds of tasks.

@@ -265,3 +265,10 @@ pub enum Recompute {
     /// As few as it takes to stay within so many bytes of memory; without a number, within what is free.
     ToFit(Option<u64>),
 }
+
+impl Training {
+    /// Whether its mixture has the source.
+    pub fn reads(&self, source: &str) -> bool {
+        self.mixture.parts.iter().any(|part| part.source == source)
+    }
+}

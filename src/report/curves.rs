@@ -2,8 +2,8 @@
 
 use std::fmt::Write;
 
-use super::html::escaped;
 use super::plot::{Scale, grid};
+use crate::markup::escaped;
 use crate::progress::short_count;
 use crate::train::LogLine;
 

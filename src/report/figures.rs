@@ -5,10 +5,11 @@ use std::fmt::Write;
 use super::Report;
 use super::comparison::{Column, Comparison};
 use super::curves::{self, Curve};
-use super::html::{escaped, json};
+
 use super::plot::{self, Frame};
 use super::series::{self, Series};
 use super::summary::percent;
+use crate::markup::{escaped, json};
 use crate::progress::short_count;
 use crate::recipe::Count;
 

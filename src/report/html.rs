@@ -1,31 +1,10 @@
-//! Text from strangers inside a page: between tags, in attributes, and as JSON inside a script element.
+//! What only the report writes into its page.
 
-use serde::Serialize;
-
-/// A text between tags or in an attribute.
-pub(super) fn escaped(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for character in text.chars() {
-        match character {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            '\'' => out.push_str("&#39;"),
-            other => out.push(other),
-        }
-    }
-    out
-}
+use crate::markup::escaped;
 
 /// A candidate's name between tags, which may go on in a new line behind `@` and before `+`.
 pub(super) fn name(text: &str) -> String {
     escaped(text).replace('@', "@<wbr/>").replace('+', "<wbr/>+")
-}
-
-/// A value as JSON that no text in it can end the script element of: `<` stands there by its number.
-pub(super) fn json(value: &impl Serialize) -> String {
-    serde_json::to_string(value).unwrap_or_else(|_| "null".to_owned()).replace('<', "\\u003c")
 }
 
 /// Bytes in base64, as a content security policy names a hash.

@@ -4,8 +4,9 @@ use std::fmt::Write;
 
 use serde_json::Value;
 
-use super::html::{escaped, grouped};
+use super::html::grouped;
 use super::summary::percent;
+use crate::markup::escaped;
 
 /// A stage's ledger as a table: a line for each source.
 pub(super) fn ledger(ledger: &Value) -> String {

@@ -5,8 +5,9 @@ use std::fmt::Write;
 use sha2::{Digest, Sha256};
 
 use super::comparison::Comparison;
-use super::html::{base64, escaped, json};
+use super::html::base64;
 use super::{Report, figures, ledger, table};
+use crate::markup::{escaped, json};
 
 const STYLE: &str = include_str!("page.css");
 /// The scripts, each a part of one.

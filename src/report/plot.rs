@@ -2,8 +2,8 @@
 
 use std::fmt::Write;
 
-use super::html::escaped;
 use super::series::{Point, Series};
+use crate::markup::escaped;
 
 /// The plot in its own units; the page scales it.
 const WIDE: f64 = 360.0;

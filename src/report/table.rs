@@ -4,8 +4,9 @@
 use std::fmt::Write;
 
 use super::comparison::{Column, Comparison};
-use super::html::{self, escaped};
+use super::html;
 use crate::eval::table::{Cell, Standing};
+use crate::markup::escaped;
 
 /// The table in a box that scrolls for itself.
 pub(super) fn table(comparison: &Comparison) -> String {

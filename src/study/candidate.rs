@@ -68,6 +68,11 @@ impl Candidate {
     }
 }
 
+/// How many candidates answer in their own way: a merged adapter answers as the swapped one does.
+pub fn distinct(ground: &Ground<'_>) -> usize {
+    all(ground).iter().filter(|candidate| !matches!(candidate.form, Form::Merged(_))).count()
+}
+
 /// Every candidate of a study, each after the model it stands on.
 pub fn all(ground: &Ground<'_>) -> Vec<Candidate> {
     let study = ground.study;

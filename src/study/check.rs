@@ -1,6 +1,5 @@
 //! Everything that can be known before training: files, shapes, templates, steps, memory, disk, time.
 
-use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use candle_core::{DType, Device, Tensor};
@@ -11,15 +10,13 @@ use crate::data::Stream;
 use crate::device;
 use crate::error::{Error, Place, Result};
 use crate::eval::Task;
+use crate::judge;
 use crate::kernels::matmul;
 use crate::model::Config;
 use crate::progress::{short_bytes, short_count, short_time};
-use crate::recipe::{
-    AdapterPlan, BaseOrigin, ChatTemplate, Foundation, LoraSettings, Method, Recipe, SourceOrigin, TaskData,
-    TokenizerOrigin, Training,
-};
+use crate::recipe::{AdapterPlan, Foundation, LoraSettings, Method, Recipe, Training};
 use crate::study::ground::{Ground, RunOptions};
-use crate::study::{pins, pretrain, training};
+use crate::study::{named_files, pins, pretrain, training};
 use crate::train::{Memory, Plan as StageNeeds, Setup, Trained, smaller};
 
 /// The share of the measured matmul rate that a training step reaches; see `docs/benchmarks.md`.
@@ -38,6 +35,9 @@ pub struct Plan {
     pub candidates: usize,
     /// Columns of the comparison come from these.
     pub tasks: Vec<String>,
+    /// What a judge will be asked, if the study has one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub judge: Option<judge::Foreseen>,
     /// Bytes that the run folder will take at most.
     pub disk_bytes: u64,
     /// Bytes free where the run folder is.
@@ -104,7 +104,7 @@ impl MemoryParts {
 /// target that matches nothing, a disk or memory that is too small.
 pub fn check(recipe: &Recipe, options: &RunOptions<'_>) -> Result<Plan> {
     let recipe = &*pins::pinned(recipe, options)?;
-    files_exist(recipe)?;
+    named_files::exist(recipe)?;
     let ground = Ground::prepare(recipe, options)?;
     let study = ground.study;
     let config = Config::read(&ground.base)?;
@@ -115,6 +115,7 @@ pub fn check(recipe: &Recipe, options: &RunOptions<'_>) -> Result<Plan> {
         stages: Vec::new(),
         candidates: super::candidate::all(&ground).len(),
         tasks: Vec::new(),
+        judge: None,
         disk_bytes: 0,
         disk_free_bytes: fs4::available_space(ground.folder.root())
             .map_err(|e| Error::io(ground.folder.root(), "read the free space", &e))?,
@@ -147,11 +148,13 @@ pub fn check(recipe: &Recipe, options: &RunOptions<'_>) -> Result<Plan> {
     }
     // Results stay; checkpoints go when their stage is finished, so only the largest counts.
     plan.disk_bytes += checkpoints;
-    if let Some(compare) = &study.compare {
-        for task in Task::load_all(compare, study.seed)? {
-            task.check_lengths(&ground.tokenizer, &config)?;
-            plan.tasks.push(task.name().to_owned());
-        }
+    let tasks = Task::load_all(study)?;
+    for task in &tasks {
+        task.check_lengths(&ground.tokenizer, &config)?;
+        plan.tasks.push(task.name().to_owned());
+    }
+    if let Some(settings) = study.compare.as_ref().and_then(|compare| compare.judge.as_ref()) {
+        plan.judge = Some(judge::foresee(settings, &tasks, super::candidate::distinct(&ground))?);
     }
     plan.refuse_what_does_not_fit(&ground)?;
     Ok(plan)
@@ -268,6 +271,9 @@ impl Plan {
             short_time(Duration::from_secs_f64(all))
         ));
         text.push_str(&format!("compared             {} candidates on {}\n", self.candidates, self.tasks.join(", ")));
+        if let Some(judge) = &self.judge {
+            text.push_str(&format!("judge                {judge}\n"));
+        }
         text.push_str(&format!(
             "disk                 {} of {} free",
             short_bytes(self.disk_bytes),
@@ -311,59 +317,6 @@ pub fn within(stage: &str, setup: Setup<'_>, needs: &StageNeeds, free: Option<u6
         }
         None => error.hint("lower micro_batch or sequence_length, or allow more"),
     })
-}
-
-/// Checks that every file that the recipe names is there, all missing ones at once.
-pub fn files_exist(recipe: &Recipe) -> Result<()> {
-    let mut missing = Vec::new();
-    let mut look = |key: String, path: &Path| {
-        if !path.exists() {
-            missing.push(
-                Error::new(format!("{key}: there is no {}", path.display()))
-                    .at(recipe.places.of(&key))
-                    .hint("relative paths start at the current folder"),
-            );
-        }
-    };
-    let study = &recipe.study;
-    if let BaseOrigin::Folder(folder) = &study.base.origin {
-        // A folder that is missing may be a Hub id: the base says so itself.
-        if folder.is_absolute() {
-            look("base.model".to_owned(), folder);
-        }
-    }
-    if let Some(TokenizerOrigin::Path(path)) = &study.base.tokenizer {
-        look("base.tokenizer".to_owned(), path);
-    }
-    for source in &study.sources {
-        if let SourceOrigin::Files(paths) = &source.origin {
-            paths.iter().for_each(|path: &PathBuf| look(format!("sources.{}.path", source.name), path));
-        }
-    }
-    for (index, task) in study.compare.iter().flat_map(|compare| compare.tasks.iter()).enumerate() {
-        if let TaskData::File { paths, .. } = &task.data {
-            paths.iter().for_each(|path| look(format!("compare.tasks.{index}.data"), path));
-        }
-        if let Some(model) = &task.metric.model {
-            look(format!("compare.tasks.{index}.metric.bleu.model"), model);
-        }
-    }
-    if let Some(prompt) = study.compare.as_ref().and_then(|compare| compare.judge.as_ref()?.prompt.as_deref()) {
-        look("compare.judge.prompt".to_owned(), prompt);
-    }
-    let pretrain = study.pretrain.iter().map(|pretrain| ("pretrain".to_owned(), &pretrain.training.template));
-    let adapters =
-        study.adapters.iter().map(|adapter| (format!("adapters.{}", adapter.entry()), &adapter.training.template));
-    let compare = study.compare.iter().map(|compare| ("compare".to_owned(), &compare.template));
-    for (path, template) in pretrain.chain(adapters).chain(compare) {
-        if let ChatTemplate::File(file) = template {
-            // An entry's template may be that of the defaults, or the comparison's that of the adapters.
-            let written = [format!("{path}.template"), "adapters.defaults.template".to_owned()];
-            let key = written.iter().find(|key| recipe.places.has(key));
-            look(key.cloned().unwrap_or_else(|| format!("{path}.template")), file);
-        }
-    }
-    Error::all(missing).map_or(Ok(()), Err)
 }
 
 /// Operations a second of a matmul of the model's own shape, the best of a fifth of a second.

@@ -23,7 +23,7 @@ const TOGETHER: usize = 16;
 /// Scores every finished candidate and writes `comparison.json`, `comparison.csv` and `comparison.md`.
 pub fn run(ground: &Ground<'_>) -> Result<Option<Table>> {
     let Some(compare) = &ground.study.compare else { return Ok(None) };
-    let tasks = Task::load_all(compare, ground.study.seed)?;
+    let tasks = Task::load_all(ground.study)?;
     let template = training::template_origin(ground, &compare.template)?;
     let mut asked = Vec::new();
     for candidate in candidate::all(ground) {

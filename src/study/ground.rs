@@ -15,7 +15,7 @@ use crate::eval::{Example, Task};
 use crate::files;
 use crate::model::{Llama, Parameters};
 use crate::progress::Progress;
-use crate::recipe::{Foundation, Quantization, Recipe, Study};
+use crate::recipe::{Foundation, Quantization, Recipe, Study, TaskData};
 use crate::study::folder::RunFolder;
 use crate::study::{base, pins};
 
@@ -162,9 +162,8 @@ fn source_hashes(study: &Study, options: &RunOptions<'_>) -> Result<Value> {
 /// The texts of the study's tasks, if a source is to have none of them.
 fn protected(study: &Study) -> Result<Protected> {
     let mut protected = Protected::default();
-    let Some(compare) = &study.compare else { return Ok(protected) };
     if study.sources.iter().any(|source| source.clean.decontaminate) {
-        for task in Task::load_all(compare, study.seed)? {
+        for task in Task::load_some(study, |settings| !matches!(settings.data, TaskData::HeldOut { .. }))? {
             protected.add(task.name(), task.examples().map(Example::telling));
         }
     }

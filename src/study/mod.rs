@@ -13,6 +13,7 @@ mod folder;
 mod foresee;
 mod ground;
 mod look;
+mod named_files;
 mod pins;
 mod pretrain;
 mod probe;
@@ -47,7 +48,7 @@ use ground::Ground;
 pub fn run(recipe: &Recipe, options: &RunOptions<'_>) -> Result<Summary> {
     let began = std::time::Instant::now();
     let recipe = &*pins::pinned(recipe, options)?;
-    check::files_exist(recipe)?;
+    named_files::exist(recipe)?;
     let ground = Ground::prepare(recipe, options)?;
     ground.write_down(recipe)?;
     pretrain::run(&ground)?;

@@ -5,7 +5,7 @@ use std::path::Path;
 use candle_core::{DType, Device};
 use emakeel::adapter::{self, Adapter};
 use emakeel::model::Llama;
-use emakeel::recipe::{LoraSettings, Quantization, Targets};
+use emakeel::recipe::{LoraSettings, Targets};
 use serde_json::Value;
 
 use crate::support::{Place, emakeel};
@@ -18,8 +18,7 @@ fn adapter(place: &Place, model: &Path, name: &str, seed: u64) -> String {
         alpha: 6.0,
         dropout: 0.0,
         targets: Targets::Names(vec!["q_proj".into(), "down_proj".into()]),
-        rslora: false,
-        quantization: Quantization::None,
+        ..LoraSettings::default()
     };
     let (_, config) = adapter::create(&mut llama, &settings, seed).expect("an adapter");
     let mut made = Adapter::take(&llama, &config).expect("factors");

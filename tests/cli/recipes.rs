@@ -25,7 +25,7 @@ fn every_recipe_and_task_of_the_program_is_listed_copied_and_read() {
     let listed = emakeel(&["recipes"]);
     let listed = String::from_utf8_lossy(&listed.stdout).into_owned();
     let names: Vec<&str> = listed.lines().filter_map(|line| Some(line.split_once("  ")?.0.trim())).collect();
-    assert_eq!(names.len(), 21, "{listed}");
+    assert_eq!(names.len(), 23, "{listed}");
     for name in names {
         let copy = place.path(&format!("{name}.yaml"));
         assert!(emakeel(&["recipes", name, &copy.display().to_string()]).status.success(), "{name}");

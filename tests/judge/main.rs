@@ -148,3 +148,44 @@ fn tokens_that_the_server_does_not_count_are_estimated() {
         server.requests().iter().map(|asked| (asked.prompt().chars().count() as f64 / 4.0).ceil()).sum::<f64>();
     assert_eq!(json["tokens"][0], expected);
 }
+
+#[test]
+fn a_run_with_a_judge_ends_with_what_it_says_and_check_tells_before_how_much_it_asks() {
+    let (server, place) = (Server::start(), Place::new(""));
+    let recipe = "name: judged\nbase: { builtin: tiny-english }\nsources:\n  juhised: { builtin: estonian-instructions, rows: 50 }\n\
+                  adapters:\n  one: { tokens: 1K, batch: 1, sequence_length: 128, rank: 2, optimizer: { learning_rate: 0.05 },\n\
+                  \x20        mixture: { juhised: 1 } }\n\
+                  compare:\n  limit: 4\n  tasks:\n    - { task: answer, data: world, max_new_tokens: 8 }\n\
+                  \x20   - { task: choice, data: world }\n  merged: true\n\
+                  \x20 judge: { model: kohtunik, mode: both, tasks: answer }\n";
+    std::fs::write(place.path("judged.yaml"), recipe).expect("written");
+    let with = |command: &str, base: &str, more: &[&str]| {
+        let mut program = place.program(base);
+        program.arg(command).arg(place.path("judged.yaml")).arg("--runs").arg(place.path("runs")).args(more);
+        program.output().expect("runs")
+    };
+    let checked = with("check", &server.base, &[]);
+    // Two candidates that answer in their own way: each question in both orders, and two answers alone.
+    assert!(
+        text(&checked).contains("judge                16 prompts for kohtunik at most, about "),
+        "{}",
+        text(&checked)
+    );
+    let nobody = "http://127.0.0.1:9/v1";
+    assert!(server.requests().is_empty(), "check asks nothing");
+    let alone = with("run", nobody, &["--set", "compare.judge.timeout=2"]);
+    let said = text(&alone);
+    assert!(alone.status.code() == Some(1) && said.contains("F1") && said.contains("127.0.0.1:9"), "{said}");
+    let output = with("run", &server.base, &[]);
+    let said = text(&output);
+    assert!(output.status.success() && said.contains("F1") && said.contains("kohtunik"), "{said}");
+    let asked = server.requests().len();
+    assert!((8..=16).contains(&asked), "{asked}");
+    let run = place.path("runs").join("judged");
+    assert!(std::fs::read_to_string(run.join("judge/judge.md")).expect("a report").contains("| one |"));
+    assert!(std::fs::read_to_string(run.join("report.html")).expect("a report").contains("kohtunik"));
+    let json = with("run", &server.base, &["--json"]);
+    let json: serde_json::Value = serde_json::from_slice(&json.stdout).expect("JSON alone");
+    assert!(json["judge"]["prompts"].is_u64() && server.requests().is_empty(), "{json}");
+    place.holds_no_key(&output);
+}

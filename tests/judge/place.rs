@@ -73,14 +73,20 @@ impl Place {
         self.root.path().join(name)
     }
 
-    /// `emakeel compare RUN`, with the key and nothing else of a judge's in its environment.
+    /// `emakeel compare RUN`.
     pub fn compare(&self, base: &str, arguments: &[&str]) -> Command {
+        let mut command = self.program(base);
+        command.arg("compare").arg(self.run()).args(arguments);
+        command
+    }
+
+    /// The program, with the key and nothing else of a judge's in its environment, and a cache of its own.
+    pub fn program(&self, base: &str) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_emakeel"));
         for name in ["HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"] {
             command.env_remove(name);
         }
-        command.arg("compare").arg(self.run()).args(arguments);
-        command.env("OPENAI_API_KEY", KEY).env("OPENAI_BASE_URL", base);
+        command.env("EMAKEEL_CACHE", self.path("cache")).env("OPENAI_API_KEY", KEY).env("OPENAI_BASE_URL", base);
         command
     }
 

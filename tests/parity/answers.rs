@@ -43,7 +43,7 @@ fn likelihoods_and_greedy_texts_are_those_of_transformers() {
     // Real sentences are longer in pieces of 512 than what it was trained on.
     model.config.max_position_embeddings = 2048;
     let mut asked: Vec<Vec<Prediction>> = Vec::new();
-    for task in Task::load_all(recipe.study.compare.as_ref().unwrap(), 42).unwrap() {
+    for task in Task::load_all(&recipe.study).unwrap() {
         let mut bar = Progress::silent().bar("parity", "examples", 0, 0);
         let results = task.run(&[&model], &tokenizer, &|| false, &mut bar).unwrap();
         asked.extend(results.into_iter().map(|result| result.predictions));

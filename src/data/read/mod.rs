@@ -181,7 +181,7 @@ impl Rows {
     }
 
     fn of_world(source: &Source, generator: &str, rows: u64, seed: u64) -> Result<Self> {
-        let swapped = source.languages.as_ref().is_some_and(|languages| languages[0] == "Estonian");
+        let swapped = source.languages.as_ref().is_some_and(|languages| languages[0] != "English");
         let made = world::rows(generator, rows, seed)?;
         let count = made.len() as u64;
         let numbered = made.into_iter().zip(1u64..).map(move |(row, line)| {
@@ -190,8 +190,8 @@ impl Rows {
                 WorldRow::Instruction { instruction, input, output } => {
                     Row::Conversation(Conversation::question(instruction, input).answered(output))
                 }
-                WorldRow::Pair { english, estonian } if swapped => Row::Pair(estonian, english),
-                WorldRow::Pair { english, estonian } => Row::Pair(english, estonian),
+                WorldRow::Pair { english, other } if swapped => Row::Pair(other, english),
+                WorldRow::Pair { english, other } => Row::Pair(english, other),
             };
             Ok((0, Found { row: Ok(row.into()), line, bytes: 1 }))
         });

@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::files;
 use crate::progress::{Progress, short_count};
 use crate::random;
-use crate::recipe::{RowTemplate, SourceOrigin};
+use crate::recipe::{RowTemplate, Source, SourceOrigin};
 
 /// How often a file that another process removes or damages is made again.
 const ATTEMPTS: usize = 3;
@@ -101,7 +101,11 @@ fn build(recipe: &Recipe<'_>, tokenizer: &Tokenizer, entry: &Entry, progress: &P
 }
 
 fn wording(recipe: &Recipe<'_>) -> Result<Option<Wording>> {
-    let source = recipe.source;
+    wording_of(recipe.source, recipe.forward_share, recipe.seed)
+}
+
+/// How the pairs of a source become instructions to translate, if it has pairs.
+pub(super) fn wording_of(source: &Source, forward_share: f64, seed: u64) -> Result<Option<Wording>> {
     if source.template != RowTemplate::Translation {
         return Ok(None);
     }
@@ -109,6 +113,6 @@ fn wording(recipe: &Recipe<'_>) -> Result<Option<Wording>> {
         Error::new(format!("source {} has no languages", source.name))
             .hint("for example: languages: [English, Estonian]")
     })?;
-    let stream = random::Stream::new(recipe.seed, &format!("translation {}", source.name));
-    Ok(Some(Wording::new(languages, recipe.forward_share, stream)))
+    let stream = random::Stream::new(seed, &format!("translation {}", source.name));
+    Ok(Some(Wording::new(languages, forward_share, stream)))
 }

@@ -93,7 +93,7 @@ fn world_content(generator: &str, rows: u64, seed: u64) -> Result<String> {
     for row in world::rows(generator, rows, seed)? {
         match row {
             WorldRow::Text(text) => add(&text),
-            WorldRow::Pair { english, estonian } => [english, estonian].iter().for_each(|text| add(text)),
+            WorldRow::Pair { english, other } => [english, other].iter().for_each(|text| add(text)),
             WorldRow::Instruction { instruction, input, output } => {
                 [instruction, input, output].iter().for_each(|text| add(text));
             }

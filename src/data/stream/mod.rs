@@ -12,6 +12,7 @@
 //! | `key`, `fingerprint` | what the tokens depend on; telling whether files changed without reading them |
 //! | `stats` | what a source holds |
 //! | `part`, `row_set` | which rows of a source are used |
+//! | `held_out` | the rows that are kept out of training |
 //! | `repeats` | how many rows are there more than once |
 //! | `rotation` | in which order they are read |
 //! | `interleave` | which source's turn it is |
@@ -25,6 +26,7 @@ mod cache;
 mod concat;
 mod count;
 mod fingerprint;
+mod held_out;
 mod interleave;
 mod key;
 mod part;
@@ -38,6 +40,7 @@ mod tests;
 mod tokenize;
 
 pub use cache::{CacheEntry, CacheFolder, Cleaned, examine_cache_file};
+pub use held_out::{HeldOut, held_out};
 pub use key::source_fingerprint;
 pub use span::Span;
 pub use stats::Stats;
@@ -169,7 +172,7 @@ impl Stream {
             *sum += step;
             Some(*sum)
         }));
-        let held_out = held_out(&mixed, training)?;
+        let held_out = evaluated(&mixed, training)?;
         let ledger = count::ledger(stage, training, &mixed, &plan, &tokens, ledgers, held_out.len());
         Ok(Self { mixed, plan, batch, tokens, held_out, ledger })
     }
@@ -285,7 +288,7 @@ fn mix(parts: Vec<Part>, study: &Study, training: &Training, stage: &str) -> Mix
 }
 
 /// The held-out rows, source by source, packed as those trained on.
-fn held_out(mixed: &Mixed, training: &Training) -> Result<Vec<Sequence>> {
+fn evaluated(mixed: &Mixed, training: &Training) -> Result<Vec<Sequence>> {
     let length = training.sequence_length;
     let mut sequences = Vec::new();
     for (source, part) in mixed.parts.iter().enumerate() {

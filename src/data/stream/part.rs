@@ -5,12 +5,12 @@ use std::path::{Path, PathBuf};
 
 use super::best_fit::Item;
 use super::cache::{Row, TokenFile};
+use super::held_out;
 use super::repeats::Repeats;
 use super::row_set::{Filling, RowSet};
 use crate::data::ledger::{Count, SourceLedger};
 use crate::data::{Sequence, read};
 use crate::error::{Error, Result};
-use crate::random;
 use crate::recipe::{Amount, NoTarget, Packing, TooLong, Training};
 
 /// The rows of a source that a run of training uses.
@@ -177,7 +177,7 @@ impl Part {
         } else if too_long && self.targets(number, 0..self.longest)? == 0 {
             // What there was to train on is in the part that is cut off.
             Class::NoTarget
-        } else if random::Stream::new(0, "held-out").unit_at(row.hash) < training.held_out {
+        } else if held_out::is_kept_out(row.hash, training.held_out) {
             Class::HeldOut
         } else {
             Class::Trained

@@ -260,7 +260,7 @@ fn text_bytes(row: &Row) -> usize {
 }
 
 /// FNV-1a over the words of a row: equal rows have equal hashes, whatever template they are written in.
-fn content_hash(row: &Row) -> u64 {
+pub(super) fn content_hash(row: &Row) -> u64 {
     let step = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
     // A byte that no UTF-8 text has stands between parts.
     let part = |hash: u64, text: &str| text.bytes().chain([0xff]).fold(hash, step);

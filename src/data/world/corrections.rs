@@ -4,11 +4,14 @@ use super::dice::Dice;
 use super::draw::Draw;
 use super::lexicon;
 use super::semantics::{Mention, Sentence};
-use super::{CorrectionTest, Language, english, estonian};
+use super::split::Side;
+use super::{CorrectionTest, Language, english, estonian, finnish};
 use std::collections::HashSet;
 
-/// Beginnings of words that have another spelling with a letter less: `väikse`, `traveled`.
-const VARIABLE: [&str; 2] = ["väike", "travelled"];
+/// Beginnings of words that are right with a letter less, spelled otherwise (`väikse`, `traveled`, `omenista`) or as another
+/// word: `Ulkona on kylä` (a village).
+const VARIABLE: [&str; 10] =
+    ["väike", "travelled", "omeno", "kylm", "pallo", "kello", "laiva", "kiss", "tuoli", "peruna"];
 
 /// Makes mistakes in the sentences of one language.
 #[derive(Debug)]
@@ -26,7 +29,8 @@ impl Mistakes {
 
     /// A sentence to correct: mostly with one mistake of grammar, sometimes with a missing letter, sometimes right.
     pub(super) fn draw(&self, draw: Draw<'_>, dice: &mut Dice) -> CorrectionTest {
-        let sentence = draw.sentence(dice);
+        let clear = |it: &Sentence| draw.side == Side::Training || it.is_clear(self.language);
+        let sentence = dice.until(|dice| draw.sentence(dice), clear);
         let (right, mistakes) = self.of(&sentence);
         let wrong = match dice.weighted(&[12, 18, 70]) {
             0 => right.clone(),
@@ -42,6 +46,7 @@ impl Mistakes {
         let words = match self.language {
             Language::English => english::statement(sentence, Mention::default()),
             Language::Estonian => estonian::statement(sentence, Mention::default(), false),
+            Language::Finnish => finnish::statement(sentence, Mention::default()),
         };
         (words.sentence('.'), words.mistakes('.'))
     }

@@ -4,6 +4,7 @@ use super::Language;
 use super::causes::Rule;
 use super::english;
 use super::estonian;
+use super::finnish;
 use super::questions::{self, Ask};
 use super::semantics::{Mention, Sentence, Who};
 use super::split::is_held_out;
@@ -50,6 +51,17 @@ impl Document {
     /// Whether it begins with a held-out sentence, and so is found in no training text.
     pub(super) fn is_new(&self) -> bool {
         self.lines.first().is_some_and(Line::is_held_out)
+    }
+
+    /// Whether every sentence of it is clear in a language.
+    pub(super) fn is_clear(&self, language: Language) -> bool {
+        self.lines.iter().all(|line| match line {
+            Line::Say(sentence) | Line::Ask(sentence, _) => sentence.is_clear(language),
+            Line::Because(rule) | Line::So(rule) | Line::Why(rule) => {
+                rule.cause.is_clear(language) && rule.effect.is_clear(language)
+            }
+            Line::Whether(asked, truth) => asked.is_clear(language) && truth.is_clear(language),
+        })
     }
 
     /// The statements.
@@ -102,7 +114,11 @@ impl Line {
             Self::So(rule) => {
                 let cause = statement(&rule.cause, mention(&rule.cause, last), language, false);
                 let effect = statement(&rule.effect, mention(&rule.effect, last), language, true);
-                let word = if language == Language::English { "so" } else { "seepärast" };
+                let word = match language {
+                    Language::English => "so",
+                    Language::Estonian => "seepärast",
+                    Language::Finnish => "joten",
+                };
                 cause.mark(",").and(word).then(effect).sentence('.')
             }
             Self::Ask(sentence, ask) => {
@@ -118,7 +134,8 @@ impl Line {
                     (Language::English, true) => "Yes",
                     (Language::English, false) => "No",
                     (Language::Estonian, true) => "Jah",
-                    (Language::Estonian, false) => "Ei",
+                    (Language::Estonian, false) | (Language::Finnish, false) => "Ei",
+                    (Language::Finnish, true) => "Kyllä",
                 };
                 let answer = statement(truth, Mention::default(), language, false).plain();
                 *last = truth.subject();
@@ -140,7 +157,11 @@ fn mention(sentence: &Sentence, last: &mut Option<Who>) -> Mention {
 pub(super) fn because(rule: &Rule, language: Language) -> Words {
     let mentioned = rule.effect.subject();
     let mention = Mention { subject: mentioned.is_some() && mentioned == rule.cause.subject(), other: mentioned };
-    let word = if language == Language::English { "because" } else { "sest" };
+    let word = match language {
+        Language::English => "because",
+        Language::Estonian => "sest",
+        Language::Finnish => "koska",
+    };
     Words::of(word).then(statement(&rule.cause, mention, language, false))
 }
 
@@ -148,5 +169,6 @@ fn statement(sentence: &Sentence, mention: Mention, language: Language, led: boo
     match language {
         Language::English => english::statement(sentence, mention),
         Language::Estonian => estonian::statement(sentence, mention, led),
+        Language::Finnish => finnish::statement(sentence, mention),
     }
 }

@@ -1,16 +1,13 @@
 //! The world in Estonian.
-//!
-//! The case of an object: partitive after a verb that governs it and in every negative clause; otherwise a
-//! single whole thing is in the genitive, several known things are in the nominative plural, counted things
-//! follow a number in the nominative, and an unknown amount is in the partitive.
 
 mod phrases;
 
-pub(super) use phrases::{Case, ObjectCase, object_case, person};
+pub(super) use phrases::{Case, person};
 
-use phrases::{amount_case, by, located, things, varied_as};
+use phrases::{by, located, things, varied_as};
 
 use super::lexicon::*;
+use super::objects::{ObjectCase, amount_case, object_case};
 use super::semantics::{Clause, Count, Mention, Modal, Sentence, Tense, Things, Weather, Who};
 use super::words::{Parts, Role, Words};
 

@@ -14,8 +14,16 @@ use crate::error::{Error, Result};
 use crate::random::Stream;
 
 /// The generators, by name, in the order in which documentation lists them.
-pub const GENERATORS: [&str; 5] =
-    ["english-text", "estonian-text", "english-instructions", "estonian-instructions", "translation-pairs"];
+pub const GENERATORS: [&str; 8] = [
+    "english-text",
+    "estonian-text",
+    "finnish-text",
+    "english-instructions",
+    "estonian-instructions",
+    "finnish-instructions",
+    "translation-pairs",
+    "english-finnish-pairs",
+];
 
 /// One row that a generator makes.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -31,12 +39,12 @@ pub enum WorldRow {
         /// The solution.
         output: String,
     },
-    /// The same in both languages.
+    /// The same in English and in another language.
     Pair {
         /// In English.
         english: String,
-        /// In Estonian.
-        estonian: String,
+        /// In Estonian, of `translation-pairs`; in Finnish, of `english-finnish-pairs`.
+        other: String,
     },
 }
 
@@ -58,9 +66,12 @@ pub fn rows(generator: &str, rows: u64, seed: u64) -> Result<Vec<WorldRow>> {
     Ok(match generator {
         "english-text" => text(Language::English),
         "estonian-text" => text(Language::Estonian),
+        "finnish-text" => text(Language::Finnish),
         "english-instructions" => instructions(Language::English),
         "estonian-instructions" => instructions(Language::Estonian),
-        "translation-pairs" => each(&|dice| pair(draw, dice)),
+        "finnish-instructions" => instructions(Language::Finnish),
+        "translation-pairs" => each(&|dice| pair(draw, Language::Estonian, dice)),
+        "english-finnish-pairs" => each(&|dice| pair(draw, Language::Finnish, dice)),
         _ => {
             return Err(Error::new("generator of the built-in world")
                 .got(generator)
@@ -70,8 +81,13 @@ pub fn rows(generator: &str, rows: u64, seed: u64) -> Result<Vec<WorldRow>> {
 }
 
 /// A sentence, a cause with its effect, or two sentences about the same somebody.
-fn pair(draw: Draw<'_>, dice: &mut Dice) -> WorldRow {
-    let document = match dice.weighted(&[70, 12, 18]) {
+fn pair(draw: Draw<'_>, other: Language, dice: &mut Dice) -> WorldRow {
+    let document = dice.until(|dice| paired(draw, dice), |document| document.is_clear(other));
+    WorldRow::Pair { english: document.text(Language::English), other: document.text(other) }
+}
+
+fn paired(draw: Draw<'_>, dice: &mut Dice) -> documents::Document {
+    match dice.weighted(&[70, 12, 18]) {
         0 => documents::Document::of(&[draw.sentence(dice)]),
         1 => {
             let rule = dice.until(
@@ -81,6 +97,5 @@ fn pair(draw: Draw<'_>, dice: &mut Dice) -> WorldRow {
             stories::reason(rule, dice)
         }
         _ => stories::pair(draw, dice),
-    };
-    WorldRow::Pair { english: document.text(Language::English), estonian: document.text(Language::Estonian) }
+    }
 }

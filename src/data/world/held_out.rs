@@ -40,16 +40,19 @@ fn distinct<T, K: Hash + Eq>(
     tests
 }
 
-/// `n` held-out sentences in both languages, no two alike. One in five joins a held-out cause and effect.
-pub fn translation_tests(n: usize, seed: u64) -> Vec<TranslationTest> {
-    let draw_one = |draw: Draw<'_>, dice: &mut Dice| {
-        let document = if dice.percent(20) {
+/// `n` held-out sentences in English and in another language, no two alike. One in five joins a held-out cause and effect.
+pub fn translation_tests(other: Language, n: usize, seed: u64) -> Vec<TranslationTest> {
+    let sentence = |draw: Draw<'_>, dice: &mut Dice| {
+        if dice.percent(20) {
             let rule = dice.until(|dice| causes::rule(draw, dice), causes::Rule::is_held_out);
             stories::reason(rule, dice)
         } else {
             documents::Document::of(&[draw.sentence(dice)])
-        };
-        TranslationTest { english: document.text(Language::English), estonian: document.text(Language::Estonian) }
+        }
+    };
+    let draw_one = |draw: Draw<'_>, dice: &mut Dice| {
+        let document = dice.until(|dice| sentence(draw, dice), |document| document.is_clear(other));
+        TranslationTest { english: document.text(Language::English), other: document.text(other) }
     };
     distinct(n, seed, "translation tests", draw_one, |test| test.english.clone())
 }
@@ -79,6 +82,9 @@ pub fn correction_tests(language: Language, n: usize, seed: u64) -> Vec<Correcti
 
 /// `n` held-out documents, no two alike: each begins with a held-out sentence.
 pub fn text_tests(language: Language, n: usize, seed: u64) -> Vec<String> {
-    let draw_one = |draw: Draw<'_>, dice: &mut Dice| stories::document(draw, Kind::Any, dice).text(language);
+    let draw_one = |draw: Draw<'_>, dice: &mut Dice| {
+        let document = |dice: &mut Dice| stories::document(draw, Kind::Any, dice);
+        dice.until(document, |document| document.is_clear(language)).text(language)
+    };
     distinct(n, seed, "text tests", draw_one, String::clone)
 }

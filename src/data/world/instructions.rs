@@ -9,6 +9,7 @@ use super::documents::{self, Document};
 use super::draw::Draw;
 use super::questions::{self, Ask, Asked};
 use super::semantics::{Sentence, Tense};
+use super::split::Side;
 use super::stories::{self, Kind};
 use super::wordings::{self, Task, wordings};
 use super::{AnswerTest, ChoiceTest, Language, Question, WorldRow};
@@ -85,26 +86,20 @@ impl Instructor<'_> {
                     return true;
                 }
                 let timely = it.time.is_none_or(|time| !time.past && task != Task::Question);
+                let clear = !matches!(task, Task::Past | Task::Present) || it.is_clear(self.language);
                 let apt = match task {
                     Task::Past => it.tense == Tense::Present && !it.negative,
                     Task::Present => it.tense == Tense::Past && !it.negative && solved.is_unambiguous(),
                     _ => !it.negative && !it.is_fact(),
                 };
-                apt && timely && !counted && !solved.is_held_out() && self.draw.world.allows(&solved)
+                apt && timely && clear && !counted && !solved.is_held_out() && self.draw.world.allows(&solved)
             },
         );
         let output = match task {
             Task::Question => questions::whether(&sentence, self.language),
-            _ => self.wording(&solve(&sentence)),
+            _ => solve(&sentence).wording(self.language),
         };
-        self.write(task, self.wording(&sentence), output, dice)
-    }
-
-    fn wording(&self, sentence: &Sentence) -> String {
-        match self.language {
-            Language::English => sentence.english(),
-            Language::Estonian => sentence.estonian(),
-        }
+        self.write(task, sentence.wording(self.language), output, dice)
     }
 
     fn truth(&self, dice: &mut Dice) -> WorldRow {
@@ -116,7 +111,8 @@ impl Instructor<'_> {
         let drawn = dice.until(draw_both, |drawn| {
             drawn.as_ref().is_some_and(|(sentence, _)| {
                 let denied = Sentence { negative: !sentence.negative, ..*sentence };
-                sentence.counts().is_none() && !denied.is_held_out()
+                let other = [sentence, &denied].into_iter().any(|it| it.reads_as_held_out(self.language));
+                sentence.counts().is_none() && !denied.is_held_out() && !other
             })
         });
         let Some((sentence, passage)) = drawn else { return self.answer(dice) };
@@ -126,10 +122,11 @@ impl Instructor<'_> {
             (Language::English, true) => "yes",
             (Language::English, false) => "no",
             (Language::Estonian, true) => "jah",
-            (Language::Estonian, false) => "ei",
+            (Language::Estonian, false) | (Language::Finnish, false) => "ei",
+            (Language::Finnish, true) => "kyllä",
         };
         let text = passage.text(self.language);
-        let input = wordings::passage_and_statement(self.language, &text, &self.wording(&statement));
+        let input = wordings::passage_and_statement(self.language, &text, &statement.wording(self.language));
         self.write(Task::Truth, input, output.to_owned(), dice)
     }
 
@@ -149,8 +146,11 @@ impl Instructor<'_> {
             dice.shuffle(&mut facts);
             let document = Document::of(&facts[..3]);
             let name = life.person.et[0];
-            let instruction =
-                if self.language == Language::English { format!("Who is {name}?") } else { format!("Kes on {name}?") };
+            let instruction = match self.language {
+                Language::English => format!("Who is {name}?"),
+                Language::Estonian => format!("Kes on {name}?"),
+                Language::Finnish => format!("Kuka on {name}?"),
+            };
             let output = document.text(self.language);
             return WorldRow::Instruction { instruction, input: String::new(), output };
         }
@@ -168,7 +168,7 @@ pub(super) fn answer_test(draw: Draw<'_>, language: Language, dice: &mut Dice) -
         let passage = stories::document(draw, Kind::Passage, dice);
         let (asked, others): (Vec<_>, Vec<_>) =
             all_questions(&passage, language).into_iter().partition(|(held_out, _)| draw.side.takes(*held_out));
-        if asked.is_empty() {
+        if asked.is_empty() || draw.side == Side::Tests && !passage.is_clear(language) {
             return None;
         }
         let chosen = dice.below(asked.len());
@@ -211,12 +211,10 @@ pub(super) fn choice_test(draw: Draw<'_>, language: Language, dice: &mut Dice) -
     };
     let (_, question, sentences) = dice.until(draw_one, |(rule, _, sentences)| {
         let held_out = rule.is_held_out();
-        draw.side.takes(held_out) && (held_out || !sentences.iter().any(Sentence::is_held_out))
+        draw.side.takes(held_out)
+            && (held_out || !sentences.iter().any(|it| it.is_held_out() || it.reads_as_held_out(language)))
     });
-    let [premise, right, wrong] = sentences.map(|sentence| match language {
-        Language::English => sentence.english(),
-        Language::Estonian => sentence.estonian(),
-    });
+    let [premise, right, wrong] = sentences.map(|sentence| sentence.wording(language));
     let answer = dice.below(2);
     let choices = if answer == 0 { [right, wrong] } else { [wrong, right] };
     ChoiceTest { premise, question, choices, answer }

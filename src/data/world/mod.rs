@@ -1,19 +1,19 @@
-//! The built-in bilingual world: English and Estonian text about the same few people, written by us.
+//! The built-in world: English, Estonian and Finnish text about the same few people, written by us.
 //!
 //! A small world (twelve people, ten towns, their animals, their things, what they do and why) is
-//! described by typed sentences. Each sentence has exactly one English and one Estonian wording, made
-//! from tables that hold every inflected form in full, so that both languages are right and say the
+//! described by typed sentences. Each sentence has exactly one wording in each language, made
+//! from tables that hold every inflected form in full, so that all languages are right and say the
 //! same. From these sentences come documents, instructions, translation pairs and tests.
 //!
 //! # What the seed decides
 //! Where each person lives, what they do for a living, their pet and what they like ([`rows`] of one
-//! seed agree with each other in both languages), and which rows are drawn.
+//! seed agree with each other in all languages), and which rows are drawn.
 //!
 //! # What is held out
-//! A sentence is identified by its wording in both languages with names in place of pronouns; a hash of
+//! A sentence is identified by its wording in English and Estonian with names in place of pronouns; a hash of
 //! that, which no seed changes, sends one sentence in ten (and one cause with its effect in ten) to the
 //! tests. No generator writes a held-out sentence, or a held-out cause and effect joined or side by side,
-//! so training and tests do not overlap, whatever their seeds. Only facts (`Mari lives in Tartu`) and the
+//! so training and tests do not overlap, whatever their seeds and languages. Only facts (`Mari lives in Tartu`) and the
 //! weather are in both: there are too few of them.
 //!
 //! | tests | what no training row contains |
@@ -27,8 +27,8 @@
 //! ```
 //! use emakeel::data::world::{WorldRow, rows};
 //! for row in rows("translation-pairs", 3, 42)? {
-//!     if let WorldRow::Pair { english, estonian } = row {
-//!         assert!(english.ends_with('.') && estonian.ends_with('.'));
+//!     if let WorldRow::Pair { english, other } = row {
+//!         assert!(english.ends_with('.') && other.ends_with('.'));
 //!     }
 //! }
 //! # Ok::<(), emakeel::error::Error>(())
@@ -42,10 +42,12 @@ mod draw;
 mod english;
 mod estonian;
 mod facts;
+mod finnish;
 mod generators;
 mod held_out;
 mod instructions;
 mod lexicon;
+mod objects;
 mod questions;
 mod semantics;
 mod split;
@@ -61,35 +63,38 @@ pub use held_out::{answer_tests, choice_tests, correction_tests, text_tests, tra
 
 use crate::error::{Error, Result};
 
-/// One of the two languages of the world.
+/// A language of the world.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Language {
     /// English, which the base model knows.
     English,
     /// Estonian, which it learns.
     Estonian,
+    /// Finnish, which it learns instead.
+    Finnish,
 }
 
 impl Language {
     /// The language of that English name.
     ///
-    /// # Errors  any other name, with the two that exist
+    /// # Errors  any other name, with those that exist
     pub fn from_name(name: &str) -> Result<Self> {
         match name {
             "English" => Ok(Self::English),
             "Estonian" => Ok(Self::Estonian),
-            _ => Err(Error::new("language of the built-in world").got(name).expected("English or Estonian")),
+            "Finnish" => Ok(Self::Finnish),
+            _ => Err(Error::new("language of the built-in world").got(name).expected("English, Estonian or Finnish")),
         }
     }
 }
 
-/// A held-out sentence in both languages.
+/// A held-out sentence in English and in another language.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TranslationTest {
     /// In English.
     pub english: String,
-    /// In Estonian.
-    pub estonian: String,
+    /// In the other language.
+    pub other: String,
 }
 
 /// What a [`ChoiceTest`] asks for.

@@ -1,13 +1,16 @@
-//! Questions about a sentence, with their answers, in both languages.
+//! Questions about a sentence, with their answers, in each language.
 
 #[path = "questions/english.rs"]
 mod in_english;
 #[path = "questions/estonian.rs"]
 mod in_estonian;
+#[path = "questions/finnish.rs"]
+mod in_finnish;
 
 use super::Language;
 use super::english;
-use super::estonian::{self, ObjectCase};
+use super::estonian;
+use super::finnish;
 use super::lexicon::*;
 use super::semantics::{Clause, Count, Mention, Sentence, Tense, Things, Who};
 use super::words::{Parts, Role, Words};
@@ -91,6 +94,7 @@ pub(super) fn ask(sentence: &Sentence, ask: Ask, language: Language) -> Asked {
     match language {
         Language::English => in_english::ask(&sentence, ask),
         Language::Estonian => in_estonian::ask(&sentence, ask),
+        Language::Finnish => in_finnish::ask(&sentence, ask),
     }
 }
 
@@ -105,6 +109,7 @@ pub(super) fn whether(sentence: &Sentence, language: Language) -> String {
         Language::Estonian => {
             Words::of("kas").then(estonian::statement(&sentence, Mention::default(), false)).sentence('?')
         }
+        Language::Finnish => in_finnish::whether(&sentence),
     }
 }
 
@@ -117,6 +122,7 @@ pub(super) fn why(effect: &Sentence, language: Language) -> String {
             all(Words::of("why").and(&auxiliary).then(subject).and(negation).and(&main), rest, &[]).sentence('?')
         }
         Language::Estonian => in_estonian::in_order("miks", estonian::parts(effect, Mention::default()), &[]),
+        Language::Finnish => in_finnish::in_order("miksi", finnish::parts(effect, Mention::default()), &[]),
     }
 }
 
@@ -129,27 +135,13 @@ fn part(rest: &[(Role, Words)], role: Role) -> String {
     rest.iter().find(|(other, _)| *other == role).map_or_else(String::new, |(_, words)| words.plain())
 }
 
-/// `how many red balls` / `mitu punast palli`, and the number.
-fn how_many(sentence: &Sentence, language: Language) -> (String, String) {
+/// The things that a sentence counts, and their number.
+fn counted(sentence: &Sentence) -> Option<(Things, &'static Number)> {
     use Clause::*;
-    let (things, case) = match sentence.clause {
-        Act(_, action, things, _) => (things, estonian::object_case(&things, action.government, false)),
-        Show(_, things, _) => (things, ObjectCase::Partitive),
-        Give(_, things, _) | Have(_, things) | Exist(things, ..) => (things, ObjectCase::Nominative),
-        _ => return Default::default(),
+    let things = match sentence.clause {
+        Act(_, _, things, _) | Give(_, things, _) | Show(_, things, _) | Have(_, things) | Exist(things, ..) => things,
+        _ => return None,
     };
-    let Count::Number(count) = things.count else { return Default::default() };
-    let number = &NUMBERS[count - 1];
-    match language {
-        Language::English => {
-            let adjective = things.adjective.map_or("", |adjective| adjective.en);
-            (Words::of("how many").and(adjective).and(&english::noun(&things)).plain(), number.en.to_owned())
-        }
-        Language::Estonian => {
-            let partitive = usize::from(case == ObjectCase::Partitive);
-            let adjective = things.adjective.map_or("", |adjective| adjective.et[2]);
-            let many = Words::of(["mitu", "mitut"][partitive]).and(adjective).and(things.noun.et[2]);
-            (many.plain(), number.et[partitive].to_owned())
-        }
-    }
+    let Count::Number(count) = things.count else { return None };
+    Some((things, &NUMBERS[count - 1]))
 }

@@ -1,12 +1,18 @@
 //! What all rows and tests have in common.
 
 mod constructions;
+mod unchanged;
 
 use super::lexicon::{self, PEOPLE, TOWNS};
 use super::*;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-const BOTH: [Language; 2] = [Language::English, Language::Estonian];
+const ALL: [Language; 3] = [Language::English, Language::Estonian, Language::Finnish];
+/// The languages beside English.
+const OTHERS: [Language; 2] = [Language::Estonian, Language::Finnish];
+/// The generators of text, and of pairs.
+const TEXTS: [&str; 3] = ["english-text", "estonian-text", "finnish-text"];
+const PAIRS: [&str; 2] = ["translation-pairs", "english-finnish-pairs"];
 const ROWS: u64 = 20_000;
 const SEED: u64 = 7;
 
@@ -15,7 +21,7 @@ fn parts(row: &WorldRow) -> Vec<&str> {
     match row {
         WorldRow::Text(text) => vec![text],
         WorldRow::Instruction { instruction, input, output } => vec![instruction, input, output],
-        WorldRow::Pair { english, estonian } => vec![english, estonian],
+        WorldRow::Pair { english, other } => vec![english, other],
     }
 }
 
@@ -37,7 +43,9 @@ fn rows_depend_on_generator_seed_and_index_only() {
         assert_eq!(few, rows(generator, 80, 3).unwrap()[..50], "{generator}");
         assert_ne!(few, rows(generator, 50, 4).unwrap(), "{generator}");
     }
-    assert_eq!(translation_tests(20, 1), translation_tests(30, 1)[..20]);
+    for other in OTHERS {
+        assert_eq!(translation_tests(other, 20, 1), translation_tests(other, 30, 1)[..20]);
+    }
     let error = rows("german-text", 1, 0).unwrap_err().to_string();
     assert!(error.contains("german-text") && error.contains("estonian-text"), "{error}");
 }
@@ -77,10 +85,10 @@ fn no_test_sentence_is_in_any_training_row() {
     let n = 1000;
     // The seed of the tests does not matter.
     for seed in [SEED, SEED + 1] {
-        for test in translation_tests(n, seed) {
-            assert!(!seen.contains(&test.english) && !seen.contains(&test.estonian), "{test:?}");
+        for test in OTHERS.into_iter().flat_map(|other| translation_tests(other, n, seed)) {
+            assert!(!seen.contains(&test.english) && !seen.contains(&test.other), "{test:?}");
         }
-        for language in BOTH {
+        for language in ALL {
             for test in correction_tests(language, n, seed) {
                 assert!(!seen.contains(&test.right), "{test:?}");
             }
@@ -105,10 +113,11 @@ fn no_test_sentence_is_in_any_training_row() {
 
 #[test]
 fn held_out_pairs_of_cause_and_effect_are_joined_in_no_training_text() {
-    for (language, generator) in BOTH.into_iter().zip(["english-text", "estonian-text"]) {
+    for (language, generator) in ALL.into_iter().zip(TEXTS) {
         let (because, so) = match language {
             Language::English => (" because ", ", so "),
             Language::Estonian => (", sest ", ", seepärast "),
+            Language::Finnish => (", koska ", ", joten "),
         };
         let joined: Vec<String> = training(generator)
             .iter()
@@ -117,8 +126,9 @@ fn held_out_pairs_of_cause_and_effect_are_joined_in_no_training_text() {
             .collect();
         assert!(joined.len() > 2000);
         let text: HashSet<&str> = joined.iter().map(String::as_str).collect();
-        for test in translation_tests(1000, SEED) {
-            let sentence = if language == Language::English { test.english } else { test.estonian };
+        let other = if language == Language::English { Language::Estonian } else { language };
+        for test in translation_tests(other, 1000, SEED) {
+            let sentence = if language == Language::English { test.english } else { test.other };
             assert!(!text.contains(sentence.as_str()), "{sentence}");
         }
     }
@@ -127,8 +137,10 @@ fn held_out_pairs_of_cause_and_effect_are_joined_in_no_training_text() {
 #[test]
 fn tests_are_as_many_as_asked_for_and_differ() {
     let n = 500;
-    assert_eq!(translation_tests(n, 0).iter().map(|it| &it.estonian).collect::<HashSet<_>>().len(), n);
-    for language in BOTH {
+    for other in OTHERS {
+        assert_eq!(translation_tests(other, n, 0).iter().map(|it| &it.other).collect::<HashSet<_>>().len(), n);
+    }
+    for language in ALL {
         assert_eq!(correction_tests(language, n, 0).iter().map(|it| &it.right).collect::<HashSet<_>>().len(), n);
         assert_eq!(text_tests(language, n, 0).iter().collect::<HashSet<_>>().len(), n);
         let choices = choice_tests(language, n, 0);
@@ -146,23 +158,25 @@ fn tests_are_as_many_as_asked_for_and_differ() {
 
 #[test]
 fn each_sentence_has_one_translation() {
-    let mut estonian: HashMap<String, String> = HashMap::new();
-    let mut english: HashMap<String, String> = HashMap::new();
-    let pairs = training("translation-pairs").into_iter().filter_map(|row| match row {
-        WorldRow::Pair { english, estonian } => Some((english, estonian)),
-        _ => None,
-    });
-    let tests = translation_tests(2000, SEED).into_iter().map(|test| (test.english, test.estonian));
-    for (en, et) in pairs.chain(tests).filter(|(en, _)| sentences(en).count() == 1) {
-        assert_eq!(estonian.entry(en.clone()).or_insert_with(|| et.clone()), &et);
-        // `ta` is he and she, and the person is named in the same sentence.
-        assert_eq!(english.entry(et.clone()).or_insert_with(|| en.clone()), &en);
+    for (language, generator) in OTHERS.into_iter().zip(PAIRS) {
+        let mut other: HashMap<String, String> = HashMap::new();
+        let mut english: HashMap<String, String> = HashMap::new();
+        let pairs = training(generator).into_iter().filter_map(|row| match row {
+            WorldRow::Pair { english, other } => Some((english, other)),
+            _ => None,
+        });
+        let tests = translation_tests(language, 2000, SEED).into_iter().map(|test| (test.english, test.other));
+        for (en, it) in pairs.chain(tests).filter(|(en, _)| sentences(en).count() == 1) {
+            assert_eq!(other.entry(en.clone()).or_insert_with(|| it.clone()), &it);
+            // `ta` and `hän` are he and she, and the person is named in the same sentence.
+            assert_eq!(english.entry(it.clone()).or_insert_with(|| en.clone()), &en);
+        }
     }
 }
 
 #[test]
 fn mistakes_are_wrong() {
-    for language in BOTH {
+    for (language, pairs) in ALL.into_iter().zip([PAIRS[0], PAIRS[0], PAIRS[1]]) {
         let mut right = HashSet::new();
         let mut wrong = HashSet::new();
         for test in correction_tests(language, 3000, SEED) {
@@ -171,8 +185,8 @@ fn mistakes_are_wrong() {
             }
             right.insert(test.right);
         }
-        for row in training("translation-pairs") {
-            let text = parts(&row)[usize::from(language == Language::Estonian)].to_owned();
+        for row in training(pairs) {
+            let text = parts(&row)[usize::from(language != Language::English)].to_owned();
             right.extend(sentences(&text).map(str::to_owned));
         }
         // Nine of ten have a mistake, but some have no place for it.
@@ -182,7 +196,7 @@ fn mistakes_are_wrong() {
 }
 
 #[test]
-fn the_facts_of_a_seed_are_the_same_in_both_languages() {
+fn the_facts_of_a_seed_are_the_same_in_all_languages() {
     let homes = |generator: &str, verb: &str, form: &dyn Fn(&lexicon::Place) -> &'static str| {
         let mut homes: BTreeMap<&str, HashSet<&str>> = BTreeMap::new();
         for row in training(generator) {
@@ -203,42 +217,69 @@ fn the_facts_of_a_seed_are_the_same_in_both_languages() {
     };
     let english = homes("english-text", "lives", &|town| town.en[0]);
     assert_eq!(english, homes("estonian-text", "elab", &|town| town.et[0]));
+    assert_eq!(english, homes("finnish-text", "asuu", &|town| town.fi[0]));
     assert!(english.len() == PEOPLE.len() && english.values().all(|towns| towns.len() == 1), "{english:?}");
 }
 
 #[test]
 fn every_form_of_the_tables_is_written() {
-    // No sentence of the world needs these.
-    let unused = ["nende", "temaga", "nendega", "ühte"];
-    let mut words: HashSet<String> = HashSet::new();
-    for generator in ["estonian-text", "estonian-instructions", "translation-pairs"] {
+    // Hardly a sentence of the world needs these.
+    let estonian = ["nende", "temaga", "nendega", "ühte"];
+    let finnish = [
+        "kaapista",
+        "lintunsa",
+        "yhtä",
+        "täytyä",
+        "täytymään",
+        "lehmänsä",
+        "sikansa",
+        "pöytänsä",
+        "tuolinsa",
+        "autonsa",
+        "polkupyöränsä",
+    ];
+    let mut written = [HashSet::new(), HashSet::new()];
+    for (generator, language) in [
+        ("estonian-text", 0),
+        ("estonian-instructions", 0),
+        ("translation-pairs", 0),
+        ("finnish-text", 1),
+        ("finnish-instructions", 1),
+        ("english-finnish-pairs", 1),
+    ] {
         // Some forms are only in the rows about single words.
-        for row in rows(generator, 4 * ROWS, SEED).unwrap() {
-            let parts = parts(&row);
-            words.extend(parts.iter().flat_map(|part| part.split([' ', ',', '.', '?', '\n'])).map(str::to_lowercase));
+        for row in rows(generator, if language == 1 { 2 } else { 4 } * ROWS, SEED).unwrap() {
+            let words = parts(&row).into_iter().flat_map(|part| part.split([' ', ',', '.', '?', '\n']));
+            written[language].extend(words.map(str::to_lowercase));
         }
     }
-    let missing: Vec<&str> = lexicon::forms(Language::Estonian)
-        .into_iter()
-        .flat_map(|form| form.split(' '))
-        .filter(|form| !words.contains(&form.to_lowercase()) && !unused.contains(form))
-        .collect();
-    assert!(missing.is_empty(), "{missing:?}");
+    for ((language, unused), words) in OTHERS.into_iter().zip([&estonian[..], &finnish]).zip(&written) {
+        let missing: Vec<&str> = lexicon::forms(language)
+            .into_iter()
+            .flat_map(|form| form.split(' '))
+            .filter(|form| !words.contains(&form.to_lowercase()) && !unused.contains(form))
+            .collect();
+        assert!(missing.is_empty(), "{missing:?}");
+    }
 }
 
 #[test]
 fn names_are_large_and_other_words_small() {
-    let names: HashSet<&str> = PEOPLE.iter().flat_map(|it| it.et).chain(TOWNS.iter().flat_map(|it| it.et)).collect();
-    for form in lexicon::forms(Language::Estonian) {
-        assert!(!form.is_empty() && form.trim() == form);
-        let large = form.chars().next().is_some_and(char::is_uppercase);
-        assert_eq!(large, names.contains(form), "{form}");
-        assert!(
-            form.chars()
-                .all(|letter| letter == ' '
-                    || "abdefghijklmnoprstuvõäöü".contains(letter.to_lowercase().next().unwrap())),
-            "{form}"
-        );
+    let people = PEOPLE.iter().flat_map(|it| it.et.into_iter().chain(it.fi));
+    let names: HashSet<&str> = people.chain(TOWNS.iter().flat_map(|it| it.et.into_iter().chain(it.fi))).collect();
+    for (language, letters) in OTHERS.into_iter().zip(["abdefghijklmnoprstuvõäöü", "adeghijklmnoprstuvyäö"]) {
+        for form in lexicon::forms(language) {
+            assert!(!form.is_empty() && form.trim() == form);
+            let large = form.chars().next().is_some_and(char::is_uppercase);
+            assert_eq!(large, names.contains(form), "{form}");
+            // Foreign names keep their letters, and a bus its own.
+            let foreign = large || form.starts_with("buss");
+            let usual = |letter: char| letter == ' ' || letters.contains(letter);
+            assert!(
+                form.to_lowercase().chars().all(|letter| usual(letter) || foreign && "bõü".contains(letter)),
+                "{form}"
+            );
+        }
     }
     for form in lexicon::forms(Language::English) {
         let plain = |letter: char| {
@@ -251,7 +292,7 @@ fn names_are_large_and_other_words_small() {
 #[test]
 fn the_world_is_small_and_its_sentences_short() {
     for (language, generator, most) in
-        [(Language::English, "english-text", 450), (Language::Estonian, "estonian-text", 1050)]
+        [(Language::English, TEXTS[0], 450), (Language::Estonian, TEXTS[1], 1050), (Language::Finnish, TEXTS[2], 1500)]
     {
         let all = training(generator);
         let mut words: HashSet<String> = HashSet::new();
@@ -291,6 +332,15 @@ fn instructions_of_all_kinds_come_in_fair_shares() {
                 "Pane lause eitavasse kõnesse.",
             ],
         ),
+        (
+            "finnish-instructions",
+            [
+                "Vastaa kysymykseen tekstin perusteella.",
+                "Valitse todennäköisempi syy.",
+                "Korjaa lause.",
+                "Muuta lause kielteiseksi.",
+            ],
+        ),
     ] {
         let all = training(generator);
         for (wording, least) in wordings.into_iter().zip([0.06, 0.02, 0.05, 0.015]) {
@@ -304,7 +354,8 @@ fn instructions_of_all_kinds_come_in_fair_shares() {
 fn tests_are_worded_as_in_training() {
     let instructions =
         |generator: &str| training(generator).iter().map(|row| parts(row)[0].to_owned()).collect::<HashSet<_>>();
-    for (language, generator) in BOTH.into_iter().zip(["english-instructions", "estonian-instructions"]) {
+    let generators = ["english-instructions", "estonian-instructions", "finnish-instructions"];
+    for (language, generator) in ALL.into_iter().zip(generators) {
         let known = instructions(generator);
         for test in choice_tests(language, 20, 0) {
             assert!(known.contains(&choice_instruction(language, &test).0));
@@ -313,5 +364,6 @@ fn tests_are_worded_as_in_training() {
         assert!(known.contains(&correction_instruction(language, &correction_tests(language, 1, 0)[0]).0));
     }
     assert_eq!(Language::from_name("Estonian").unwrap(), Language::Estonian);
-    assert!(Language::from_name("Finnish").is_err());
+    assert_eq!(Language::from_name("Finnish").unwrap(), Language::Finnish);
+    assert!(Language::from_name("Latvian").is_err());
 }

@@ -1,5 +1,7 @@
 //! How instructions are worded. The first wording of each task is the one that tests use.
 
+mod finnish;
+
 use super::{Language, Question};
 
 /// What an instruction asks for.
@@ -31,15 +33,17 @@ pub(super) enum Task {
     Continue,
     /// Put a word into the plural.
     Plural,
-    /// Put an Estonian word into the genitive.
+    /// Put an Estonian or Finnish word into the genitive.
     Genitive,
-    /// Put an Estonian word into the partitive.
+    /// Put an Estonian or Finnish word into the partitive.
     Partitive,
+    /// Put a Finnish word into the partitive plural.
+    PartitivePlural,
     /// Put an Estonian word into the comitative.
     Comitative,
     /// Put a verb into the past.
     PastVerb,
-    /// Give the Estonian da-infinitive of a ma-infinitive.
+    /// Give the Estonian da-infinitive of a ma-infinitive, or the Finnish verb that a MA-infinitive is of.
     DaInfinitive,
 }
 
@@ -57,6 +61,7 @@ pub(super) fn wordings(task: Task, language: Language) -> &'static [&'static str
     match language {
         Language::English => english(task),
         Language::Estonian => estonian(task),
+        Language::Finnish => finnish::wordings(task),
     }
 }
 
@@ -92,7 +97,7 @@ fn english(task: Task) -> &'static [&'static str] {
         Task::Continue => &["Continue the text.", "How does the text go on?"],
         Task::Plural => &["Write it in the plural.", "Put it into the plural."],
         Task::PastVerb => &["Write the verb in the past tense.", "Put the verb into the past."],
-        Task::Genitive | Task::Partitive | Task::Comitative | Task::DaInfinitive => &[],
+        Task::Genitive | Task::Partitive | Task::PartitivePlural | Task::Comitative | Task::DaInfinitive => &[],
     }
 }
 
@@ -124,6 +129,7 @@ fn estonian(task: Task) -> &'static [&'static str] {
         Task::PastVerb => &["Kirjuta tegusõna minevikus.", "Pane tegusõna minevikku."],
         Task::DaInfinitive => &["Kirjuta da-tegevusnimi.", "Mis on selle sõna da-tegevusnimi?"],
         Task::Partitive => &["Kirjuta osastavas käändes.", "Pane see osastavasse käändesse."],
+        Task::PartitivePlural => &[],
     }
 }
 
@@ -132,6 +138,7 @@ pub(super) fn passage_and_question(language: Language, passage: &str, question: 
     match language {
         Language::English => format!("{passage}\nQuestion: {question}"),
         Language::Estonian => format!("{passage}\nKüsimus: {question}"),
+        Language::Finnish => format!("{passage}\nKysymys: {question}"),
     }
 }
 
@@ -139,7 +146,7 @@ pub(super) fn passage_and_question(language: Language, passage: &str, question: 
 pub(super) fn passage_and_statement(language: Language, passage: &str, statement: &str) -> String {
     match language {
         Language::English => format!("{passage}\nStatement: {statement}"),
-        Language::Estonian => format!("{passage}\nVäide: {statement}"),
+        Language::Estonian | Language::Finnish => format!("{passage}\nVäide: {statement}"),
     }
 }
 
@@ -148,11 +155,11 @@ pub(super) fn premise_and_choices(premise: &str, choices: &[String; 2]) -> Strin
     format!("{premise}\n- {}\n- {}", choices[0], choices[1])
 }
 
-/// What can be listed: the request (with `{}` for a number word) in both languages.
-pub(super) const LISTINGS: [[&str; 2]; 5] = [
-    ["Name {} animals.", "Nimeta {} looma."],
-    ["Name {} colours.", "Nimeta {} värvi."],
-    ["Name {} jobs.", "Nimeta {} ametit."],
-    ["Name {} drinks.", "Nimeta {} jooki."],
-    ["Name {} things to eat.", "Nimeta {} toitu."],
+/// What can be listed: the request (with `{}` for a number word) in each language.
+pub(super) const LISTINGS: [[&str; 3]; 5] = [
+    ["Name {} animals.", "Nimeta {} looma.", "Nimeä {} eläintä."],
+    ["Name {} colours.", "Nimeta {} värvi.", "Nimeä {} väriä."],
+    ["Name {} jobs.", "Nimeta {} ametit.", "Nimeä {} ammattia."],
+    ["Name {} drinks.", "Nimeta {} jooki.", "Nimeä {} juomaa."],
+    ["Name {} things to eat.", "Nimeta {} toitu.", "Nimeä {} ruokaa."],
 ];

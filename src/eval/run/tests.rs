@@ -349,3 +349,34 @@ fn a_real_model_finds_its_own_story_as_likely_as_the_golden_file_says() {
     eprintln!("mean negative log-likelihood {mean}, golden {}", golden["mean_nll_shifted"]);
     assert!((mean - golden["mean_nll_shifted"].as_f64().unwrap()).abs() < 1e-5, "{mean}");
 }
+
+#[test]
+fn the_answers_of_a_kept_out_conversation_are_as_likely_as_chosen_ones() {
+    let setting = setting(256);
+    let chosen = setting.task(TaskKind::Choice, &CHOICES, 2);
+    let likelihoods = setting.run(&chosen).unwrap().predictions;
+    let answered = |item: &Item| {
+        let Example::Choice { choices, .. } = &item.example else { panic!("{item:?}") };
+        let question = item.question.clone().answered(&choices[0]);
+        Item { question, example: Example::Text(choices[0].clone()) }
+    };
+    let items = chosen.items.iter().map(answered).collect();
+    let mut kept_out = setting.task(TaskKind::Perplexity, &[r#"{"text": "Tee oli märg."}"#], 2);
+    kept_out.items = items;
+    for (at, prediction) in setting.run(&kept_out).unwrap().predictions.iter().enumerate() {
+        let (got, expected) = (&prediction.likelihoods[0], &likelihoods[at].likelihoods[0]);
+        assert_eq!((&got.text, got.tokens, got.bytes), (&expected.text, expected.tokens, expected.bytes));
+        assert!((got.log_likelihood - expected.log_likelihood).abs() < 1e-4, "{got:?} {expected:?}");
+    }
+    // What does not fit the model is cut, and as many bytes count as were scored.
+    let long = Item {
+        question: Conversation::question("Mis?", "").answered(TEXTS.join(" ").repeat(4)),
+        example: Example::Text(TEXTS.join(" ").repeat(4)),
+    };
+    kept_out.items = vec![long];
+    kept_out.check_lengths(&setting.tokenizer, &setting.model.config).unwrap();
+    let cut = setting.run(&kept_out).unwrap().predictions.remove(0).likelihoods.remove(0);
+    assert!(
+        cut.tokens < 256 && cut.text.starts_with("Mari elab Tartus") && cut.bytes < TEXTS.join(" ").len() as u64 * 4
+    );
+}

@@ -15,6 +15,13 @@ fn compare(tasks: Vec<TaskSettings>, limit: Option<usize>) -> Compare {
     Compare { tasks, merged: false, batch: 4, limit, template: ChatTemplate::Plain, judge: None }
 }
 
+/// A study that does nothing but compare.
+fn study(tasks: Vec<TaskSettings>) -> Study {
+    let recipe = "name: t\nbase: { builtin: tiny-english }\ncompare: { tasks: [{ task: choice, data: world }] }\n";
+    let recipe = crate::recipe::Recipe::parse(recipe, "t.yaml", &[]).unwrap();
+    Study { compare: Some(compare(tasks, None)), ..recipe.study }
+}
+
 fn choices(folder: &tempfile::TempDir, name: &str, count: usize) -> PathBuf {
     let row = |i: usize| {
         format!(
@@ -34,7 +41,7 @@ fn tasks_of_files_with_the_same_name_are_told_apart() {
     let paths = ["one/test.et.jsonl", "two/test.et.jsonl", "val.jsonl"].map(|name| choices(&folder, name, 3));
     let mut tasks: Vec<_> = paths.into_iter().map(|path| settings(TaskKind::Choice, path)).collect();
     tasks.push(tasks[2].clone());
-    let tasks = Task::load_all(&compare(tasks, None), 1).unwrap();
+    let tasks = Task::load_all(&study(tasks)).unwrap();
     let names: Vec<&str> = tasks.iter().map(Task::name).collect();
     let folder = folder.path().file_name().unwrap().to_string_lossy().into_owned();
     assert_eq!(names[..2], ["choice Estonian, one/test.et", "choice Estonian, two/test.et"]);
@@ -103,7 +110,7 @@ fn all_tasks_that_cannot_be_loaded_are_named_at_once() {
     let latvian = TaskSettings::of(TaskKind::Choice, TaskData::World { language: "Latvian".into() }, 0);
     let tasks =
         vec![settings(TaskKind::Choice, empty), settings(TaskKind::Answer, folder.path().join("none")), latvian];
-    let error = Task::load_all(&compare(tasks, None), 1).unwrap_err();
+    let error = Task::load_all(&study(tasks)).unwrap_err();
     let lines: Vec<String> = error.each().map(|e| e.to_string()).collect();
     let first = error.to_string();
     assert!(first.contains("task 1: ") && first.contains("the file is empty"), "{first}");

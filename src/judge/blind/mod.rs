@@ -15,6 +15,7 @@ use super::material::Material;
 use super::place;
 use crate::error::{Error, Result};
 use crate::files;
+use crate::markup;
 use crate::random::Stream;
 use crate::recipe::Recipe;
 
@@ -195,9 +196,8 @@ fn html(material: &Material, page: &str, chosen: &[Chosen], ids: &[&str]) -> Str
             "left": text(of.left), "right": text(of.right),
         })
     });
-    let data = json!({ "page": page, "pairs": pairs.collect::<Vec<_>>() }).to_string();
     // No answer can end the element that it is in.
-    let data = data.replace('<', "\\u003c").replace('\u{2028}', "\\u2028").replace('\u{2029}', "\\u2029");
+    let data = markup::json(&json!({ "page": page, "pairs": pairs.collect::<Vec<_>>() }));
     // The data last: what stands in it is not looked at again.
     include_str!("page.html")
         .replacen("{css}", include_str!("page.css"), 1)

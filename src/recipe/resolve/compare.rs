@@ -2,14 +2,15 @@
 
 use super::super::count::Count;
 use super::super::places::Findings;
-use super::super::study::{AdapterPlan, Compare, Publish};
+use super::super::study::{AdapterPlan, Compare, Publish, Study};
 use super::super::task::TaskSettings;
 use super::super::training::ChatTemplate;
 use super::super::written;
-use super::{judge, task};
+use super::{held_out, judge, task};
 use crate::error::Error;
 
-pub(super) fn compare(written: &written::Compare, adapters: &[AdapterPlan], findings: &mut Findings<'_>) -> Compare {
+/// The comparison of a study, which is whole but for it.
+pub(super) fn compare(written: &written::Compare, study: &Study, findings: &mut Findings<'_>) -> Compare {
     let tasks = written.tasks.as_deref().unwrap_or_default();
     match &written.tasks {
         None => findings.missing("compare.tasks", "such as tasks: [{ task: choice, data: world }]"),
@@ -18,24 +19,27 @@ pub(super) fn compare(written: &written::Compare, adapters: &[AdapterPlan], find
         }
         Some(_) => {}
     }
-    let mut settings: Vec<TaskSettings> = Vec::new();
+    // With the entries that they come from.
+    let mut settings: Vec<(TaskSettings, usize)> = Vec::new();
     for (index, task) in tasks.iter().enumerate() {
         let path = format!("compare.tasks.{index}");
         let Some(task) = task::task(&path, task, findings) else { continue };
-        if let Some(same) = settings.iter().position(|other| *other == task) {
-            let error = Error::new(format!("{path} is the same as compare.tasks.{same}"));
-            findings.report_key(&path, error.hint("take one of them out"));
+        for task in held_out::each_source(&path, task, study, findings) {
+            if let Some((_, same)) = settings.iter().find(|(other, _)| *other == task) {
+                let error = Error::new(format!("{path} is the same as compare.tasks.{same}"));
+                findings.report_key(&path, error.hint("take one of them out"));
+            }
+            settings.push((task, index));
         }
-        settings.push(task);
     }
     let batch = findings.count("compare.batch", written.batch.unwrap_or(Count(16)), 1..=1 << 16, "");
     let limit = written.limit.map(|limit| findings.count("compare.limit", limit, 1..=u64::MAX, ""));
     Compare {
-        tasks: settings,
+        tasks: settings.into_iter().map(|(task, _)| task).collect(),
         merged: written.merged.unwrap_or(false),
         batch,
         limit,
-        template: template(written.template.clone(), adapters, findings),
+        template: template(written.template.clone(), &study.adapters, findings),
         judge: written.judge.as_ref().map(|judge| judge::judge(judge, findings)),
     }
 }

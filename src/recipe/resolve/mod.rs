@@ -8,6 +8,7 @@ mod base;
 mod checks;
 mod clean;
 mod compare;
+mod held_out;
 mod hub;
 mod judge;
 mod lora;
@@ -36,9 +37,8 @@ pub(crate) fn resolve(written: &written::Recipe, findings: &mut Findings<'_>) ->
     let pretrain = written.pretrain.as_ref().map(|pretrain| training::pretrain(pretrain, &sources, findings));
     let snapshots = pretrain.as_ref().map(|pretrain| pretrain.snapshots.as_slice());
     let adapters = adapters::adapters(written.adapters.as_ref(), snapshots, &sources, findings);
-    let compare = written.compare.as_ref().map(|compare| compare::compare(compare, &adapters, findings));
     let publish = written.publish.as_ref().map(|publish| compare::publish(publish, &adapters, findings));
-    let study = Study {
+    let mut study = Study {
         name: name(written.name.as_deref(), findings),
         seed: written.seed.unwrap_or(42),
         device: device(written.device.as_deref(), findings),
@@ -46,8 +46,9 @@ pub(crate) fn resolve(written: &written::Recipe, findings: &mut Findings<'_>) ->
         sources,
         pretrain,
         adapters,
-        compare,
+        compare: None,
     };
+    study.compare = written.compare.as_ref().map(|compare| compare::compare(compare, &study, findings));
     longest_sequences(&study, findings);
     rounding_by_chance(&study, findings);
     new_pieces_are_trained(&study, findings);

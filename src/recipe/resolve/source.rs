@@ -13,12 +13,15 @@ use super::{checks, clean, hub, reading};
 use crate::error::Error;
 
 /// The generators of the built-in world, and what their rows are.
-pub(in crate::recipe) const GENERATORS: [(&str, RowTemplate); 5] = [
+pub(in crate::recipe) const GENERATORS: [(&str, RowTemplate); 8] = [
     ("english-text", RowTemplate::Plain),
     ("estonian-text", RowTemplate::Plain),
+    ("finnish-text", RowTemplate::Plain),
     ("english-instructions", RowTemplate::Alpaca),
     ("estonian-instructions", RowTemplate::Alpaca),
+    ("finnish-instructions", RowTemplate::Alpaca),
     ("translation-pairs", RowTemplate::Translation),
+    ("english-finnish-pairs", RowTemplate::Translation),
 ];
 
 /// The sources that can be used; the others are marked as broken, so that mixtures may name them.
@@ -139,9 +142,10 @@ fn languages(
         return None;
     }
     let files = match origin {
-        SourceOrigin::World { .. } => {
-            findings.no_effect(&key, "translation-pairs are English and Estonian");
-            return Some(["English".to_owned(), "Estonian".to_owned()]);
+        SourceOrigin::World { generator, .. } => {
+            let other = if generator == "english-finnish-pairs" { "Finnish" } else { "Estonian" };
+            findings.no_effect(&key, &format!("{generator} are English and {other}"));
+            return Some(["English".to_owned(), other.to_owned()]);
         }
         SourceOrigin::Files(files) => files.as_slice(),
         // Each row of a data set has both sentences.

@@ -12,7 +12,7 @@ use super::super::task::{
 use super::super::written::{self, ReadWord, TaskWord};
 
 /// The languages of the built-in world.
-const WORLD_LANGUAGES: [&str; 2] = ["English", "Estonian"];
+const WORLD_LANGUAGES: [&str; 3] = ["English", "Estonian", "Finnish"];
 
 pub(super) fn task(path: &str, written: &written::Task, findings: &mut Findings<'_>) -> Option<TaskSettings> {
     let key = |key: &str| format!("{path}.{key}");
@@ -29,9 +29,13 @@ pub(super) fn task(path: &str, written: &written::Task, findings: &mut Findings<
             findings.no_effect(&key("language"), "a translation has from and to");
             to.clone()
         }
+        _ if is_held_out(written) => {
+            findings.no_effect(&key("language"), "the rows are those of a source, in its language");
+            String::new()
+        }
         _ => written.language.clone().unwrap_or_else(|| "Estonian".to_owned()),
     };
-    let data = data(path, written.data.as_ref(), &kind, language, findings);
+    let data = data(path, written, &kind, language, findings);
     let choose = written.choose.unwrap_or_default();
     if kind != TaskKind::Choice {
         findings.no_effect(&key("choose"), "only a choice is chosen");
@@ -90,9 +94,14 @@ fn own_words(
     findings: &mut Findings<'_>,
 ) -> (Vec<(String, String)>, Vec<(String, PromptWords)>) {
     let key = |key: &str| format!("{path}.{key}");
-    if matches!(data, TaskData::World { .. }) {
+    let why = match data {
+        TaskData::World { .. } => Some("the world words its own tests"),
+        TaskData::HeldOut { .. } => Some("the rows are read as in training"),
+        TaskData::File { .. } => None,
+    };
+    if let Some(why) = why {
         for name in ["row", "prompts"] {
-            findings.no_effect(&key(name), "the world words its own tests");
+            findings.no_effect(&key(name), why);
         }
         return Default::default();
     }
@@ -231,25 +240,23 @@ fn kind(path: &str, word: TaskWord, written: &written::Task, findings: &mut Find
     }
 }
 
-fn data(
-    path: &str,
-    written: Option<&Words>,
-    kind: &TaskKind,
-    language: String,
-    findings: &mut Findings<'_>,
-) -> TaskData {
-    let key = format!("{path}.data");
-    if written == Some(&Words::One("world".to_owned())) {
-        let languages = match kind {
-            TaskKind::Translation { from, to } => vec![("from", from.as_str()), ("to", to.as_str())],
-            _ => vec![("language", language.as_str())],
-        };
-        for (name, language) in languages {
-            if !language.is_empty() && !WORLD_LANGUAGES.contains(&language) {
-                let hint = "the world inside the program has no other language";
-                findings.wrong(&format!("{path}.{name}"), language, "English or Estonian with data: world", hint);
-            }
+/// Whether the rows of sources are asked for that no stage trains on.
+fn is_held_out(written: &written::Task) -> bool {
+    written.data == Some(Words::One("held-out".to_owned()))
+}
+
+fn data(path: &str, task: &written::Task, kind: &TaskKind, language: String, findings: &mut Findings<'_>) -> TaskData {
+    let (key, written) = (format!("{path}.data"), task.data.as_ref());
+    if is_held_out(task) {
+        if *kind != TaskKind::Perplexity {
+            let hint = "rows that were kept out of training are texts to predict: task: perplexity";
+            findings.wrong(&key, "held-out", "world or a file, for this kind of task", hint);
         }
+        return TaskData::HeldOut { source: task.source.clone().unwrap_or_default() };
+    }
+    findings.no_effect(&format!("{path}.source"), "only data: held-out has a source");
+    if written == Some(&Words::One("world".to_owned())) {
+        world_languages(path, kind, &language, findings);
         return TaskData::World { language };
     }
     let paths: Vec<PathBuf> = written.iter().flat_map(|words| words.at(&key)).map(|(_, file)| file.into()).collect();
@@ -261,4 +268,26 @@ fn data(
         findings.wrong(&key, format!("{} files", paths.len()), expected, "");
     }
     TaskData::File { paths, language }
+}
+
+/// The world is asked in a language that it has; it is translated from English or into it.
+fn world_languages(path: &str, kind: &TaskKind, language: &str, findings: &mut Findings<'_>) {
+    let languages = match kind {
+        TaskKind::Translation { from, to } => vec![("from", from.as_str()), ("to", to.as_str())],
+        _ => vec![("language", language)],
+    };
+    let known = |language: &str| WORLD_LANGUAGES.contains(&language);
+    for (name, language) in &languages {
+        if !language.is_empty() && !known(language) {
+            let hint = "the world inside the program has no other language";
+            findings.wrong(&format!("{path}.{name}"), language, "English, Estonian or Finnish with data: world", hint);
+        }
+    }
+    if let [(_, from), (_, to)] = languages[..]
+        && from != to
+        && [from, to].into_iter().all(|language| known(language) && language != "English")
+    {
+        let hint = "the world inside the program has no pairs of other languages";
+        findings.wrong(&format!("{path}.from"), from, "English, or to: English, with data: world", hint);
+    }
 }

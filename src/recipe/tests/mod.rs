@@ -1,5 +1,6 @@
 //! Whole recipes: what they mean, what they may say, and every mistake that they can have.
 
+mod held_out;
 mod inputs;
 mod judge;
 mod kinds;

@@ -116,3 +116,18 @@ fn a_mixture_takes_shares_or_amounts() {
     assert_eq!(amounts(&shares), [Amount::Share(0.75), Amount::Share(0.25)]);
     assert_eq!(shares.stopping, StoppingStrategy::AllExhausted);
 }
+
+#[test]
+fn the_study_of_another_language_is_finnish_throughout() {
+    let recipe = Recipe::parse(include_str!("../../../recipes/studies/another-language.yaml"), "r.yaml", &[]).unwrap();
+    let pairs = recipe.study.sources.iter().find(|source| source.name == "bitext").unwrap();
+    assert_eq!(pairs.languages, Some(["English".to_owned(), "Finnish".to_owned()]));
+    let tasks = recipe.study.compare.as_ref().map(|compare| compare.tasks.as_slice()).unwrap_or_default();
+    let in_world = tasks.iter().filter_map(|task| match &task.data {
+        TaskData::World { language } => Some(language.as_str()),
+        _ => None,
+    });
+    assert_eq!(in_world.collect::<Vec<_>>(), ["Finnish", "English", "Finnish", "Finnish", "Finnish", "English"]);
+    let at_7b = include_str!("../../../recipes/studies/another-language-7b.yaml");
+    assert_eq!(Recipe::parse(at_7b, "r.yaml", &[]).unwrap().study.name, "another-language-7b");
+}

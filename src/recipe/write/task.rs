@@ -14,18 +14,20 @@ pub(super) fn task(settings: &TaskSettings) -> written::Task {
         TaskKind::Perplexity => TaskWord::Perplexity,
         TaskKind::Conversation => TaskWord::Conversation,
     };
-    let (data, language) = match &settings.data {
-        TaskData::World { language } => (Words::One("world".to_owned()), language),
-        TaskData::File { paths, language } => (words(paths), language),
+    let (data, source) = match &settings.data {
+        TaskData::World { .. } => (Words::One("world".to_owned()), None),
+        TaskData::HeldOut { source } => (Words::One("held-out".to_owned()), Some(source.clone())),
+        TaskData::File { paths, .. } => (words(paths), None),
     };
-    let mut written = written::Task { task: Some(word), data: Some(data), ..written::Task::default() };
+    let mut written = written::Task { task: Some(word), data: Some(data), source, ..written::Task::default() };
     match &settings.kind {
         TaskKind::Translation { from, to } => {
             written.from = Some(from.clone());
             written.to = Some(to.clone());
             written.metric = Some(metric(&settings.metric)).filter(|_| settings.metric != MetricSettings::default());
         }
-        _ => written.language = Some(language.clone()),
+        _ if written.source.is_some() => {}
+        _ => written.language = Some(settings.data.language().to_owned()),
     }
     if settings.kind.is_written(settings.choose) {
         written.max_new_tokens = Some(count(settings.max_new_tokens));

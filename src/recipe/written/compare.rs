@@ -38,10 +38,13 @@ pub(crate) struct Task {
     pub(crate) task: Option<TaskWord>,
     /// What tables call it. Default: its kind; the name of its file.
     pub(crate) name: Option<String>,
-    /// The examples: `world` (the held-out part of the program's own small bilingual world), a file, or a list of
-    /// files. Required.
+    /// The examples: `world` (the held-out part of the program's own small world, in English, Estonian or Finnish; translated
+    /// from English or into it), `held-out` (for perplexity: the rows of sources that no stage trains on, by their
+    /// `held_out`), a file, or a list of files. Required.
     #[schemars(with = "Words")]
     pub(crate) data: Option<Words>,
+    /// For `data: held-out`: the source. Default: each that has such rows, a task for each.
+    pub(crate) source: Option<String>,
     /// For translation: the language of the sentence given, in English. Required there.
     pub(crate) from: Option<String>,
     /// For translation: the language of the sentence wanted, in English. Required there.

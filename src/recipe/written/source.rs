@@ -16,8 +16,9 @@ pub(crate) struct Source {
     /// (gzip, zstd, bzip2, xz) are read as they are. For `template: translation`: two text files whose lines belong
     /// together, tables of two columns, or any files with `fields`.
     pub(crate) path: Option<Words>,
-    /// Rows made by the program itself, about its small bilingual world: `english-text`, `estonian-text`,
-    /// `english-instructions`, `estonian-instructions` or `translation-pairs`.
+    /// Rows made by the program itself, about its small world: `english-text`, `estonian-text`, `finnish-text`,
+    /// `english-instructions`, `estonian-instructions`, `finnish-instructions`, `translation-pairs` (English and Estonian) or
+    /// `english-finnish-pairs`.
     pub(crate) builtin: Option<String>,
     /// How many rows a `builtin` source makes. Required there.
     pub(crate) rows: Option<Count>,

@@ -26,7 +26,7 @@ use crate::data::{Ledger, Spread, Stream};
 use crate::error::{Error, Place, Result};
 use crate::recipe::{Packing, Recipe, Training};
 use crate::study::ground::{Ground, RunOptions};
-use crate::study::{check, pins, pretrain, training};
+use crate::study::{named_files, pins, pretrain, training};
 
 use excerpt::Excerpt;
 use lengths::Lengths;
@@ -67,7 +67,7 @@ struct StageLook {
 /// A file is missing or cannot be read; there is no stage of that name, or no such step in one.
 pub fn look(recipe: &Recipe, options: &RunOptions<'_>, wanted: &LookOptions) -> Result<Look> {
     let recipe = &*pins::pinned(recipe, options)?;
-    check::files_exist(recipe)?;
+    named_files::exist(recipe)?;
     let ground = Ground::prepare(recipe, options)?;
     let mut stages = Vec::new();
     for (name, training) in chosen(&ground, wanted.stage.as_deref())? {

@@ -4,9 +4,10 @@ use std::fmt::Write;
 
 use super::StageLook;
 use super::cells;
-use super::page_parts::{chart, escaped, excerpt};
+use super::page_parts::{chart, excerpt};
 use super::signs::on_one_line;
 use crate::data::ledger::SourceLedger;
+use crate::markup::escaped;
 use crate::progress::short_count;
 
 const STYLE: &str = include_str!("page.css");

@@ -6,25 +6,8 @@ use super::excerpt::{Document, Excerpt, Piece, Shown};
 use super::lengths::{Bar, Lengths};
 use super::signs::{self, LINE_END, Sign, TAB, on_one_line};
 use super::terminal::heading;
+use crate::markup::{escaped, push};
 use crate::progress::short_count;
-
-/// A text between tags or in an attribute.
-pub(super) fn escaped(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    text.chars().for_each(|character| push(&mut out, character));
-    out
-}
-
-fn push(out: &mut String, character: char) {
-    match character {
-        '&' => out.push_str("&amp;"),
-        '<' => out.push_str("&lt;"),
-        '>' => out.push_str("&gt;"),
-        '"' => out.push_str("&quot;"),
-        '\'' => out.push_str("&#39;"),
-        other => out.push(other),
-    }
-}
 
 /// Width of a bar with its gap, height of the highest, and the room around, in pixels.
 const STEP: usize = 34;

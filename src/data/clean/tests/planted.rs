@@ -34,19 +34,19 @@ fn dropped(protected: &Protected, rows: Vec<Row>, planted: Vec<Row>) -> (usize, 
 
 #[test]
 fn fifty_sentences_of_the_worlds_tasks_are_found_and_ten_thousand_other_rows_stay() {
-    let tests: Vec<world::TranslationTest> = world::translation_tests(200, 42)
+    let tests: Vec<world::TranslationTest> = world::translation_tests(world::Language::Estonian, 200, 42)
         .into_iter()
         // Two words are too few to be looked for.
-        .filter(|test| [&test.english, &test.estonian].iter().all(|text| text.split(' ').count() > 2))
+        .filter(|test| [&test.english, &test.other].iter().all(|text| text.split(' ').count() > 2))
         .collect();
     let mut protected = Protected::default();
-    protected.add("translation", tests.iter().map(|test| [test.english.as_str(), test.estonian.as_str()]));
+    protected.add("translation", tests.iter().map(|test| [test.english.as_str(), test.other.as_str()]));
     let rows: Vec<Row> = (0..10_000)
         .map(|number| document(&format!("Rida {number}: {ESTONIAN} Kokku sai neid {}.", number * 7)))
         .collect();
     let planted = (0..50).map(|number| match number % 2 {
         0 => pair(&copied(&tests[number].english, number), "…"),
-        _ => document(&copied(&tests[number].estonian, number / 2)),
+        _ => document(&copied(&tests[number].other, number / 2)),
     });
     let (found, others, cleaned) = dropped(&protected, rows, planted.collect());
     assert_eq!((found, others), (50, 0), "{cleaned:?}");
@@ -55,8 +55,8 @@ fn fifty_sentences_of_the_worlds_tasks_are_found_and_ten_thousand_other_rows_sta
 #[test]
 fn the_worlds_own_training_rows_share_no_text_with_its_tasks() {
     let mut protected = Protected::default();
-    let tests = world::translation_tests(200, 42);
-    protected.add("translation", tests.iter().map(|test| [test.english.as_str(), test.estonian.as_str()]));
+    let tests = world::translation_tests(world::Language::Estonian, 200, 42);
+    protected.add("translation", tests.iter().map(|test| [test.english.as_str(), test.other.as_str()]));
     let texts = world::rows("estonian-text", 2000, 42).unwrap().into_iter().map(|row| match row {
         WorldRow::Text(text) => document(&text),
         other => panic!("{other:?}"),

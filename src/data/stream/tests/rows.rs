@@ -201,3 +201,34 @@ fn rows_count_as_much_as_they_say_and_not_at_all_at_0() {
         assert_eq!(counted, 3);
     }
 }
+
+#[test]
+fn held_out_texts_are_the_rows_that_a_stage_keeps_out() {
+    let lengths: Vec<usize> = (0..300).map(|row| 9 + row * 7 % 20).collect();
+    let fixture = Fixture::new().documents("a", &lengths);
+    let mut training = training(&[("a", 1.0)], Packing::BestFit, Budget::Epochs(1.0));
+    training.held_out = 0.1;
+    let stream = fixture.open(&training).unwrap();
+    let texts = |share: f64, most: usize| -> Vec<String> {
+        let rows = held_out(&fixture.sources[0], share, most, 1).unwrap();
+        rows.into_iter()
+            .map(|row| match row {
+                HeldOut::Text(text) => text,
+                HeldOut::Conversation(conversation) => panic!("{conversation:?}"),
+            })
+            .collect()
+    };
+    let mut kept_out: Vec<String> =
+        stream.held_out().iter().flat_map(|it| documents(&fixture.tokenizer, &it.ids)).collect();
+    let mut found = texts(0.1, usize::MAX);
+    assert!(found.len() > 10);
+    assert_eq!(texts(0.1, 5), found[..5]);
+    assert!(found.iter().all(|text| texts(0.2, usize::MAX).contains(text)));
+    assert!(texts(0.0, usize::MAX).is_empty());
+    let trained: Vec<String> =
+        all_steps(&stream).iter().flatten().flat_map(|it| documents(&fixture.tokenizer, &it.ids)).collect();
+    assert!(trained.len() > 200 && !found.iter().any(|text| trained.contains(text)));
+    kept_out.sort();
+    found.sort();
+    assert_eq!(found, kept_out);
+}

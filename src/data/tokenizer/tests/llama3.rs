@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::super::*;
-use super::{byte_level, hash, shared};
+use super::{byte_level, hash, holds_llama_cpps_vectors, shared};
 
 /// A byte-level tokenizer with Llama 3's words and these merges of written bytes.
 pub(in super::super) fn byte_level_of_llama_3(merges: &[&str]) -> Vec<u8> {
@@ -77,16 +77,7 @@ fn llama_3s_own_file_gives_tiktokens_ids() {
 fn llama_cpps_vectors_of_llama_3_hold() {
     let Some(folder) = shared("tokenizers") else { return };
     let tokenizer = Tokenizer::open(&folder.join("llama3/tokenizer.model")).unwrap();
-    let vectors = folder.join("vectors/llama.cpp");
-    let texts = std::fs::read_to_string(vectors.join("ggml-vocab-llama-bpe.gguf.inp")).unwrap();
-    let ids = std::fs::read_to_string(vectors.join("ggml-vocab-llama-bpe.gguf.out")).unwrap();
-    let texts: Vec<&str> = texts.split("\n__ggml_vocab_test__\n").collect();
-    assert!(texts.len() > 40);
-    for (text, expected) in texts.into_iter().zip(ids.lines()) {
-        let expected: Vec<u32> = expected.split_whitespace().map(|id| id.parse().unwrap()).collect();
-        assert_eq!(tokenizer.encode(text).unwrap(), expected, "{text:?}");
-        assert_eq!(tokenizer.decode(&expected), text);
-    }
+    holds_llama_cpps_vectors(&tokenizer, &folder, "bpe");
 }
 
 #[test]

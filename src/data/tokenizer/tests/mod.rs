@@ -3,7 +3,7 @@
 mod damage;
 mod llama3;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
@@ -195,9 +195,15 @@ fn gold_vectors_in_many_languages_hold() {
 fn llama_cpps_vectors_hold() {
     let Some(folder) = shared("tokenizers") else { return };
     let tokenizer = Tokenizer::open(&folder.join("llama2/tokenizer.model")).unwrap();
+    holds_llama_cpps_vectors(&tokenizer, &folder, "spm");
+}
+
+/// Text and ids both ways, as llama.cpp has them for a kind of vocabulary.
+fn holds_llama_cpps_vectors(tokenizer: &Tokenizer, folder: &Path, kind: &str) {
     let vectors = folder.join("vectors/llama.cpp");
-    let texts = std::fs::read_to_string(vectors.join("ggml-vocab-llama-spm.gguf.inp")).unwrap();
-    let ids = std::fs::read_to_string(vectors.join("ggml-vocab-llama-spm.gguf.out")).unwrap();
+    let read =
+        |ending: &str| std::fs::read_to_string(vectors.join(format!("ggml-vocab-llama-{kind}.gguf.{ending}"))).unwrap();
+    let (texts, ids) = (read("inp"), read("out"));
     let texts: Vec<&str> = texts.split("\n__ggml_vocab_test__\n").collect();
     assert!(texts.len() > 40);
     for (text, expected) in texts.into_iter().zip(ids.lines()) {

@@ -1,6 +1,7 @@
 //! Estonian noun phrases and their cases.
 
 use super::super::lexicon::*;
+use super::super::objects::ObjectCase;
 use super::super::semantics::{Count, Owner, Things, Who};
 use super::super::words::Words;
 
@@ -54,35 +55,6 @@ fn owner(it: &Things) -> Words {
         Some(Owner::We) => WE.et[Case::Genitive as usize],
         Some(Owner::Subject) => OWN,
     })
-}
-
-/// A case of [`Things`], in the order of their singular forms.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in super::super) enum ObjectCase {
-    /// Also the total object in the plural.
-    Nominative = 0,
-    /// The total object in the singular.
-    Genitive = 1,
-    Partitive = 2,
-}
-
-/// The case of an object; see the module's beginning.
-pub(in super::super) fn object_case(it: &Things, government: Government, negative: bool) -> ObjectCase {
-    let known = it.known || it.owner.is_some();
-    match (government, it.count) {
-        _ if negative => ObjectCase::Partitive,
-        (Government::Partitive, _) => ObjectCase::Partitive,
-        (Government::Total, Count::One) => ObjectCase::Genitive,
-        (_, Count::Number(_)) => ObjectCase::Nominative,
-        (Government::Total, Count::Plural) if known => ObjectCase::Nominative,
-        (Government::Total, Count::Mass) if known => ObjectCase::Genitive,
-        _ => ObjectCase::Partitive,
-    }
-}
-
-/// An amount of bread is in the partitive wherever it exists.
-pub(super) fn amount_case(it: &Things, case: ObjectCase) -> ObjectCase {
-    if it.count == Count::Mass { ObjectCase::Partitive } else { case }
 }
 
 /// Things in a case, with the mistakes that learners make.

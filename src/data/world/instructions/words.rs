@@ -25,20 +25,22 @@ impl Instructor<'_> {
         if self.language == Language::English {
             return self.verb(dice);
         }
-        let (task, form, solution) = match (dice.below(4), &noun.plural) {
-            (0, Some(plural)) => (Task::Plural, 3, plural.et[0]),
-            (1, _) => (Task::Genitive, 1, noun.et[1]),
-            (2, _) => (Task::Comitative, 1, noun.et[3]),
-            _ => (Task::Partitive, 2, noun.et[2]),
+        let input = phrase(adjective.map(|it| it.name(self.language)), noun.name(self.language));
+        let which = dice.below(4);
+        let (task, adjective, solution) = match self.language {
+            Language::Finnish => in_finnish(which, noun, adjective),
+            _ => in_estonian(which, noun, adjective),
         };
-        let input = phrase(adjective.map(|it| it.et[0]), noun.et[0]);
-        self.write(task, input, phrase(adjective.map(|it| it.et[form]), solution), dice)
+        self.write(task, input, phrase(adjective, solution), dice)
     }
 
     /// A verb in another form.
     fn verb(&self, dice: &mut Dice) -> WorldRow {
         let verbs = verbs();
         let verb = dice.pick(&verbs);
+        if self.language == Language::Finnish {
+            return self.finnish_verb(verb, dice);
+        }
         if self.language == Language::English {
             return self.write(Task::PastVerb, verb.en[0].to_owned(), verb.en[2].to_owned(), dice);
         }
@@ -52,21 +54,35 @@ impl Instructor<'_> {
         self.write(Task::PastVerb, present, past, dice)
     }
 
+    fn finnish_verb(&self, verb: &Verb, dice: &mut Dice) -> WorldRow {
+        // `Täytyy` has no persons.
+        let FinnishVerb { infinitives: [base, form], present, past, .. } =
+            if verb == &MUST { LIVE.fi } else { verb.fi };
+        // `Minä uin` is both.
+        let clear: Vec<usize> = (0..present.len()).filter(|&person| present[person] != past[person]).collect();
+        if clear.is_empty() || dice.percent(50) {
+            return self.write(Task::DaInfinitive, form.to_owned(), base.to_owned(), dice);
+        }
+        let person = dice.pick(&clear);
+        let subject = [I.fi[0], YOU.fi[0], SHE.fi[0], WE.fi[0], THEY.fi[0]][person];
+        let [present, past] = [present, past].map(|forms| format!("{subject} {}", forms[person]));
+        self.write(Task::PastVerb, present, past, dice)
+    }
+
     /// Lists of words and numbers: to make, to count, to go on with.
     pub(super) fn list(&self, dice: &mut Dice) -> WorldRow {
-        let english = self.language == Language::English;
-        let number = |index: usize| if english { NUMBERS[index].en } else { NUMBERS[index].et[0] };
+        let number = |index: usize| NUMBERS[index].name(self.language);
         match dice.below(3) {
             0 => {
                 let count = 2 + dice.below(3);
                 let listing = dice.below(LISTINGS.len());
                 let mut words = self.listed(listing);
                 dice.shuffle(&mut words);
-                let instruction = LISTINGS[listing][usize::from(!english)].replace("{}", number(count - 1));
+                let instruction = LISTINGS[listing][self.language as usize].replace("{}", number(count - 1));
                 WorldRow::Instruction { instruction, input: String::new(), output: words[..count].join(", ") }
             }
             1 => {
-                let mut words: Vec<&str> = nouns().iter().map(|it| if english { it.en } else { it.et[0] }).collect();
+                let mut words: Vec<&str> = nouns().iter().map(|it| it.name(self.language)).collect();
                 dice.shuffle(&mut words);
                 let count = 2 + dice.below(7);
                 self.write(Task::Count, words[..count].join(", "), number(count - 1).to_owned(), dice)
@@ -74,10 +90,11 @@ impl Instructor<'_> {
             _ => {
                 let first = dice.below(NUMBERS.len());
                 let last = dice.until(|dice| dice.below(NUMBERS.len()), |last| last.abs_diff(first) > 1);
-                let instruction = if english {
-                    format!("Count from {} to {}.", number(first), number(last))
-                } else {
-                    format!("Loenda {} {}.", NUMBERS[first].et[2], NUMBERS[last].et[3])
+                let (from, to) = (&NUMBERS[first], &NUMBERS[last]);
+                let instruction = match self.language {
+                    Language::English => format!("Count from {} to {}.", from.en, to.en),
+                    Language::Estonian => format!("Loenda {} {}.", from.et[2], to.et[3]),
+                    Language::Finnish => format!("Laske {} {}.", from.fi[2], to.fi[3]),
                 };
                 let mut counted: Vec<&str> = (first.min(last)..=first.max(last)).map(number).collect();
                 if first > last {
@@ -89,14 +106,39 @@ impl Instructor<'_> {
     }
 
     fn listed(&self, listing: usize) -> Vec<&'static str> {
-        let english = self.language == Language::English;
-        let names = |nouns: &[&'static Noun]| nouns.iter().map(|it| if english { it.en } else { it.et[0] }).collect();
+        let names = |nouns: &[&'static Noun]| nouns.iter().map(|it| it.name(self.language)).collect();
         match listing {
             0 => names(&ANIMALS),
-            1 => ADJECTIVES.iter().filter(|it| it.colour).map(|it| if english { it.en } else { it.et[0] }).collect(),
-            2 => JOBS.iter().map(|it| if english { it.en[0] } else { it.et[0] }).collect(),
+            1 => ADJECTIVES.iter().filter(|it| it.colour).map(|it| it.name(self.language)).collect(),
+            2 => JOBS.iter().map(|it| it.name(self.language)).collect(),
             3 => names(&DRINKS),
             _ => names(&[&FOODS[..], &DISHES].concat()),
         }
     }
+}
+
+/// A task about a word, the adjective before it and its solution.
+type Reworded = (Task, Option<&'static str>, &'static str);
+
+/// One of four tasks about an Estonian word.
+fn in_estonian(which: usize, noun: &Noun, adjective: Option<&Adjective>) -> Reworded {
+    let (task, form, solution) = match (which, &noun.plural) {
+        (0, Some(plural)) => (Task::Plural, 3, plural.et[0]),
+        (1, _) => (Task::Genitive, 1, noun.et[1]),
+        (2, _) => (Task::Comitative, 1, noun.et[3]),
+        _ => (Task::Partitive, 2, noun.et[2]),
+    };
+    (task, adjective.map(|it| it.et[form]), solution)
+}
+
+/// One of four tasks about a Finnish word.
+fn in_finnish(which: usize, noun: &Noun, adjective: Option<&Adjective>) -> Reworded {
+    let [_, genitive, partitive] = noun.fi.singular;
+    let (task, form, solution) = match (which, noun.fi.plural) {
+        (0, Some([plural, _])) => (Task::Plural, 3, plural),
+        (1, _) => (Task::Genitive, 1, genitive),
+        (2, Some([_, plural])) => (Task::PartitivePlural, 4, plural),
+        _ => (Task::Partitive, 2, partitive),
+    };
+    (task, adjective.map(|it| it.fi.forms[form]), solution)
 }

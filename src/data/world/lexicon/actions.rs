@@ -21,16 +21,18 @@ pub(in super::super) enum Government {
 pub(in super::super) struct Action {
     /// The verb.
     pub(in super::super) verb: &'static Verb,
-    /// The case of its object.
+    /// The case of its object in Estonian.
     pub(in super::super) government: Government,
+    /// The case of its object in Finnish.
+    pub(in super::super) finnish: Government,
     /// What can be done to.
     pub(in super::super) objects: &'static [&'static [&'static Noun]],
     /// Where it can be done.
     pub(in super::super) places: &'static [&'static Place],
     /// How many of the groups of objects, from the first, go with those places.
     pub(in super::super) placed: usize,
-    /// Which of a place's forms it takes, English then Estonian: `0` in, `2` from.
-    pub(in super::super) place_forms: [usize; 2],
+    /// Which of a place's forms it takes, English, Estonian, Finnish: `0` in, `1` into, `2` from.
+    pub(in super::super) place_forms: [usize; 3],
 }
 
 impl PartialEq for Action {
@@ -44,31 +46,34 @@ type Groups = &'static [&'static [&'static Noun]];
 
 const fn action(
     verb: &'static Verb,
-    government: Government,
+    [government, finnish]: [Government; 2],
     objects: Groups,
     places: &'static [&'static Place],
     placed: usize,
-    place_forms: [usize; 2],
+    place_forms: [usize; 3],
 ) -> Action {
-    Action { verb, government, objects, places, placed, place_forms }
+    Action { verb, government, finnish, objects, places, placed, place_forms }
 }
 
 use Government::{Consumed, Partitive, Total};
-pub(in super::super) static SEE: Action = action(&SEEING, Partitive, &[&ANIMALS, &VEHICLES], &OUTDOORS, 1, [0, 0]);
-pub(in super::super) static WAIT_FOR: Action = action(&WAITING, Partitive, &[&AWAITED], &[], 0, [0, 0]);
-pub(in super::super) static LOOK_FOR: Action = action(&SEEKING, Partitive, &[&GOODS, &ANIMALS], &LEISURE, 1, [0, 0]);
-pub(in super::super) static LOOK_AT: Action = action(&LOOKING, Partitive, &[&SIGHTS, &ANIMALS], &[], 0, [0, 0]);
-pub(in super::super) static FEAR: Action = action(&FEARING, Partitive, &[&ANIMALS], &[], 0, [0, 0]);
-pub(in super::super) static READ: Action = action(&READING, Consumed, &[&READABLE], &QUIET, 1, [0, 0]);
-pub(in super::super) static EAT: Action = action(&EATING, Consumed, &[&FOODS, &DISHES], &TABLES, 2, [0, 0]);
-pub(in super::super) static DRINK: Action = action(&DRINKING, Consumed, &[&DRINKS], &TABLES, 1, [0, 0]);
-/// Estonians buy *out of* a shop, as they find *out of* a forest.
+pub(in super::super) static SEE: Action =
+    action(&SEEING, [Partitive, Total], &[&ANIMALS, &VEHICLES], &OUTDOORS, 1, [0, 0, 0]);
+pub(in super::super) static WAIT_FOR: Action = action(&WAITING, [Partitive, Partitive], &[&AWAITED], &[], 0, [0, 0, 0]);
+pub(in super::super) static LOOK_FOR: Action =
+    action(&SEEKING, [Partitive, Partitive], &[&GOODS, &ANIMALS], &LEISURE, 1, [0, 0, 2]);
+pub(in super::super) static LOOK_AT: Action =
+    action(&LOOKING, [Partitive, Partitive], &[&SIGHTS, &ANIMALS], &[], 0, [0, 0, 0]);
+pub(in super::super) static FEAR: Action = action(&FEARING, [Partitive, Partitive], &[&ANIMALS], &[], 0, [0, 0, 0]);
+pub(in super::super) static READ: Action = action(&READING, [Consumed, Consumed], &[&READABLE], &QUIET, 1, [0, 0, 0]);
+pub(in super::super) static EAT: Action = action(&EATING, [Consumed, Total], &[&FOODS, &DISHES], &TABLES, 2, [0, 0, 0]);
+pub(in super::super) static DRINK: Action = action(&DRINKING, [Consumed, Total], &[&DRINKS], &TABLES, 1, [0, 0, 0]);
+/// Estonians and Finns buy *out of* a shop, as they find *out of* a forest; Finns also seek *out of* it and lose *into* it.
 pub(in super::super) static BUY: Action =
-    action(&BUYING, Total, &[&GOODS, &LARGE_GOODS, &FOODS, &DISHES], &SHOPS, 4, [2, 2]);
+    action(&BUYING, [Total, Total], &[&GOODS, &LARGE_GOODS, &FOODS, &DISHES], &SHOPS, 4, [2, 2, 2]);
 pub(in super::super) static SELL: Action =
-    action(&SELLING, Total, &[&GOODS, &LARGE_GOODS, &FOODS, &ANIMALS], &SHOPS, 3, [0, 0]);
-pub(in super::super) static FIND: Action = action(&FINDING, Total, &[&GOODS], &LEISURE, 1, [0, 2]);
-pub(in super::super) static LOSE: Action = action(&LOSING, Total, &[&GOODS], &OUTDOORS, 1, [0, 0]);
+    action(&SELLING, [Total, Total], &[&GOODS, &LARGE_GOODS, &FOODS, &ANIMALS], &SHOPS, 3, [0, 0, 0]);
+pub(in super::super) static FIND: Action = action(&FINDING, [Total, Total], &[&GOODS], &LEISURE, 1, [0, 2, 2]);
+pub(in super::super) static LOSE: Action = action(&LOSING, [Total, Total], &[&GOODS], &OUTDOORS, 1, [0, 0, 1]);
 
 /// Every action.
 pub(in super::super) static ACTIONS: [&Action; 12] =

@@ -8,6 +8,7 @@ pub(in super::super) fn forms(language: Language) -> Vec<&'static str> {
     match language {
         Language::English => english(),
         Language::Estonian => estonian(),
+        Language::Finnish => finnish(),
     }
 }
 
@@ -67,5 +68,24 @@ fn estonian() -> Vec<&'static str> {
     all.extend(NUMBERS.iter().flat_map(|it| it.et).chain(AGES.iter().map(|it| it.1)));
     all.extend(TIMES.iter().map(|it| it.et));
     all.extend([&I, &YOU, &WE, &SHE, &HE, &THEY].into_iter().flat_map(|it| it.et));
+    all
+}
+
+fn finnish() -> Vec<&'static str> {
+    let mut all = Vec::new();
+    for noun in nouns() {
+        all.extend(noun.fi.singular);
+        all.extend(noun.fi.plural.into_iter().flatten().chain(noun.fi.liked).chain(noun.fi.own).chain(noun.fi.by));
+    }
+    for FinnishVerb { infinitives, present, past, negative, liked } in verbs().into_iter().map(|verb| &verb.fi) {
+        all.extend(infinitives.iter().chain(present).chain(past).chain(negative).chain(liked));
+    }
+    all.extend(FINNISH_FALLS);
+    all.extend(ADJECTIVES.iter().flat_map(|it| it.fi.forms.into_iter().chain(it.fi.local)));
+    all.extend(STATES.iter().flat_map(|it| it.fi).chain(JOBS.iter().flat_map(|it| it.fi)));
+    all.extend(PEOPLE.iter().flat_map(|it| it.fi).chain(places().flat_map(|it| it.fi)));
+    all.extend(NUMBERS.iter().flat_map(|it| it.fi).chain(AGES.iter().map(|it| it.2)));
+    all.extend(TIMES.iter().map(|it| it.fi));
+    all.extend([&I, &YOU, &WE, &SHE, &HE, &THEY].into_iter().flat_map(|it| it.fi));
     all
 }

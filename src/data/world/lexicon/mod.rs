@@ -1,11 +1,13 @@
-//! The words of the world, each with every form that a sentence may need, in both languages.
+//! The words of the world, each with every form that a sentence may need, in all languages.
 //!
 //! Nothing is inflected by rule: Estonian stems change too freely for that (`laud`, `laua`, `lauda`), and
 //! a table can be proofread. The order of the forms in each array is documented at its type.
 
 mod actions;
 mod adjectives;
+mod finnish;
 mod forms;
+mod names;
 mod nouns;
 mod numbers;
 mod people;
@@ -14,6 +16,7 @@ mod verbs;
 
 pub(super) use actions::*;
 pub(super) use adjectives::*;
+pub(super) use finnish::verbs::FALLS as FINNISH_FALLS;
 #[cfg(test)]
 pub(super) use forms::places;
 pub(super) use forms::{forms, nouns, verbs};
@@ -23,6 +26,9 @@ pub(super) use people::*;
 pub(super) use places::*;
 pub(super) use verbs::*;
 
+use finnish::FinnishNoun;
+pub(super) use finnish::FinnishVerb;
+
 /// A noun for an animal or a thing. Two nouns are the same if their English singulars are.
 #[derive(Debug)]
 pub(super) struct Noun {
@@ -30,6 +36,8 @@ pub(super) struct Noun {
     pub(super) en: &'static str,
     /// Estonian nominative, genitive, partitive and comitative singular.
     pub(super) et: [&'static str; 4],
+    /// Finnish.
+    pub(super) fi: FinnishNoun,
     /// Plural forms; none for what is not counted (`bread`).
     pub(super) plural: Option<Plural>,
     /// Adjectives that make sense with it.
@@ -54,8 +62,19 @@ pub(super) struct Adjective {
     pub(super) et: [&'static str; 5],
     /// Estonian inessive and adessive singular.
     pub(super) local: [&'static str; 2],
+    /// Finnish.
+    pub(super) fi: FinnishAdjective,
     /// Whether it names a colour.
     pub(super) colour: bool,
+}
+
+/// The Finnish forms of an [`Adjective`], in the same order.
+#[derive(Debug)]
+pub(super) struct FinnishAdjective {
+    /// Nominative, genitive and partitive singular, nominative and partitive plural.
+    pub(super) forms: [&'static str; 5],
+    /// Inessive and adessive singular.
+    pub(super) local: [&'static str; 2],
 }
 
 /// How a person feels; only after *to be*.
@@ -65,6 +84,8 @@ pub(super) struct State {
     pub(super) en: &'static str,
     /// Estonian nominative singular and plural.
     pub(super) et: [&'static str; 2],
+    /// Finnish nominative singular and partitive plural.
+    pub(super) fi: [&'static str; 2],
 }
 
 /// A person.
@@ -72,6 +93,8 @@ pub(super) struct State {
 pub(super) struct Person {
     /// Estonian nominative, genitive, partitive, allative, adessive and comitative.
     pub(super) et: [&'static str; 6],
+    /// Finnish nominative, genitive, partitive, allative and adessive.
+    pub(super) fi: [&'static str; 5],
     /// Whether English says *she*.
     pub(super) female: bool,
 }
@@ -83,6 +106,8 @@ pub(super) struct Pronoun {
     pub(super) en: [&'static str; 3],
     /// Estonian nominative, genitive, partitive, allative, adessive and comitative.
     pub(super) et: [&'static str; 6],
+    /// Finnish nominative, genitive, partitive, allative and adessive.
+    pub(super) fi: [&'static str; 5],
 }
 
 /// What somebody does for a living.
@@ -92,6 +117,8 @@ pub(super) struct Job {
     pub(super) en: [&'static str; 2],
     /// Estonian nominative singular, nominative plural and translative singular.
     pub(super) et: [&'static str; 3],
+    /// Finnish nominative singular, partitive plural, translative singular and plural.
+    pub(super) fi: [&'static str; 4],
 }
 
 /// Somewhere to be, to go to and to come from.
@@ -101,6 +128,8 @@ pub(super) struct Place {
     pub(super) en: [&'static str; 3],
     /// Estonian likewise: inessive or adessive, illative or allative, elative or ablative.
     pub(super) et: [&'static str; 3],
+    /// Finnish likewise.
+    pub(super) fi: [&'static str; 3],
     /// Which case an adjective before its noun takes.
     pub(super) agreement: Agreement,
 }
@@ -110,13 +139,13 @@ pub(super) struct Place {
 pub(super) enum Agreement {
     /// No adjective may be added.
     None,
-    /// Inessive, as in `punases kastis`.
+    /// Inessive, as in `punases kastis`, `punaisessa laatikossa`.
     Inside,
-    /// Adessive, as in `suurel laual`.
+    /// Adessive, as in `suurel laual`, `isolla pöydällä`.
     Surface,
 }
 
-/// A verb in both languages.
+/// A verb in all languages.
 #[derive(Debug)]
 pub(super) struct Verb {
     /// English base form, third person singular and past. A base that starts with `be ` is inflected as *to be*.
@@ -129,6 +158,8 @@ pub(super) struct Verb {
     pub(super) past: [&'static str; 5],
     /// What follows `ei` in the present and in the past.
     pub(super) negative: [&'static str; 2],
+    /// Finnish.
+    pub(super) fi: FinnishVerb,
 }
 
 /// A number word.
@@ -138,6 +169,8 @@ pub(super) struct Number {
     pub(super) en: &'static str,
     /// Estonian nominative, partitive, elative (`from`) and terminative (`up to`).
     pub(super) et: [&'static str; 4],
+    /// Finnish nominative, partitive, elative (`from`) and illative (`to`).
+    pub(super) fi: [&'static str; 4],
 }
 
 /// When something happens; opens the sentence.
@@ -147,6 +180,8 @@ pub(super) struct Time {
     pub(super) en: &'static str,
     /// Estonian.
     pub(super) et: &'static str,
+    /// Finnish.
+    pub(super) fi: &'static str,
     /// Whether it can only be past.
     pub(super) past: bool,
 }

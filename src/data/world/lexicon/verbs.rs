@@ -1,16 +1,18 @@
 //! Verbs.
 
 use super::Verb;
+use super::finnish::{FinnishVerb, verbs as fi};
 
-/// English base, third person, past; Estonian ma- and da-infinitive; present; past; after `ei` now and then.
+/// English base, third person, past; Estonian ma- and da-infinitive; present; past; after `ei` now and then; Finnish.
 const fn verb(
     en: [&'static str; 3],
     infinitives: [&'static str; 2],
     present: [&'static str; 5],
     past: [&'static str; 5],
     negative: [&'static str; 2],
+    fi: FinnishVerb,
 ) -> Verb {
-    Verb { en, infinitives, present, past, negative }
+    Verb { en, infinitives, present, past, negative, fi }
 }
 
 pub(in super::super) static BE: Verb = verb(
@@ -19,14 +21,17 @@ pub(in super::super) static BE: Verb = verb(
     ["olen", "oled", "on", "oleme", "on"],
     ["olin", "olid", "oli", "olime", "olid"],
     ["ole", "olnud"],
+    fi::BE,
 );
-pub(in super::super) static HAVE: Verb = verb(["have", "has", "had"], BE.infinitives, BE.present, BE.past, BE.negative);
+pub(in super::super) static HAVE: Verb =
+    verb(["have", "has", "had"], BE.infinitives, BE.present, BE.past, BE.negative, fi::BE);
 pub(in super::super) static LIKE: Verb = verb(
     ["like", "likes", "liked"],
     ["meeldima", "meeldida"],
     ["meeldin", "meeldid", "meeldib", "meeldime", "meeldivad"],
     ["meeldisin", "meeldisid", "meeldis", "meeldisime", "meeldisid"],
     ["meeldi", "meeldinud"],
+    fi::LIKE,
 );
 pub(in super::super) static LIVE: Verb = verb(
     ["live", "lives", "lived"],
@@ -34,6 +39,7 @@ pub(in super::super) static LIVE: Verb = verb(
     ["elan", "elad", "elab", "elame", "elavad"],
     ["elasin", "elasid", "elas", "elasime", "elasid"],
     ["ela", "elanud"],
+    fi::LIVE,
 );
 
 pub(in super::super) static SLEEP: Verb = verb(
@@ -42,6 +48,7 @@ pub(in super::super) static SLEEP: Verb = verb(
     ["magan", "magad", "magab", "magame", "magavad"],
     ["magasin", "magasid", "magas", "magasime", "magasid"],
     ["maga", "maganud"],
+    fi::SLEEP,
 );
 pub(in super::super) static WORKING: Verb = verb(
     ["work", "works", "worked"],
@@ -49,6 +56,7 @@ pub(in super::super) static WORKING: Verb = verb(
     ["töötan", "töötad", "töötab", "töötame", "töötavad"],
     ["töötasin", "töötasid", "töötas", "töötasime", "töötasid"],
     ["tööta", "töötanud"],
+    fi::WORKING,
 );
 pub(in super::super) static PLAY: Verb = verb(
     ["play", "plays", "played"],
@@ -56,6 +64,7 @@ pub(in super::super) static PLAY: Verb = verb(
     ["mängin", "mängid", "mängib", "mängime", "mängivad"],
     ["mängisin", "mängisid", "mängis", "mängisime", "mängisid"],
     ["mängi", "mänginud"],
+    fi::PLAY,
 );
 pub(in super::super) static SWIM: Verb = verb(
     ["swim", "swims", "swam"],
@@ -63,6 +72,7 @@ pub(in super::super) static SWIM: Verb = verb(
     ["ujun", "ujud", "ujub", "ujume", "ujuvad"],
     ["ujusin", "ujusid", "ujus", "ujusime", "ujusid"],
     ["uju", "ujunud"],
+    fi::SWIM,
 );
 pub(in super::super) static SING: Verb = verb(
     ["sing", "sings", "sang"],
@@ -70,6 +80,7 @@ pub(in super::super) static SING: Verb = verb(
     ["laulan", "laulad", "laulab", "laulame", "laulavad"],
     ["laulsin", "laulsid", "laulis", "laulsime", "laulsid"],
     ["laula", "laulnud"],
+    fi::SING,
 );
 pub(in super::super) static DANCE: Verb = verb(
     ["dance", "dances", "danced"],
@@ -77,6 +88,7 @@ pub(in super::super) static DANCE: Verb = verb(
     ["tantsin", "tantsid", "tantsib", "tantsime", "tantsivad"],
     ["tantsisin", "tantsisid", "tantsis", "tantsisime", "tantsisid"],
     ["tantsi", "tantsinud"],
+    fi::DANCE,
 );
 pub(in super::super) static RUN: Verb = verb(
     ["run", "runs", "ran"],
@@ -84,6 +96,7 @@ pub(in super::super) static RUN: Verb = verb(
     ["jooksen", "jooksed", "jookseb", "jookseme", "jooksevad"],
     ["jooksin", "jooksid", "jooksis", "jooksime", "jooksid"],
     ["jookse", "jooksnud"],
+    fi::RUN,
 );
 pub(in super::super) static SIT: Verb = verb(
     ["sit", "sits", "sat"],
@@ -91,6 +104,7 @@ pub(in super::super) static SIT: Verb = verb(
     ["istun", "istud", "istub", "istume", "istuvad"],
     ["istusin", "istusid", "istus", "istusime", "istusid"],
     ["istu", "istunud"],
+    fi::SIT,
 );
 
 pub(in super::super) static GO: Verb = verb(
@@ -99,6 +113,7 @@ pub(in super::super) static GO: Verb = verb(
     ["lähen", "lähed", "läheb", "läheme", "lähevad"],
     ["läksin", "läksid", "läks", "läksime", "läksid"],
     ["lähe", "läinud"],
+    fi::GO,
 );
 pub(in super::super) static COME: Verb = verb(
     ["come", "comes", "came"],
@@ -106,6 +121,7 @@ pub(in super::super) static COME: Verb = verb(
     ["tulen", "tuled", "tuleb", "tuleme", "tulevad"],
     ["tulin", "tulid", "tuli", "tulime", "tulid"],
     ["tule", "tulnud"],
+    fi::COME,
 );
 pub(in super::super) static TRAVEL: Verb = verb(
     ["travel", "travels", "travelled"],
@@ -113,6 +129,7 @@ pub(in super::super) static TRAVEL: Verb = verb(
     ["sõidan", "sõidad", "sõidab", "sõidame", "sõidavad"],
     ["sõitsin", "sõitsid", "sõitis", "sõitsime", "sõitsid"],
     ["sõida", "sõitnud"],
+    fi::TRAVEL,
 );
 
 pub(super) static SEEING: Verb = verb(
@@ -121,6 +138,7 @@ pub(super) static SEEING: Verb = verb(
     ["näen", "näed", "näeb", "näeme", "näevad"],
     ["nägin", "nägid", "nägi", "nägime", "nägid"],
     ["näe", "näinud"],
+    fi::SEEING,
 );
 pub(super) static WAITING: Verb = verb(
     ["wait for", "waits for", "waited for"],
@@ -128,6 +146,7 @@ pub(super) static WAITING: Verb = verb(
     ["ootan", "ootad", "ootab", "ootame", "ootavad"],
     ["ootasin", "ootasid", "ootas", "ootasime", "ootasid"],
     ["oota", "oodanud"],
+    fi::WAITING,
 );
 pub(super) static SEEKING: Verb = verb(
     ["look for", "looks for", "looked for"],
@@ -135,6 +154,7 @@ pub(super) static SEEKING: Verb = verb(
     ["otsin", "otsid", "otsib", "otsime", "otsivad"],
     ["otsisin", "otsisid", "otsis", "otsisime", "otsisid"],
     ["otsi", "otsinud"],
+    fi::SEEKING,
 );
 pub(super) static LOOKING: Verb = verb(
     ["look at", "looks at", "looked at"],
@@ -142,6 +162,7 @@ pub(super) static LOOKING: Verb = verb(
     ["vaatan", "vaatad", "vaatab", "vaatame", "vaatavad"],
     ["vaatasin", "vaatasid", "vaatas", "vaatasime", "vaatasid"],
     ["vaata", "vaadanud"],
+    fi::LOOKING,
 );
 pub(super) static FEARING: Verb = verb(
     ["be afraid of", "is afraid of", "was afraid of"],
@@ -149,6 +170,7 @@ pub(super) static FEARING: Verb = verb(
     ["kardan", "kardad", "kardab", "kardame", "kardavad"],
     ["kartsin", "kartsid", "kartis", "kartsime", "kartsid"],
     ["karda", "kartnud"],
+    fi::FEARING,
 );
 pub(in super::super) static READING: Verb = verb(
     ["read", "reads", "read"],
@@ -156,6 +178,7 @@ pub(in super::super) static READING: Verb = verb(
     ["loen", "loed", "loeb", "loeme", "loevad"],
     ["lugesin", "lugesid", "luges", "lugesime", "lugesid"],
     ["loe", "lugenud"],
+    fi::READING,
 );
 pub(super) static EATING: Verb = verb(
     ["eat", "eats", "ate"],
@@ -163,6 +186,7 @@ pub(super) static EATING: Verb = verb(
     ["söön", "sööd", "sööb", "sööme", "söövad"],
     ["sõin", "sõid", "sõi", "sõime", "sõid"],
     ["söö", "söönud"],
+    fi::EATING,
 );
 pub(super) static DRINKING: Verb = verb(
     ["drink", "drinks", "drank"],
@@ -170,6 +194,7 @@ pub(super) static DRINKING: Verb = verb(
     ["joon", "jood", "joob", "joome", "joovad"],
     ["jõin", "jõid", "jõi", "jõime", "jõid"],
     ["joo", "joonud"],
+    fi::DRINKING,
 );
 pub(super) static BUYING: Verb = verb(
     ["buy", "buys", "bought"],
@@ -177,6 +202,7 @@ pub(super) static BUYING: Verb = verb(
     ["ostan", "ostad", "ostab", "ostame", "ostavad"],
     ["ostsin", "ostsid", "ostis", "ostsime", "ostsid"],
     ["osta", "ostnud"],
+    fi::BUYING,
 );
 pub(super) static SELLING: Verb = verb(
     ["sell", "sells", "sold"],
@@ -184,6 +210,7 @@ pub(super) static SELLING: Verb = verb(
     ["müün", "müüd", "müüb", "müüme", "müüvad"],
     ["müüsin", "müüsid", "müüs", "müüsime", "müüsid"],
     ["müü", "müünud"],
+    fi::SELLING,
 );
 pub(super) static FINDING: Verb = verb(
     ["find", "finds", "found"],
@@ -191,6 +218,7 @@ pub(super) static FINDING: Verb = verb(
     ["leian", "leiad", "leiab", "leiame", "leiavad"],
     ["leidsin", "leidsid", "leidis", "leidsime", "leidsid"],
     ["leia", "leidnud"],
+    fi::FINDING,
 );
 pub(super) static LOSING: Verb = verb(
     ["lose", "loses", "lost"],
@@ -198,6 +226,7 @@ pub(super) static LOSING: Verb = verb(
     ["kaotan", "kaotad", "kaotab", "kaotame", "kaotavad"],
     ["kaotasin", "kaotasid", "kaotas", "kaotasime", "kaotasid"],
     ["kaota", "kaotanud"],
+    fi::LOSING,
 );
 pub(in super::super) static HELP: Verb = verb(
     ["help", "helps", "helped"],
@@ -205,6 +234,7 @@ pub(in super::super) static HELP: Verb = verb(
     ["aitan", "aitad", "aitab", "aitame", "aitavad"],
     ["aitasin", "aitasid", "aitas", "aitasime", "aitasid"],
     ["aita", "aidanud"],
+    fi::HELP,
 );
 pub(in super::super) static GIVE: Verb = verb(
     ["give", "gives", "gave"],
@@ -212,6 +242,7 @@ pub(in super::super) static GIVE: Verb = verb(
     ["annan", "annad", "annab", "anname", "annavad"],
     ["andsin", "andsid", "andis", "andsime", "andsid"],
     ["anna", "andnud"],
+    fi::GIVE,
 );
 pub(in super::super) static SHOW: Verb = verb(
     ["show", "shows", "showed"],
@@ -219,6 +250,7 @@ pub(in super::super) static SHOW: Verb = verb(
     ["näitan", "näitad", "näitab", "näitame", "näitavad"],
     ["näitasin", "näitasid", "näitas", "näitasime", "näitasid"],
     ["näita", "näidanud"],
+    fi::SHOW,
 );
 pub(in super::super) static PUT: Verb = verb(
     ["put", "puts", "put"],
@@ -226,6 +258,7 @@ pub(in super::super) static PUT: Verb = verb(
     ["panen", "paned", "paneb", "paneme", "panevad"],
     ["panin", "panid", "pani", "panime", "panid"],
     ["pane", "pannud"],
+    fi::PUT,
 );
 pub(in super::super) static TAKE: Verb = verb(
     ["take", "takes", "took"],
@@ -233,6 +266,7 @@ pub(in super::super) static TAKE: Verb = verb(
     ["võtan", "võtad", "võtab", "võtame", "võtavad"],
     ["võtsin", "võtsid", "võttis", "võtsime", "võtsid"],
     ["võta", "võtnud"],
+    fi::TAKE,
 );
 pub(in super::super) static TALK: Verb = verb(
     ["talk", "talks", "talked"],
@@ -240,6 +274,7 @@ pub(in super::super) static TALK: Verb = verb(
     ["räägin", "räägid", "räägib", "räägime", "räägivad"],
     ["rääkisin", "rääkisid", "rääkis", "rääkisime", "rääkisid"],
     ["räägi", "rääkinud"],
+    fi::TALK,
 );
 pub(in super::super) static WANT: Verb = verb(
     ["want", "wants", "wanted"],
@@ -247,6 +282,7 @@ pub(in super::super) static WANT: Verb = verb(
     ["tahan", "tahad", "tahab", "tahame", "tahavad"],
     ["tahtsin", "tahtsid", "tahtis", "tahtsime", "tahtsid"],
     ["taha", "tahtnud"],
+    fi::WANT,
 );
 pub(in super::super) static CAN: Verb = verb(
     ["can", "can", "could"],
@@ -254,6 +290,7 @@ pub(in super::super) static CAN: Verb = verb(
     ["oskan", "oskad", "oskab", "oskame", "oskavad"],
     ["oskasin", "oskasid", "oskas", "oskasime", "oskasid"],
     ["oska", "osanud"],
+    fi::CAN,
 );
 pub(in super::super) static MUST: Verb = verb(
     ["have", "has", "had"],
@@ -261,6 +298,7 @@ pub(in super::super) static MUST: Verb = verb(
     ["pean", "pead", "peab", "peame", "peavad"],
     ["pidin", "pidid", "pidi", "pidime", "pidid"],
     ["pea", "pidanud"],
+    fi::MUST,
 );
 
 /// `sadama`, what rain and snow do: present, past, and what follows `ei` in each.

@@ -1,10 +1,9 @@
 //! Questions in English.
 
-use super::super::Language;
 use super::super::english;
 use super::super::semantics::{Clause, Mention, Sentence};
 use super::super::words::{Parts, Role, Words};
-use super::{Ask, Asked, all, how_many, part};
+use super::{Ask, Asked, all, counted, part};
 
 /// Asks in English.
 pub(super) fn ask(sentence: &Sentence, asked: Ask) -> Asked {
@@ -26,7 +25,7 @@ pub(super) fn ask(sentence: &Sentence, asked: Ask) -> Asked {
             (wh("where", &[Role::Place, Role::Means], end), part(&rest, Role::Place))
         }
         Ask::HowMany => {
-            let (many, number) = how_many(sentence, Language::English);
+            let (many, number) = how_many(sentence);
             let exists = matches!(sentence.clause, Clause::Exist(..));
             let subject = if exists { Words::of("there") } else { parts.subject.clone() };
             let first = Words::of(&many).and(&auxiliary).then(subject).and(&main);
@@ -80,4 +79,11 @@ fn with_shorter(answer: String) -> Vec<String> {
     let mut answers = vec![answer.clone()];
     answers.extend(openings.iter().filter_map(|opening| answer.strip_prefix(opening)).map(str::to_owned));
     answers
+}
+
+/// `how many red balls`, and the number.
+fn how_many(sentence: &Sentence) -> (String, String) {
+    let Some((things, number)) = counted(sentence) else { return Default::default() };
+    let adjective = things.adjective.map_or("", |adjective| adjective.en);
+    (Words::of("how many").and(adjective).and(&english::noun(&things)).plain(), number.en.to_owned())
 }

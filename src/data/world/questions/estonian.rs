@@ -1,11 +1,11 @@
 //! Questions in Estonian.
 
-use super::super::Language;
 use super::super::estonian::{self, Case};
 use super::super::lexicon::LIKE;
+use super::super::objects::{ObjectCase, object_case};
 use super::super::semantics::{Clause, Mention, Sentence, Tense};
 use super::super::words::{Parts, Role, Words};
-use super::{Ask, Asked, all, how_many, part};
+use super::{Ask, Asked, all, counted, part};
 
 /// The question word, the subject, the other parts, and the verb last.
 pub(super) fn in_order(question: &str, parts: Parts, without: &[Role]) -> String {
@@ -31,13 +31,13 @@ pub(super) fn ask(sentence: &Sentence, asked: Ask) -> Asked {
         Ask::What | Ask::HowMany if exists => {
             let (word, answer) = match asked {
                 Ask::What => ("mis".to_owned(), part(&rest, Role::Object)),
-                _ => how_many(sentence, Language::Estonian),
+                _ => how_many(sentence),
             };
             (Words::of(&word).then(parts.verb).then(parts.subject).sentence('?'), vec![answer])
         }
         Ask::What => estonian_what(sentence, parts),
         Ask::HowMany => {
-            let (many, number) = how_many(sentence, Language::Estonian);
+            let (many, number) = how_many(sentence);
             (in_order(&many, parts, &[Role::Object]), vec![number])
         }
         Ask::Where => {
@@ -85,4 +85,18 @@ fn where_word(sentence: &Sentence) -> &'static str {
         Clause::Act(_, action, ..) => ["kus", "kuhu", "kust"][action.place_forms[1]],
         _ => "kus",
     }
+}
+
+/// `mitu punast palli`, and the number.
+fn how_many(sentence: &Sentence) -> (String, String) {
+    let Some((things, number)) = counted(sentence) else { return Default::default() };
+    let case = match sentence.clause {
+        Clause::Act(_, action, ..) => object_case(&things, action.government, false),
+        Clause::Show(..) => ObjectCase::Partitive,
+        _ => ObjectCase::Nominative,
+    };
+    let partitive = usize::from(case == ObjectCase::Partitive);
+    let adjective = things.adjective.map_or("", |adjective| adjective.et[2]);
+    let many = Words::of(["mitu", "mitut"][partitive]).and(adjective).and(things.noun.et[2]);
+    (many.plain(), number.et[partitive].to_owned())
 }

@@ -38,13 +38,17 @@ fn a_task_has_data_and_a_translation_two_languages() {
 }
 
 #[test]
-fn the_world_has_two_languages() {
-    assert_snapshot!(mistakes_in_task("task: translation, data: world, from: English, to: Finnish"), @"
-    recipe r.yaml:7:73  compare.tasks.0.to is Finnish, must be English or Estonian with data: world
+fn the_world_has_three_languages() {
+    assert_snapshot!(mistakes_in_task("task: translation, data: world, from: English, to: Latvian"), @"
+    recipe r.yaml:7:73  compare.tasks.0.to is Latvian, must be English, Estonian or Finnish with data: world
       hint: the world inside the program has no other language
     ");
+    assert_snapshot!(mistakes_in_task("task: translation, data: world, from: Estonian, to: Finnish"), @"
+    recipe r.yaml:7:60  compare.tasks.0.from is Estonian, must be English, or to: English, with data: world
+      hint: the world inside the program has no pairs of other languages
+    ");
     assert_snapshot!(mistakes_in_task("task: choice, data: world, language: Võro"), @"
-    recipe r.yaml:7:59  compare.tasks.0.language is Võro, must be English or Estonian with data: world
+    recipe r.yaml:7:59  compare.tasks.0.language is Võro, must be English, Estonian or Finnish with data: world
       hint: the world inside the program has no other language
     ");
 }

@@ -168,7 +168,7 @@ compare:
     - { task: answer, dat: world }
   limit: -1
 "), @r#"
-    recipe r.yaml:9:7  compare.tasks.0 is 5, must be a map with keys of task, name, data, from, to, language, max_new_tokens, metric, row, prompts, choose, read, pattern, metrics
+    recipe r.yaml:9:7  compare.tasks.0 is 5, must be a map with keys of task, name, data, source, from, to, language, max_new_tokens, metric, row, prompts, choose, read, pattern, metrics
     recipe r.yaml:10:15  compare.tasks.1.task is "choise", must be a kind of task, the name of a task of the program, or a .yaml file
       hint: did you mean choice?
     recipe r.yaml:11:23  unknown key compare.tasks.2.dat

@@ -212,6 +212,10 @@ fn a_builtin_source_is_one_of_those_known_and_has_rows() {
     recipe r.yaml:7:45  sources.s.languages has no effect: translation-pairs are English and Estonian
       hint: take it out
     ");
+    assert_snapshot!(mistakes_in_source("builtin: english-finnish-pairs, rows: 5, languages: [English, Estonian]"), @"
+    recipe r.yaml:7:49  sources.s.languages has no effect: english-finnish-pairs are English and Finnish
+      hint: take it out
+    ");
 }
 
 #[test]
