@@ -57,9 +57,17 @@ fn pretraining(comparison: &Comparison) -> Vec<String> {
     let sentence = |(name, tokens, changes): (String, u64, Vec<String>)| {
         let run = name.strip_suffix(series::FOUNDATIONS).and_then(|name| name.strip_suffix('/'));
         let run = run.map(|run| format!(" in {run}")).unwrap_or_default();
-        format!("With {} tokens of pretraining{run}, {}.", Count(tokens).label(), changes.join(", and "))
+        format!("With {} tokens of pretraining{run}, {}.", Count(tokens).label(), listed(&changes))
     };
     runs.into_iter().map(sentence).collect()
+}
+
+/// Several changes in one sentence.
+fn listed(changes: &[String]) -> String {
+    match changes {
+        [some @ .., last] if some.len() > 1 => format!("{}; and {last}", some.join("; ")),
+        few => few.join(", and "),
+    }
 }
 
 /// What more of one direction did to both.
@@ -87,7 +95,7 @@ fn ratio(comparison: &Comparison) -> Vec<String> {
             ratio.to,
             high.candidate,
             low.candidate,
-            changes.join(", and ")
+            listed(&changes)
         ));
     }
     said

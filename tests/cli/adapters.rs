@@ -153,3 +153,26 @@ fn a_run_is_written_in_the_formats_of_others() {
     let (text, code) = said(&["export", &run_folder, &out("no"), "--adapter", "three", "--format", "gguf"]);
     assert!(code == Some(1) && text.contains("no finished adapter of that name"), "{text}");
 }
+
+#[test]
+fn adapters_trained_at_a_time_are_those_trained_alone() {
+    let (recipe, runs) = (run().path("study.yaml").display().to_string(), run().path("together").display().to_string());
+    let (text, code) = said(&["run", &recipe, "--runs", &runs, "--together", "4"]);
+    assert!(code == Some(0) && text.contains("2 adapters"), "{text}");
+    for name in ["one", "two"] {
+        let read = |folder: String| {
+            safetensors::load(Path::new(&folder).join("adapter_model.safetensors"), &Device::Cpu).expect("weights")
+        };
+        let (alone, together) = (read(adapter(name)), read(format!("{runs}/made/adapters/{name}")));
+        assert_eq!(alone.len(), together.len());
+        for (key, tensor) in &alone {
+            let largest =
+                |tensor: Tensor| tensor.abs().and_then(|t| t.max_all()?.to_scalar::<f32>()).expect("a number");
+            let (error, size) = (largest((tensor - &together[key]).expect("one shape")), largest(tensor.clone()));
+            assert!(error <= 1e-5 * size, "{name} {key}: {error} of {size}");
+        }
+    }
+    // What one way has finished, the other takes as done.
+    let (text, code) = said(&["run", &recipe, "--runs", &runs]);
+    assert!(code == Some(0) && text.contains("one: done before") && text.contains("two: done before"), "{text}");
+}
