@@ -82,9 +82,9 @@ impl fmt::Display for Foreseen {
         write!(f, "{} prompts for {} at most, about {read} tokens read, {written} written", self.prompts, self.model)?;
         match (self.dollars, self.budget) {
             (Some(dollars), Some(budget)) if dollars > budget => {
-                write!(f, ", ${dollars:.2}: the budget of ${budget} may end it before")
+                write!(f, ", ${dollars:.4}: the budget of ${budget} may end it before")
             }
-            (Some(dollars), _) => write!(f, ", ${dollars:.2}"),
+            (Some(dollars), _) => write!(f, ", ${dollars:.4}"),
             (None, _) => Ok(()),
         }
     }
@@ -114,13 +114,13 @@ mod tests {
         let against = foreseen("mode: both, against: base, questions: 5, tasks: answer", 4).unwrap();
         assert_eq!(against.prompts, 5 * (6 + 4));
         let priced =
-            foreseen("questions: 1, tasks: translation, price: { input: 10, output: 100 }, budget: 0.01", 2).unwrap();
+            foreseen("questions: 1, tasks: translation, price: { input: 10, output: 100 }, budget: 0.005", 2).unwrap();
         let expected = (priced.tokens_read as f64 * 10.0 + 40.0 * 100.0) / 1e6;
         assert!((priced.dollars.unwrap() - expected).abs() < 1e-12, "{priced:?}");
         // The wording, two answers of ten tokens, and a sentence to translate.
         let least = 2 * (Wording::default().pair("", "", ["", ""]).len() as u64 / 3 + 20);
         assert!((least..least + 2 * 60).contains(&priced.tokens_read), "{priced:?} {least}");
-        assert!(priced.to_string().ends_with(": the budget of $0.01 may end it before"), "{priced}");
+        assert!(priced.to_string().ends_with(": the budget of $0.005 may end it before"), "{priced}");
         assert_eq!(foreseen("mode: pairwise", 1).unwrap().prompts, 0);
         let unknown = foreseen("tasks: perplexity", 2).unwrap_err().to_string();
         assert!(unknown.starts_with("compare.judge.tasks  there is no task \"perplexity\""), "{unknown}");
