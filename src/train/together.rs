@@ -20,7 +20,7 @@ pub type Companion<'a> = (&'a Llama, &'a Parameters, &'a Job<'a>);
 /// Trains all jobs from their newest checkpoints to their ends, or until `stop` says so; the outcomes are in their order.
 ///
 /// # Errors
-/// As [`super::run`], for the first that fails; the last checkpoints of all stay. The models do not share one base, or
+/// As [`super::run()`], for the first that fails; the last checkpoints of all stay. The models do not share one base, or
 /// more than low-rank updates of theirs is trained; a job has snapshots.
 pub fn run_together(companions: &[Companion<'_>], stop: &dyn Fn() -> bool, progress: Progress) -> Result<Vec<Outcome>> {
     let mut runs = Vec::with_capacity(companions.len());
