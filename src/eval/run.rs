@@ -163,6 +163,10 @@ impl Asked<'_> {
         let is_whole = encoded.ids.len() <= context;
         let ends = self.template.ends(self.tokenizer);
         let document = window::Document::of_answer(&held_out::cut(encoded, context), &ends);
+        if document.rows.is_empty() {
+            // An empty answer, or one behind a question that fills the context: it counts for nothing.
+            return Ok(Likelihood::new("", 0, 0.0));
+        }
         let nats = self.scored(std::slice::from_ref(&document))?.into_iter().sum();
         let scored: Vec<u32> = document.rows.iter().map(|(_, id)| *id).collect();
         let text = if is_whole { text.to_owned() } else { self.tokenizer.decode(&scored) };

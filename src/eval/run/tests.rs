@@ -376,6 +376,17 @@ fn the_answers_of_a_kept_out_conversation_are_as_likely_as_chosen_ones() {
     kept_out.items = vec![long];
     kept_out.check_lengths(&setting.tokenizer, &setting.model.config).unwrap();
     let cut = setting.run(&kept_out).unwrap().predictions.remove(0).likelihoods.remove(0);
+    let whole_context = Item {
+        question: Conversation::question(TEXTS.join(" ").repeat(4), "").answered("Jah."),
+        example: Example::Text("Jah.".into()),
+    };
+    let empty =
+        Item { question: Conversation::question("Mis?", "").answered(""), example: Example::Text(String::new()) };
+    kept_out.items = vec![whole_context, empty];
+    for prediction in setting.run(&kept_out).unwrap().predictions {
+        let likelihood = &prediction.likelihoods[0];
+        assert_eq!((likelihood.tokens, likelihood.bytes, likelihood.log_likelihood), (0, 0, 0.0));
+    }
     assert!(
         cut.tokens < 256 && cut.text.starts_with("Mari elab Tartus") && cut.bytes < TEXTS.join(" ").len() as u64 * 4
     );
