@@ -55,6 +55,15 @@ impl Stream {
         ((u128::from(self.at(index)) * u128::from(bound)) >> 64) as u64
     }
 
+    /// The number at `index`, normal with that deviation (Box and Muller 1958).
+    #[inline]
+    pub fn normal_at(self, index: u64, deviation: f64) -> f64 {
+        let pair = index & !1;
+        let radius = (-2.0 * (1.0 - self.unit_at(pair)).ln()).sqrt();
+        let (sin, cos) = (std::f64::consts::TAU * self.unit_at(pair | 1)).sin_cos();
+        deviation * radius * if index & 1 == 0 { cos } else { sin }
+    }
+
     /// The same permutation of `0..count` at every call.
     pub fn permutation(self, count: usize) -> Vec<u32> {
         let mut order: Vec<u32> = (0..count as u32).collect();

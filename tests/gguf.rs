@@ -9,7 +9,7 @@ use candle_core::{DType, Device};
 use emakeel::adapter::Adapter;
 use emakeel::data::Tokenizer;
 use emakeel::export::{FileType, Source, write_folder, write_gguf, write_lora};
-use emakeel::model::{Llama, Sampling};
+use emakeel::model::{Config, Llama, Sampling};
 use emakeel::progress::Progress;
 use serde_json::{Value, json};
 
@@ -68,6 +68,22 @@ const STORIES: [&str; 20] = [
     "\"Can I play with you?\"",
     "The flower was blue.",
     "At the end of the day, the two friends went home. They had a cake and some milk, and then",
+];
+
+/// What Llama 3's pattern cuts in its own way.
+const MANY_SCRIPTS: [&str; 12] = [
+    "Mis värvi on taevas? Sinine, ütles Õie.",
+    "Numbers: 1, 12, 123, 1234, 12345 and 3.14159",
+    "  two spaces before,  two within, three after   ",
+    "line\nnext\n\nparagraph\r\n\ttab",
+    "It's we'll they'RE I'd 'quoted'",
+    "Привет, как дела? Всё хорошо!",
+    "今日はいい天気ですね。",
+    "안녕하세요, 반갑습니다",
+    "emoji 🙂🙃 and 👩‍👩‍👧 joined",
+    "fn main() { println!(\"{}\", x[0] + 1); }",
+    "e\u{301}tude, cafe\u{301}, ﬁne",
+    "שלום עולם، مرحبا بالعالم",
 ];
 
 /// Where llama.cpp is, if it is anywhere.
@@ -244,4 +260,37 @@ fn llama_cpp_says_what_we_say_of_a_checkpoint_from_elsewhere() {
     }
     std::fs::copy(shared.join("stories260K/tok512.model"), place.path().join("tokenizer.model")).unwrap();
     Bench::new(llama, place.path(), &STORIES).check(0.2);
+}
+
+/// A small Llama 3 of random weights, with its tokenizer, its longer rotary periods and grouped heads. Rows are of 256 and 512
+/// values, so that 4 bits come in the large blocks.
+fn write_llama3(folder: &Path, tokenizer: &Path) {
+    let config = json!({
+        "model_type": "llama", "architectures": ["LlamaForCausalLM"], "hidden_size": 256, "intermediate_size": 512,
+        "num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 2, "vocab_size": 128_256,
+        "max_position_embeddings": 2048, "rms_norm_eps": 1e-5, "initializer_range": 0.15, "tie_word_embeddings": false,
+        "rope_theta": 500_000.0, "bos_token_id": 128_000, "eos_token_id": 128_001,
+        // As in Llama 3.1, but with a first length so short that most periods are stretched.
+        "rope_scaling": {
+            "rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0,
+            "original_max_position_embeddings": 64,
+        },
+    });
+    let model = Llama::random(Config::from_json(&config).unwrap(), 5, DType::F16, &Device::Cpu).unwrap();
+    model.save(folder, DType::F16).unwrap();
+    std::fs::copy(tokenizer, folder.join("tokenizer.model")).unwrap();
+}
+
+#[test]
+fn llama_cpp_says_what_we_say_of_a_llama_3() {
+    let Some(llama) = llama_cpp() else { return };
+    let tokenizer = Path::new(ROOT).join("../shared/data/tokenizers/llama3/tokenizer.model");
+    if !tokenizer.is_file() {
+        eprintln!("SKIPPED: ../shared is absent");
+        return;
+    }
+    let place = tempfile::tempdir().unwrap();
+    let folder = place.path().join("llama-3");
+    write_llama3(&folder, &tokenizer);
+    Bench::new(llama, &folder, &MANY_SCRIPTS).check(0.2);
 }

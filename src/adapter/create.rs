@@ -214,7 +214,8 @@ fn on(base: &FrozenWeight, tensor: &Tensor) -> Result<Tensor> {
 
 /// A copy that training does not write to, checked.
 fn owned(factor: &Tensor) -> Result<Tensor> {
-    let copy = factor.copy()?;
+    // `copy` would clone the whole buffer that the trained values are views of, once for each factor.
+    let copy = factor.force_contiguous()?;
     if !all_finite(&copy)? {
         return Err(
             Error::new("a factor of the adapter is not finite").hint("the training diverged: lower the learning rate")

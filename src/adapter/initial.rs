@@ -139,6 +139,7 @@ fn uniform(stream: Stream, rank: usize, columns: usize) -> Result<Tensor> {
 
 /// `[rank, columns]`, normal with deviation `1/rank`.
 fn gaussian(stream: Stream, rank: usize, columns: usize) -> Result<Tensor> {
-    let values = leading::normal(stream, rank * columns).map(|value| (value / rank as f64) as f32).collect::<Vec<_>>();
+    let count = (rank * columns) as u64;
+    let values: Vec<f32> = (0..count).map(|index| (stream.normal_at(index, 1.0) / rank as f64) as f32).collect();
     Ok(Tensor::from_vec(values, (rank, columns), &Device::Cpu)?)
 }

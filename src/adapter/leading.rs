@@ -49,7 +49,7 @@ pub(super) fn singular(weight: &Tensor, rank: usize, effort: Effort, stream: Str
         Effort::Rounds(_) => rank,
         Effort::Converge => (2 * rank + 8).min(least),
     };
-    let start = normal(stream, width * vectors).map(|value| value as f32).collect::<Vec<_>>();
+    let start: Vec<f32> = (0..(width * vectors) as u64).map(|index| stream.normal_at(index, 1.0) as f32).collect();
     let start = Tensor::from_vec(start, (width, vectors), &Device::Cpu)?;
     let mut space = spanned(&matmul(weight, &start.to_device(weight.device())?.to_dtype(weight.dtype())?)?)?;
     let round = |space: &Tensor| spanned(&matmul(weight, &spanned(&matmul(&weight.t()?, space)?)?)?);
@@ -154,16 +154,6 @@ fn reflect(column: &mut [f64], (vector, factor): &(Vec<f64>, f64)) {
     column.iter_mut().zip(vector).for_each(|(value, part)| *value -= along * part);
 }
 
-/// Normal numbers by Box and Muller's method, each a function of the stream and its own index.
-pub(super) fn normal(stream: Stream, count: usize) -> impl Iterator<Item = f64> {
-    (0..count as u64).map(move |index| {
-        let pair = index & !1;
-        let radius = (-2.0 * (1.0 - stream.unit_at(pair)).ln()).sqrt();
-        let (sin, cos) = (std::f64::consts::TAU * stream.unit_at(pair | 1)).sin_cos();
-        radius * if index & 1 == 0 { cos } else { sin }
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -175,7 +165,8 @@ mod tests {
     /// A matrix with these singular values.
     fn matrix(values: &[f64], (rows, columns): (usize, usize)) -> (Tensor, Tensor, Tensor) {
         let side = |seed, size: usize| {
-            let drawn: Vec<f64> = normal(Stream::new(seed, "side"), size * values.len()).collect();
+            let stream = Stream::new(seed, "side");
+            let drawn: Vec<f64> = (0..(size * values.len()) as u64).map(|index| stream.normal_at(index, 1.0)).collect();
             let drawn = Tensor::from_vec(drawn, (size, values.len()), &Device::Cpu).unwrap();
             spanned(&drawn).unwrap()
         };

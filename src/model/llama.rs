@@ -1,6 +1,7 @@
 //! The whole model: its parts by name, what of it is trained, and its forward pass without gradients.
 
 use candle_core::{DType, Device, Tensor};
+use rayon::prelude::*;
 
 use super::attention::Attention;
 use super::batch::check_ids;
@@ -269,21 +270,9 @@ pub(crate) fn fresh_weight(
             device.set_seed(stream.at(0))?;
             return Ok(Tensor::randn(0f32, deviation as f32, shape, device)?.to_dtype(dtype)?);
         }
-        let values = normal_values(stream, shape.iter().product(), deviation);
+        let count = shape.iter().product::<usize>() as u64;
+        let values: Vec<f32> =
+            (0..count).into_par_iter().map(|index| stream.normal_at(index, deviation) as f32).collect();
         Ok(Tensor::from_vec(values, shape, &Device::Cpu)?.to_dtype(dtype)?.to_device(device)?)
     }
-}
-
-/// Normal numbers by Box and Muller's method, each a function of the stream and its own index.
-fn normal_values(stream: Stream, count: usize, deviation: f64) -> Vec<f32> {
-    use rayon::prelude::*;
-    (0..count as u64)
-        .into_par_iter()
-        .map(|index| {
-            let pair = index & !1;
-            let radius = (-2.0 * (1.0 - stream.unit_at(pair)).ln()).sqrt();
-            let (sin, cos) = (std::f64::consts::TAU * stream.unit_at(pair | 1)).sin_cos();
-            (deviation * radius * if index & 1 == 0 { cos } else { sin }) as f32
-        })
-        .collect()
 }

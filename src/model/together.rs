@@ -168,8 +168,7 @@ impl Joint {
         let (batch, rows) = joined(shares)?;
         for (layer, joint) in model.layers.iter_mut().enumerate() {
             for (which, projection) in joint.projections_mut().into_iter().enumerate() {
-                let of =
-                    |share: &Share<'_>| share.model.layers.get(layer).map(|layer| layer.projections()[which].clone());
+                let of = |share: &Share<'_>| share.model.layers.get(layer)?.projections().get(which).copied().cloned();
                 let own: Vec<Projection> = shares.iter().filter_map(of).collect();
                 let masks = shares.iter().map(|share| LayerMasks::new(share.pass.dropout, layer).module(which));
                 let joined = together(own, &rows, masks.collect());

@@ -6,7 +6,7 @@ mod folder;
 mod kinds;
 mod targets;
 
-use candle_core::{DType, Device, Tensor};
+use candle_core::{CpuStorage, DType, Device, Storage, Tensor};
 use serde_json::json;
 
 use super::*;
@@ -153,6 +153,11 @@ fn factors_taken_out_do_not_follow_the_training() {
     let taken = Adapter::take(&model, &config).unwrap();
     let path = "model.layers.0.self_attn.q_proj";
     let before: Vec<Vec<f32>> = taken.modules[path].a.to_vec2().unwrap();
+    for factor in taken.modules.values().flat_map(|pair| [&pair.a, &pair.b]) {
+        let (storage, _) = factor.storage_and_layout();
+        let Storage::Cpu(CpuStorage::F32(values)) = &*storage else { panic!("factors are on the CPU in f32") };
+        assert_eq!(values.len(), factor.elem_count(), "a factor keeps no more than itself");
+    }
     parameters.value().slice_set(&Tensor::new(&[9f32; 8], &Device::Cpu).unwrap(), 0, 0).unwrap();
     assert_eq!(taken.modules[path].a.to_vec2::<f32>().unwrap(), before);
     assert_eq!(Adapter::take(&model, &config).unwrap().modules[path].a.to_vec2::<f32>().unwrap()[0][..8], [9f32; 8]);
