@@ -7,7 +7,7 @@ use candle_core::{DType, Device, Tensor};
 
 use super::config::CONFIG_FILE;
 use super::mlx::{self, MLX_WEIGHTS_FILE};
-use super::{Adapter, Beside, LoraPair, PeftConfig};
+use super::{Adapter, Beside, LoraPair, PeftConfig, pickled};
 use crate::error::{Error, Place, Result};
 use crate::files;
 use crate::model::{Llama, Side, TensorFile, write_tensors};
@@ -34,16 +34,12 @@ impl Adapter {
     /// attached.
     pub fn load(folder: &Path) -> Result<Self> {
         let path = folder.join(WEIGHTS_FILE);
-        if !path.exists() && folder.join("adapter_model.bin").exists() {
-            return Err(Error::new("the adapter is stored as a pickle (adapter_model.bin), which is not read")
-                .at(folder.display().to_string())
-                .hint("load it with PEFT and save it again: it then writes adapter_model.safetensors"));
-        }
         if !path.exists() && folder.join(MLX_WEIGHTS_FILE).exists() {
             return mlx::read(folder);
         }
         let config = PeftConfig::read(folder)?;
-        let file = TensorFile::open(&path)?;
+        let pickle = folder.join(pickled::PICKLED_FILE);
+        let file = if !path.exists() && pickle.exists() { pickled::read(&pickle)? } else { TensorFile::open(&path)? };
         let base_hash = file.metadata(BASE_HASH).map(str::to_string);
         let copies = read_copies(&file)?;
         let (modules, beside) = read_parts(&file, &config)?;

@@ -15,7 +15,7 @@
 //! | `config`, `config_read`, `config_keys` | `adapter_config.json` |
 //! | `targets` | which modules |
 //! | `files` | the folder on disk |
-//! | `mlx` | the folder as MLX writes it |
+//! | `mlx`, `pickled` | the folder as MLX writes it, and as PEFT's first releases did |
 //! | `create` | fresh factors, factors taken up again, factors taken out after training |
 //! | `initial`, `leading` | what fresh factors begin as |
 //! | `attach` | on and off a base model, and into it |
@@ -36,6 +36,7 @@ mod folder;
 mod initial;
 mod leading;
 mod mlx;
+mod pickled;
 mod spectrum;
 mod targets;
 mod verify;

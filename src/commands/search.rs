@@ -107,7 +107,7 @@ fn identity(args: &SearchArgs, weights_hash: &str) -> Result<String> {
 /// The hash of an adapter's files, PEFT's or MLX's.
 fn hash_of(folder: &Path) -> Result<String> {
     let mut parts = Vec::new();
-    for name in [CONFIG_FILE, WEIGHTS_FILE, "adapters.safetensors"] {
+    for name in [CONFIG_FILE, WEIGHTS_FILE, "adapter_model.bin", "adapters.safetensors"] {
         let path = folder.join(name);
         if path.is_file() {
             parts.push(files::sha256_of_file(&path)?);

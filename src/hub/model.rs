@@ -75,12 +75,12 @@ pub fn fetch_repository(client: &Client, name: &Name, commit: &str, progress: Pr
     let is_adapter = repository.entry(CONFIG).is_some();
     ["README.md", "LICENSE", "USE_POLICY.md"].into_iter().chain(SMALL).for_each(&mut want);
     if is_adapter {
-        [CONFIG, "adapter_model.safetensors"].into_iter().for_each(&mut want);
-        if repository.entry("adapter_model.safetensors").is_none() {
-            return Err(Error::new("the adapter has no adapter_model.safetensors")
-                .at(repository.place())
-                .hint("load it with PEFT and save it again: it then has one"));
-        }
+        let weights = ["adapter_model.safetensors", "adapter_model.bin"];
+        let Some(weights) = weights.into_iter().find(|path| repository.entry(path).is_some()) else {
+            return Err(Error::new("the adapter has neither adapter_model.safetensors nor adapter_model.bin")
+                .at(repository.place()));
+        };
+        [CONFIG, weights].into_iter().for_each(&mut want);
     } else if repository.entry("config.json").is_none() {
         return Err(Error::new("it has neither adapter_config.json nor config.json")
             .at(repository.place())

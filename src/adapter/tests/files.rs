@@ -125,8 +125,6 @@ fn a_folder_that_is_no_adapter_says_what_is_missing() {
     let root = tempfile::tempdir().unwrap();
     let error = || Adapter::load(root.path()).unwrap_err().to_string();
     assert!(error().contains(CONFIG_FILE), "{}", error());
-    files::write(&root.path().join("adapter_model.bin"), "x").unwrap();
-    assert!(error().contains("pickle"), "{}", error());
     files::write(&root.path().join(CONFIG_FILE), r#"{"peft_type": "LORA", "target_modules": ["q_proj"]}"#).unwrap();
     files::write(&root.path().join(WEIGHTS_FILE), "version https://git-lfs.github.com/spec/v1").unwrap();
     assert!(error().contains("git lfs pull"), "{}", error());

@@ -4,6 +4,7 @@ mod config;
 mod files;
 mod folder;
 mod kinds;
+mod pickled;
 mod targets;
 
 use candle_core::{CpuStorage, DType, Device, Storage, Tensor};
