@@ -167,8 +167,11 @@ fn a_step_takes_the_memory_that_is_planned() {
     // Narrow dtypes go through plain operations on the CPU, as they do on a GPU.
     let plain = [(DType::BF16, (2, all, Some(1.0)))];
     for (dtype, (micro_batch, recompute, clip)) in fused.chain(plain) {
-        let vera = [What::Vera(Quantization::None), What::Vera(Quantization::Int8)];
-        let vera = if clip.is_some() && micro_batch > 1 { &vera[..] } else { &[] };
+        let vera: &[What] = match (recompute, clip) {
+            (Recompute::Nothing, Some(_)) => &[What::Vera(Quantization::Int8)],
+            (Recompute::All, Some(_)) => &[What::Vera(Quantization::None)],
+            _ => &[],
+        };
         for what in [What::All, What::Lora].iter().chain(vera) {
             let ratio = ratio(*what, dtype, &training(micro_batch, recompute, clip));
             let least = if dtype == DType::F32 { 0.9 } else { 0.8 };

@@ -4,6 +4,7 @@ mod config;
 mod files;
 mod folder;
 mod kinds;
+mod loftq;
 mod targets;
 mod vera;
 
