@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use candle_core::{DType, Tensor};
 
-use super::{Adapter, LoraPair, all_finite};
+use super::{Adapter, LoraPair, Shared, VeraPair, all_finite, vera};
 use crate::error::{Error, Place, Result};
 use crate::kernels::matmul::matmul;
-use crate::model::{Config, Factor, FrozenWeight, Llama, Lora, Projection, Scaled, Side};
+use crate::model::{Config, Factor, FrozenWeight, Llama, Lora, Projection, Scaled, Side, Vera};
 
 /// Half a unit in the last place of bf16, twice over, relative to the largest value.
 const ROUNDING: f32 = 1.0 / 256.0;
@@ -41,6 +41,9 @@ impl Adapter {
             let factors = Factor::Frozen(beside(factors, &base)?);
             states.push((path, Projection::Scaled(Scaled { base, factors, side: self.config.side_of(path)? })));
         }
+        if let Some(shared) = &self.beside.vera {
+            states.extend(vera::frozen(shared, model)?);
+        }
         detach(model)?;
         set(model, states)
     }
@@ -56,10 +59,14 @@ impl Adapter {
         self.check_fits(model)?;
         detach(model)?;
         for path in self.paths() {
-            let FrozenWeight::Plain(base) = frozen_weight(model, path)? else {
-                return Err(Error::new("the module is in 4 bits, so an adapter cannot be merged into it")
-                    .at(path.as_str())
-                    .hint("load the model without quantization to merge"));
+            let base = match frozen_weight(model, path)? {
+                FrozenWeight::Plain(base) => base,
+                quantized => {
+                    let bits = quantized.quantization().bits();
+                    return Err(Error::new(format!("the module is in {bits}, so an adapter cannot be merged into it"))
+                        .at(path.as_str())
+                        .hint("load the model without quantization to merge"));
+                }
             };
             let merged = self.changed(path, &base).at(path.as_str())?;
             set(model, vec![(path, Projection::Frozen(FrozenWeight::Plain(merged)))])?;
@@ -78,8 +85,10 @@ impl Adapter {
             let same = match path.as_str() {
                 "model.embed_tokens" => is_copy(copy, model.embedding.value())?,
                 path => match model.projection(path) {
-                    // 4 bits are no exact copy of anything, so the shape has to do.
-                    Some(projection) if matches!(projection.frozen(), Some(FrozenWeight::Nf4(_))) => {
+                    // 4 or 8 bits are no exact copy of anything, so the shape has to do.
+                    Some(projection)
+                        if matches!(projection.frozen(), Some(FrozenWeight::Nf4(_) | FrozenWeight::Int8(_))) =>
+                    {
                         copy.dims2()? == projection.dims2()?
                     }
                     Some(projection) => is_copy(copy, &projection.weight()?)?,
@@ -113,6 +122,10 @@ impl Adapter {
                     .push(Error::new("the adapter has factors for a module that the model has not").at(path.as_str()));
                 continue;
             };
+            if let Some((shared, pair)) = self.vera_of(path) {
+                errors.extend(shared.misfit(pair, [*rows, *columns])?.map(|error| error.at(path.as_str())));
+                continue;
+            }
             let (what, got, expected) = match (self.modules.get(path), self.beside.scales.get(path)) {
                 (Some(pair), _) => ("update", vec![pair.b.dim(0)?, pair.a.dim(1)?], vec![*rows, *columns]),
                 (None, Some(scales)) => {
@@ -138,6 +151,12 @@ impl Adapter {
             );
         }
         Ok(errors)
+    }
+
+    /// What VeRA has for a module.
+    fn vera_of(&self, path: &str) -> Option<(&Shared, &VeraPair)> {
+        let shared = self.beside.vera.as_ref()?;
+        Some((shared, shared.modules.get(path)?))
     }
 
     /// The first of what does not fit, and how much more there is.
@@ -184,6 +203,9 @@ impl Adapter {
         } else if let Some(scales) = self.beside.scales.get(path) {
             let across = if self.config.side_of(path)? == Side::Outputs { 1 } else { 0 };
             base.to_dtype(wide)?.broadcast_mul(&moved(scales)?.unsqueeze(across)?)?
+        } else if let Some((shared, pair)) = self.vera_of(path) {
+            let base = base.to_dtype(wide)?;
+            (&base + shared.update(pair, &base)?)?
         } else {
             return Ok(base.clone());
         };
@@ -204,7 +226,7 @@ impl LoraPair {
 }
 
 /// A tensor on the device of the base weight, and no narrower than it.
-fn beside(tensor: &Tensor, base: &FrozenWeight) -> Result<Tensor> {
+pub(super) fn beside(tensor: &Tensor, base: &FrozenWeight) -> Result<Tensor> {
     let tensor = tensor.to_device(base.device())?;
     Ok(if base.dtype() == DType::F64 { tensor.to_dtype(DType::F64)? } else { tensor })
 }
@@ -216,7 +238,7 @@ fn beside(tensor: &Tensor, base: &FrozenWeight) -> Result<Tensor> {
 pub fn detach(model: &mut Llama) -> Result<()> {
     for path in model.module_paths() {
         let base = match model.projection(&path) {
-            Some(Projection::Lora(_) | Projection::Scaled(_)) => frozen_weight(model, &path)?,
+            Some(Projection::Lora(_) | Projection::Scaled(_) | Projection::Vera(_)) => frozen_weight(model, &path)?,
             _ => continue,
         };
         if let Some(projection) = model.projection_mut(&path) {
@@ -235,7 +257,11 @@ pub(super) fn frozen_weight(model: &Llama, path: &str) -> Result<FrozenWeight> {
                 .at(path)
                 .hint("load the model again"))
         }
-        Some(Projection::Lora(Lora { base, .. }) | Projection::Scaled(Scaled { base, .. })) => Ok(base.clone()),
+        Some(
+            Projection::Lora(Lora { base, .. })
+            | Projection::Scaled(Scaled { base, .. })
+            | Projection::Vera(Vera { base, .. }),
+        ) => Ok(base.clone()),
         Some(Projection::Together(_)) => Err(Error::new("the module has several adapters at once").at(path)),
         Some(Projection::Trained(_)) => Err(Error::new("the module is trained whole, so it takes no adapter")
             .at(path)

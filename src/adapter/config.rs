@@ -64,7 +64,8 @@ impl PeftConfig {
         Self {
             kind: settings.kind,
             rank: settings.rank,
-            alpha: settings.alpha,
+            // VeRA has no scale.
+            alpha: if settings.kind == AdapterKind::Vera { settings.rank as f64 } else { settings.alpha },
             dropout: settings.dropout,
             rslora: settings.rslora,
             rules,
@@ -97,7 +98,7 @@ impl PeftConfig {
 
     /// The content of the file.
     pub fn to_json(&self) -> Value {
-        let keys = keys_of(self.kind == AdapterKind::Ia3);
+        let keys = keys_of(self.kind);
         let mut entries: Vec<(String, Value)> = Vec::with_capacity(keys.len() + self.other.len());
         for (key, _, default) in keys {
             let value = self
@@ -118,7 +119,7 @@ impl PeftConfig {
         Some(match key {
             "r" => json!(self.rank),
             "lora_alpha" => whole(self.alpha),
-            "lora_dropout" => json!(self.dropout),
+            "lora_dropout" | "vera_dropout" => json!(self.dropout),
             "use_rslora" => json!(self.rslora),
             "use_dora" => json!(self.kind == AdapterKind::Dora),
             "feedforward_modules" => json!(self.feedforward),

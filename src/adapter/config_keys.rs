@@ -2,6 +2,8 @@
 
 use serde_json::Value;
 
+use crate::recipe::AdapterKind;
+
 /// What a key means here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Key {
@@ -75,14 +77,41 @@ pub(super) const IA3_KEYS: [(&str, Key, &str); 13] = [
     ("task_type", Key::Kept, "\"CAUSAL_LM\""),
 ];
 
+/// Those of VeRA.
+pub(super) const VERA_KEYS: [(&str, Key, &str); 19] = [
+    ("auto_mapping", Key::Kept, "null"),
+    ("base_model_name_or_path", Key::Field, "null"),
+    ("bias", Key::Kept, "\"none\""),
+    ("d_initial", Key::Kept, "0.1"),
+    ("fan_in_fan_out", Key::Refused, "false"),
+    ("inference_mode", Key::Kept, "true"),
+    ("init_weights", Key::Kept, "true"),
+    ("layers_pattern", Key::Field, "null"),
+    ("layers_to_transform", Key::Field, "null"),
+    ("modules_to_save", Key::Refused, "null"),
+    ("peft_type", Key::Kept, "\"VERA\""),
+    ("peft_version", Key::Kept, "\"0.21.2\""),
+    ("projection_prng_key", Key::Kept, "0"),
+    ("r", Key::Field, "256"),
+    ("revision", Key::Kept, "null"),
+    ("save_projection", Key::Kept, "true"),
+    ("target_modules", Key::Field, "null"),
+    ("task_type", Key::Kept, "\"CAUSAL_LM\""),
+    ("vera_dropout", Key::Field, "0.0"),
+];
+
 /// The keys of a kind's file.
-pub(super) fn keys_of(ia3: bool) -> &'static [(&'static str, Key, &'static str)] {
-    if ia3 { &IA3_KEYS } else { &KEYS }
+pub(super) fn keys_of(kind: AdapterKind) -> &'static [(&'static str, Key, &'static str)] {
+    match kind {
+        AdapterKind::Ia3 => &IA3_KEYS,
+        AdapterKind::Vera => &VERA_KEYS,
+        AdapterKind::Lora | AdapterKind::LoraFa | AdapterKind::Dora => &KEYS,
+    }
 }
 
 /// What a key means, if it is known.
 pub(super) fn meaning(key: &str) -> Option<Key> {
-    KEYS.iter().chain(&IA3_KEYS).find(|(name, ..)| *name == key).map(|(_, meaning, _)| *meaning)
+    KEYS.iter().chain(&IA3_KEYS).chain(&VERA_KEYS).find(|(name, ..)| *name == key).map(|(_, meaning, _)| *meaning)
 }
 
 /// Whether a value says "not used": PEFT's releases write null, false, or something empty for it.
@@ -114,10 +143,10 @@ mod tests {
 
     #[test]
     fn defaults_are_json_and_keys_are_sorted() {
-        for (key, _, default) in KEYS.iter().chain(&IA3_KEYS) {
+        for (key, _, default) in KEYS.iter().chain(&IA3_KEYS).chain(&VERA_KEYS) {
             assert!(serde_json::from_str::<Value>(default).is_ok(), "{key}");
         }
-        for keys in [&KEYS[..], &IA3_KEYS] {
+        for keys in [&KEYS[..], &IA3_KEYS, &VERA_KEYS] {
             assert!(keys.windows(2).all(|pair| pair[0].0 < pair[1].0));
         }
     }

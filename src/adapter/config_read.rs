@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 use super::config::PeftConfig;
 use super::config_keys::{Key, is_off, keys_of, meaning, reason};
 use super::targets::ModuleRules;
+use super::vera_files::IN_THE_FILE;
 use crate::error::{Error, Result};
 use crate::recipe::{AdapterKind, AllLinear, Targets};
 
@@ -17,20 +18,23 @@ pub(super) fn parse(value: &Value, place: &str) -> Result<PeftConfig> {
         return Err(Error::new("the content").got("not a JSON object").expected("one").at(place));
     };
     let mut keys = Keys { object, errors: Vec::new() };
-    let ia3 = object.get("peft_type").is_some_and(|kind| kind == "IA3");
-    keys.check_kind();
-    keys.check_refused(ia3);
-    keys.check_start();
-    let kind = match (ia3, keys.flag("use_dora")) {
-        (true, _) => AdapterKind::Ia3,
-        (false, true) => AdapterKind::Dora,
-        (false, false) => AdapterKind::Lora,
+    let kind = match object.get("peft_type").and_then(Value::as_str) {
+        Some("IA3") => AdapterKind::Ia3,
+        Some("VERA") => AdapterKind::Vera,
+        _ if keys.flag("use_dora") => AdapterKind::Dora,
+        _ => AdapterKind::Lora,
     };
+    keys.check_kind();
+    keys.check_refused(kind);
+    keys.check_start();
+    let vera = kind == AdapterKind::Vera;
+    let rank = keys.rank("r", object.get("r"), if vera { 256 } else { 8 });
     let config = PeftConfig {
         kind,
-        rank: keys.rank("r", object.get("r"), 8),
-        alpha: keys.number("lora_alpha", 8.0),
-        dropout: keys.number("lora_dropout", 0.0),
+        rank,
+        // VeRA has no scale.
+        alpha: if vera { rank as f64 } else { keys.number("lora_alpha", 8.0) },
+        dropout: keys.number(if vera { "vera_dropout" } else { "lora_dropout" }, 0.0),
         rslora: keys.flag("use_rslora"),
         rules: keys.rules(),
         rank_pattern: keys.rank_pattern(),
@@ -43,8 +47,15 @@ pub(super) fn parse(value: &Value, place: &str) -> Result<PeftConfig> {
             .map(|(key, value)| (key.clone(), value.clone()))
             .collect(),
     };
+    if vera && object.get("save_projection") == Some(&Value::Bool(false)) {
+        keys.wrong(Error::new("save_projection").got(false).expected(true).hint(IN_THE_FILE));
+    }
     if !(0.0..1.0).contains(&config.dropout) {
-        keys.wrong(Error::new("lora_dropout").got(config.dropout).expected("at least 0 and below 1"));
+        keys.wrong(
+            Error::new(if vera { "vera_dropout" } else { "lora_dropout" })
+                .got(config.dropout)
+                .expected("at least 0 and below 1"),
+        );
     }
     let errors = keys.errors.into_iter().map(|error| error.at(place)).collect();
     Error::all(errors).map_or(Ok(config), Err)
@@ -68,9 +79,9 @@ impl<'a> Keys<'a> {
 
     fn check_kind(&mut self) {
         match self.value("peft_type") {
-            Some(kind) if kind == "LORA" || kind == "IA3" => {}
+            Some(kind) if kind == "LORA" || kind == "IA3" || kind == "VERA" => {}
             Some(kind) => {
-                let error = Error::new("peft_type").got(kind).expected("\"LORA\" or \"IA3\"");
+                let error = Error::new("peft_type").got(kind).expected("\"LORA\", \"IA3\" or \"VERA\"");
                 let error = error.hint("adapters of other kinds are not read");
                 self.wrong(error);
             }
@@ -93,8 +104,8 @@ impl<'a> Keys<'a> {
         }
     }
 
-    fn check_refused(&mut self, ia3: bool) {
-        for (key, _, default) in keys_of(ia3).iter().filter(|(_, meaning, _)| *meaning == Key::Refused) {
+    fn check_refused(&mut self, kind: AdapterKind) {
+        for (key, _, default) in keys_of(kind).iter().filter(|(_, meaning, _)| *meaning == Key::Refused) {
             if let Some(value) = self.value(key).filter(|value| !is_off(value)) {
                 let error = Error::new(*key).got(value).expected(default).hint(reason(key));
                 self.wrong(error);

@@ -6,10 +6,11 @@ use candle_core::{DType, Device, Tensor};
 
 use super::attach::{detach, frozen_weight, set};
 use super::initial::{self, Want};
-use super::{Adapter, Beside, LoraPair, PeftConfig, all_finite, choose};
+use super::vera::Slices;
+use super::{Adapter, Beside, LoraPair, PeftConfig, Shared, all_finite, choose};
 use crate::error::{Error, Place, Result};
 use crate::model::{
-    Factor, FrozenWeight, Llama, Lora, Parameter, Parameters, Projection, Scaled, Side, row_norms, row_squares,
+    Factor, FrozenWeight, Llama, Lora, Parameter, Parameters, Projection, Scaled, Side, Vera, row_norms, row_squares,
 };
 use crate::recipe::{AdapterKind, LoraSettings};
 
@@ -19,10 +20,10 @@ use crate::recipe::{AdapterKind, LoraSettings};
 /// `B` zero, so that the model computes what it did until the first step. Each factor's numbers follow from the seed and
 /// the module's path alone. Factors are f32 (f64 if the model is), whatever the model's dtype; in the buffer they are
 /// named `<module>.lora_A` and `<module>.lora_B`, the lengths of DoRA `<module>.lora_magnitude_vector`, the factors of
-/// (IA)³ `<module>.ia3_l`. Any other adapter is taken off the model.
+/// (IA)³ `<module>.ia3_l`, the vectors of VeRA `<module>.vera_lambda_d` and `<module>.vera_lambda_b`. Any other adapter is taken off the model.
 ///
 /// A start that takes a part of the weights (PiSSA, OLoRA, LoftQ) leaves the model without it, and brings the modules into
-/// 4 bits if the settings say so: give it a model that is not quantized.
+/// 4 or 8 bits if the settings say so: give it a model that is not quantized.
 ///
 /// Returns the buffer, and the config of the adapter that [`Adapter::take`] makes of the factors later.
 ///
@@ -35,8 +36,14 @@ use crate::recipe::{AdapterKind, LoraSettings};
 /// arXiv:2308.03303; LoRA+: Hayou et al. 2024, arXiv:2402.12354
 pub fn create(model: &mut Llama, settings: &LoraSettings, seed: u64) -> Result<(Parameters, PeftConfig)> {
     let (paths, rules) = choose(settings, &model.module_paths())?;
-    let config = PeftConfig::new(settings, rules);
+    let mut config = PeftConfig::new(settings, rules);
     detach(model)?;
+    if settings.kind == AdapterKind::Vera {
+        config.other.insert("projection_prng_key".into(), seed.into());
+        let beside = Beside { vera: Some(fresh_vera(model, &config, paths, seed)?), ..Beside::default() };
+        let parameters = train(model, &config, (&BTreeMap::new(), &beside), &BTreeSet::new())?;
+        return Ok((parameters, config));
+    }
     let (mut modules, mut beside, mut started) = (BTreeMap::new(), Beside::default(), BTreeSet::new());
     for path in paths {
         let base = frozen_weight(model, &path)?;
@@ -67,6 +74,15 @@ pub fn create(model: &mut Llama, settings: &LoraSettings, seed: u64) -> Result<(
     Ok((parameters, config))
 }
 
+/// VeRA's factors and vectors for some modules, as they begin.
+fn fresh_vera(model: &Llama, config: &PeftConfig, paths: Vec<String>, seed: u64) -> Result<Shared> {
+    let shape = |path: String| -> Result<(String, [usize; 2])> {
+        let (rows, columns) = frozen_weight(model, &path)?.dims2()?;
+        Ok((path, [rows, columns]))
+    };
+    Shared::fresh(seed, config.rank, &paths.into_iter().map(shape).collect::<Result<Vec<_>>>()?)
+}
+
 impl Adapter {
     /// Goes on training this adapter: its factors, as they are, in a new flat buffer on the model.
     ///
@@ -86,6 +102,9 @@ impl Adapter {
         let kind = |kind: AdapterKind| if kind == AdapterKind::LoraFa { AdapterKind::Lora } else { kind };
         if kind(wanted.kind) != kind(self.config.kind) {
             differ("the kind of adapter", wanted.kind.name().into(), self.config.kind.name().into());
+        }
+        if wanted.kind == AdapterKind::Vera && wanted.rank != self.config.rank {
+            differ("rank", wanted.rank.to_string(), self.config.rank.to_string());
         }
         for path in self.modules.keys() {
             let (rank, scale) = (self.config.rank_of(path)?, self.config.scale_of(path)?);
@@ -141,6 +160,7 @@ impl Adapter {
                 _ => {}
             }
         }
+        beside.vera = Shared::taken(model)?;
         if modules.is_empty() && beside.is_empty() {
             return Err(Error::new("the model has no adapter on it to take"));
         }
@@ -174,10 +194,15 @@ fn train(
         }
         beside.magnitudes.get(path).map_or(Ok(()), |lengths| take("lora_magnitude_vector", lengths))?;
         beside.scales.get(path).map_or(Ok(()), |scales| take("ia3_l", scales))?;
+        if let Some(pair) = beside.vera.as_ref().and_then(|shared| shared.modules.get(path)) {
+            take("vera_lambda_d", &pair.inner)?;
+            take("vera_lambda_b", &pair.outer)?;
+        }
     }
     let names: Vec<String> = tensors.iter().map(|(name, _)| name.clone()).collect();
     let (parameters, views) = Parameters::gather(tensors)?;
     let mut views: BTreeMap<String, Parameter> = names.into_iter().zip(views).collect();
+    let mut slices = Slices::default();
     for path in &paths {
         let base = frozen_weight(model, path)?;
         let mut factor = |name: &str, tensor: &Tensor| -> Result<Factor> {
@@ -198,6 +223,10 @@ fn train(
         } else if let Some(scales) = beside.scales.get(path) {
             let factors = factor("ia3_l", scales)?;
             Projection::Scaled(Scaled { base, factors, side: config.side_of(path)? })
+        } else if let Some((shared, pair)) = beside.vera.as_ref().and_then(|it| Some((it, it.modules.get(path)?))) {
+            let (inner, outer) = (factor("vera_lambda_d", &pair.inner)?, factor("vera_lambda_b", &pair.outer)?);
+            let (a, b) = slices.of(&shared.factors, &base)?;
+            Projection::Vera(Vera { base, a, b, inner, outer, dropout: config.dropout })
         } else {
             continue;
         };
@@ -213,7 +242,7 @@ fn on(base: &FrozenWeight, tensor: &Tensor) -> Result<Tensor> {
 }
 
 /// A copy that training does not write to, checked.
-fn owned(factor: &Tensor) -> Result<Tensor> {
+pub(super) fn owned(factor: &Tensor) -> Result<Tensor> {
     // `copy` would clone the whole buffer that the trained values are views of, once for each factor.
     let copy = factor.force_contiguous()?;
     if !all_finite(&copy)? {

@@ -7,7 +7,7 @@ use candle_core::{DType, Device, Tensor};
 
 use super::config::CONFIG_FILE;
 use super::mlx::{self, MLX_WEIGHTS_FILE};
-use super::{Adapter, Beside, LoraPair, PeftConfig, pickled};
+use super::{Adapter, Beside, LoraPair, PeftConfig, pickled, vera_files};
 use crate::error::{Error, Place, Result};
 use crate::files;
 use crate::model::{Llama, Side, TensorFile, write_tensors};
@@ -17,7 +17,7 @@ use crate::recipe::AdapterKind;
 pub const WEIGHTS_FILE: &str = "adapter_model.safetensors";
 
 /// What PEFT puts before a module's path.
-const PREFIX: &str = "base_model.model.";
+pub(super) const PREFIX: &str = "base_model.model.";
 
 /// Modules whose whole weight PEFT may put beside the factors.
 const COPIED: [&str; 2] = ["model.embed_tokens", "lm_head"];
@@ -98,6 +98,7 @@ impl Adapter {
             let side = if self.config.side_of(path)? == Side::Outputs { 1 } else { 0 };
             tensors.push((format!("{PREFIX}{path}.ia3_l"), scales.unsqueeze(side)?));
         }
+        tensors.extend(self.beside.vera.iter().flat_map(vera_files::tensors));
         tensors.sort_by(|left, right| left.0.cmp(&right.0));
         let mut metadata = vec![("format", "pt")];
         if let Some(hash) = &self.base_hash {
@@ -149,7 +150,7 @@ fn meaning_of(name: &str) -> Option<(&str, Part)> {
 }
 
 /// The module whose base weight a tensor is a copy of.
-fn copy_of(name: &str) -> Option<&str> {
+pub(super) fn copy_of(name: &str) -> Option<&str> {
     let path = name.strip_prefix(PREFIX)?.strip_suffix(".weight")?;
     let path = path.strip_suffix(".base_layer").unwrap_or(path);
     COPIED.contains(&path).then_some(path)
@@ -168,6 +169,9 @@ fn read_copies(file: &TensorFile) -> Result<BTreeMap<String, Tensor>> {
 }
 
 fn read_parts(file: &TensorFile, config: &PeftConfig) -> Result<(BTreeMap<String, LoraPair>, Beside)> {
+    if config.kind == AdapterKind::Vera {
+        return Ok((BTreeMap::new(), vera_files::read(file, config)?));
+    }
     let mut halves: BTreeMap<String, (Option<Tensor>, Option<Tensor>)> = BTreeMap::new();
     let mut beside = Beside::default();
     for name in file.names().into_iter().filter(|name| copy_of(name).is_none()) {

@@ -12,8 +12,7 @@ use super::{Adapter, LoraPair};
 use crate::error::{Error, Place, Result};
 use crate::files;
 use crate::kernels::matmul::matmul;
-use crate::kernels::quantized::Nf4;
-use crate::model::{Change, Config, Rewrite};
+use crate::model::{Change, Config, FrozenWeight, Rewrite};
 use crate::recipe::Quantization;
 
 /// A base's folder, and the adapters that are merged into a copy of it.
@@ -23,8 +22,8 @@ pub struct Merge<'a> {
     pub rewrite: Rewrite<'a>,
     /// The adapters; `W + Σ weight·scale·B·A`, computed in f32 and rounded once.
     pub parts: &'a [Part<'a>],
-    /// Round the weights of the layers' linear modules to 4 bits first, which is what an adapter meets that was trained on
-    /// a base in 4 bits.
+    /// Round the weights of the layers' linear modules to 4 or 8 bits first, which is what an adapter meets that was
+    /// trained on a base in these.
     pub quantization: Quantization,
 }
 
@@ -63,8 +62,10 @@ impl Merge<'_> {
 struct Changes<'a> {
     stacks: BTreeMap<String, LoraPair>,
     copies: Vec<(&'a str, &'a Adapter)>,
-    /// The modules that are in 4 bits.
+    /// The modules that are rounded first.
     quantized: Vec<String>,
+    /// To what.
+    quantization: Quantization,
     /// The only adapter, if it is more than low-rank updates.
     alone: Option<&'a Adapter>,
 }
@@ -92,13 +93,13 @@ impl<'a> Changes<'a> {
         }
         let quantized = match merge.quantization {
             Quantization::None => Vec::new(),
-            Quantization::Nf4 => {
+            Quantization::Nf4 | Quantization::Int8 => {
                 let paths = config.module_shapes().into_iter().map(|(path, _)| path);
                 paths.filter(|path| path != super::targets::HEAD).collect()
             }
         };
         let copies = merge.parts.iter().map(|part| (part.name, part.adapter)).collect();
-        Ok(Self { stacks, copies, quantized, alone })
+        Ok(Self { stacks, copies, quantized, quantization: merge.quantization, alone })
     }
 
     fn of(&self, name: &str) -> Result<Change<'_>> {
@@ -107,7 +108,7 @@ impl<'a> Changes<'a> {
         let quantized = self.quantized.contains(&path);
         if let Some(adapter) = self.alone.filter(|adapter| adapter.paths().any(|known| *known == path)) {
             return Ok(Change::Whole(Box::new(move |weight| {
-                let weight = if quantized { Nf4::quantize(&weight)?.dequantize()? } else { weight };
+                let weight = if quantized { self.rounded(weight)? } else { weight };
                 adapter.merged(&path, weight)
             })));
         }
@@ -115,7 +116,7 @@ impl<'a> Changes<'a> {
         if quantized || copied {
             return Ok(Change::Whole(Box::new(move |weight| {
                 self.check_copies(&path, &weight)?;
-                let weight = if quantized { Nf4::quantize(&weight)?.dequantize()? } else { weight };
+                let weight = if quantized { self.rounded(weight)? } else { weight };
                 let Some(LoraPair { a, b }) = stack else { return Ok(weight) };
                 Ok((weight + matmul(b, a)?)?)
             })));
@@ -126,6 +127,11 @@ impl<'a> Changes<'a> {
             }
             None => Change::Nothing,
         })
+    }
+
+    /// A weight as a base in 4 or 8 bits computes with it.
+    fn rounded(&self, weight: Tensor) -> Result<Tensor> {
+        FrozenWeight::new(weight, self.quantization)?.to_tensor()
     }
 
     /// A weight that an adapter's file holds whole must be the base's.

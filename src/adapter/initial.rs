@@ -1,4 +1,5 @@
-//! What the factors of a fresh adapter begin as: noise and zero, or a part of the weight itself, or what 4 bits lose of it.
+//! What the factors of a fresh adapter begin as: noise and zero, or a part of the weight itself, or what 4 or 8 bits lose
+//! of it.
 //!
 //! Where they begin as a part of the weight, the rest of it is what stays frozen: `W − scale·B·A`.
 //!
@@ -7,7 +8,7 @@
 //! | `kaiming`, `gaussian` | A drawn, B zero |
 //! | `pissa` | `√S·Vᵀ` and `U·√S` of the largest singular values, each over the root of the scale |
 //! | `olora` | the first rows of R and columns of Q, of `W = Q·R` |
-//! | `loftq` | as PiSSA, of `W` less its 4 bits; these are of `W` less the update before, so many times over |
+//! | `loftq` | as PiSSA, of `W` less its 4 or 8 bits; these are of `W` less the update before, so many times over |
 //!
 //! # Source
 //! PiSSA: Meng et al. 2024, arXiv:2404.02948 §3; OLoRA: Büyükakyüz 2024, arXiv:2406.01775 §3; LoftQ: Li et al. 2023,
@@ -40,7 +41,7 @@ pub(super) struct Want<'a> {
 /// The factors of a weight's update, and the rest of the weight if they begin as a part of it.
 ///
 /// # Errors
-/// The rank is 0, or larger than the weight that is taken apart; the weight is in 4 bits already.
+/// The rank is 0, or larger than the weight that is taken apart; the weight is in 8 or 4 bits already.
 pub(super) fn pair(base: FrozenWeight, want: &Want<'_>) -> Result<(LoraPair, Option<FrozenWeight>)> {
     let (rows, columns) = base.dims2()?;
     if want.rank == 0 {
@@ -58,9 +59,12 @@ pub(super) fn pair(base: FrozenWeight, want: &Want<'_>) -> Result<(LoraPair, Opt
         Initial::Loftq(_) if !in_layer => return Ok((drawn(uniform(stream, want.rank, columns)?)?, None)),
         Initial::Pissa | Initial::PissaRounds(_) | Initial::Olora | Initial::Loftq(_) => {}
     }
+    let bits = base.quantization().bits();
     let FrozenWeight::Plain(weight) = base else {
-        return Err(Error::new("the module is in 4 bits already, so the start of its adapter cannot be taken from it")
-            .hint("load the model without quantization: it is quantized when the adapter is made"));
+        let what = format!("the module is in {bits} already, so the start of its adapter cannot be taken from it");
+        return Err(
+            Error::new(what).hint("load the model without quantization: it is quantized when the adapter is made")
+        );
     };
     if want.rank > rows.min(columns) {
         return Err(Error::new("the rank")
@@ -70,7 +74,7 @@ pub(super) fn pair(base: FrozenWeight, want: &Want<'_>) -> Result<(LoraPair, Opt
     }
     let quantization = if in_layer { want.settings.quantization } else { Quantization::None };
     match want.settings.init {
-        Initial::Loftq(rounds) => loftq(&weight, want, rounds, quantization),
+        Initial::Loftq(rounds) => loftq(&weight, want, (rounds, Effort::Rounds(16)), quantization),
         init => {
             let wide = in_wide(&weight)?;
             let pair = match init {
@@ -92,11 +96,11 @@ fn singular(weight: &Tensor, want: &Want<'_>, effort: Effort) -> Result<LoraPair
     Ok(LoraPair { a: (pair.a * root)?, b: (pair.b * root)? })
 }
 
-/// Alternates between 4 bits of what the update leaves, and the update for what 4 bits lose.
-fn loftq(
+/// Alternates between 4 or 8 bits of what the update leaves, and the update for what these lose.
+pub(super) fn loftq(
     weight: &Tensor,
     want: &Want<'_>,
-    rounds: usize,
+    (rounds, effort): (usize, Effort),
     quantization: Quantization,
 ) -> Result<(LoraPair, Option<FrozenWeight>)> {
     let wide = in_wide(weight)?;
@@ -105,7 +109,7 @@ fn loftq(
     for _ in 0..rounds.max(1) {
         let quantized = FrozenWeight::new(rest, quantization)?;
         let lost = (&wide - quantized.to_tensor()?.to_dtype(wide.dtype())?)?;
-        let pair = singular(&lost, want, Effort::Rounds(16))?;
+        let pair = singular(&lost, want, effort)?;
         rest = (&wide - (matmul(&pair.b, &pair.a)? * want.scale)?)?.to_dtype(weight.dtype())?;
         found = Some((pair, quantized));
     }

@@ -18,6 +18,7 @@
 //! | `mlx`, `pickled` | the folder as MLX writes it, and as PEFT's first releases did |
 //! | `create` | fresh factors, factors taken up again, factors taken out after training |
 //! | `initial`, `leading` | what fresh factors begin as |
+//! | `vera`, `vera_files`, `mersenne` | VeRA: shared factors and vectors, in memory and in files, and how they are drawn |
 //! | `attach` | on and off a base model, and into it |
 //! | `folder` | into the files of a base, which is not in memory |
 //! | `combine` | several adapters into one |
@@ -35,10 +36,13 @@ mod files;
 mod folder;
 mod initial;
 mod leading;
+mod mersenne;
 mod mlx;
 mod pickled;
 mod spectrum;
 mod targets;
+mod vera;
+mod vera_files;
 mod verify;
 
 #[cfg(test)]
@@ -55,6 +59,7 @@ pub use files::{WEIGHTS_FILE, recorded_base};
 pub use folder::Merge;
 pub use spectrum::Effect;
 pub use targets::{ModuleRules, choose, resolve};
+pub use vera::{Shared, VeraPair};
 pub use verify::{Against, Findings, verify};
 
 use crate::error::{Error, Result};
@@ -76,6 +81,8 @@ pub struct Beside {
     pub magnitudes: BTreeMap<String, Tensor>,
     /// Of (IA)³, what each output or input is multiplied by, `[out]` or `[in]`.
     pub scales: BTreeMap<String, Tensor>,
+    /// Of VeRA, the factors that all modules share, and the vectors of each.
+    pub vera: Option<Shared>,
 }
 
 impl Beside {
@@ -84,15 +91,19 @@ impl Beside {
         self.tensors().next().is_none()
     }
 
+    /// What is trained of it.
     fn tensors(&self) -> impl Iterator<Item = &Tensor> {
-        self.magnitudes.values().chain(self.scales.values())
+        let vectors = self.vera.iter().flat_map(|shared| shared.modules.values());
+        let vectors = vectors.flat_map(|pair| [&pair.inner, &pair.outer]);
+        self.magnitudes.values().chain(self.scales.values()).chain(vectors)
     }
 
     fn map(&self, change: impl Fn(&Tensor) -> Result<Tensor>) -> Result<Self> {
         let each = |tensors: &BTreeMap<String, Tensor>| {
             tensors.iter().map(|(path, tensor)| Ok((path.clone(), change(tensor)?))).collect::<Result<_>>()
         };
-        Ok(Self { magnitudes: each(&self.magnitudes)?, scales: each(&self.scales)? })
+        let vera = self.vera.as_ref().map(|shared| shared.map(&change)).transpose()?;
+        Ok(Self { magnitudes: each(&self.magnitudes)?, scales: each(&self.scales)?, vera })
     }
 }
 
@@ -115,7 +126,7 @@ impl Adapter {
     /// Refuses what is not low-rank updates alone, for a place that can do no more.
     ///
     /// # Errors
-    /// The adapter has magnitudes (DoRA) or scales ((IA)³).
+    /// The adapter has magnitudes (DoRA), scales ((IA)³), or vectors of shared factors (VeRA).
     pub fn only_factors(&self) -> Result<()> {
         if self.beside.is_empty() {
             return Ok(());
@@ -128,10 +139,11 @@ impl Adapter {
 
     /// The paths of all modules that it changes.
     pub fn paths(&self) -> impl Iterator<Item = &String> {
-        self.modules.keys().chain(self.beside.scales.keys())
+        let vectors = self.beside.vera.iter().flat_map(|shared| shared.modules.keys());
+        self.modules.keys().chain(self.beside.scales.keys()).chain(vectors)
     }
 
-    /// Number of elements of all factors.
+    /// Number of elements of all factors, but for those that VeRA's modules share.
     pub fn elements(&self) -> usize {
         let factors = self.modules.values().map(|pair| pair.a.elem_count() + pair.b.elem_count());
         factors.chain(self.beside.tensors().map(Tensor::elem_count)).sum()

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use fancy_regex::Regex;
 
 use crate::error::{Error, Result};
-use crate::recipe::{AllLinear, LoraSettings, Targets};
+use crate::recipe::{AdapterKind, AllLinear, LoraSettings, Targets};
 
 /// The module that `all-linear` leaves out.
 pub(super) const HEAD: &str = "lm_head";
@@ -152,8 +152,13 @@ pub fn choose(settings: &LoraSettings, paths: &[String]) -> Result<(Vec<String>,
     if let Some(error) = Error::all(errors) {
         return Err(error);
     }
-    // Names that are whole paths take no heed of layers, in PEFT as here.
-    let rules = if rules.select(paths)? == chosen { rules } else { ModuleRules::only(Targets::Names(chosen.clone())) };
+    // Names that are whole paths take no heed of layers, in PEFT as here; VeRA's config has no exclusions.
+    let says_it = settings.kind != AdapterKind::Vera || rules.exclude.is_none();
+    let rules = if says_it && rules.select(paths)? == chosen {
+        rules
+    } else {
+        ModuleRules::only(Targets::Names(chosen.clone()))
+    };
     Ok((chosen, rules))
 }
 

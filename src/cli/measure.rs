@@ -28,8 +28,8 @@ pub struct BenchArgs {
     /// Multiply f32 matrices as TF32 on CUDA.
     #[arg(long)]
     pub tf32: bool,
-    /// What is measured: lora, qlora (the model's linear modules in 4 bits), full, generate, adapters,
-    /// files (the weights written and read, one at a time), or swap (adapters loaded and swapped on a model of the shape
+    /// What is measured: lora, qlora (the model's linear modules in 4 bits), lora-int8 (in 8 bits), full, generate,
+    /// adapters, files (the weights written and read, one at a time), or swap (adapters loaded and swapped on a model of the shape
     /// whose weights take no memory).
     #[arg(long, default_value = "lora")]
     pub method: String,

@@ -23,7 +23,7 @@ pub struct MergeArgs {
     /// The largest file of weights, such as 2GB or 500MiB.
     #[arg(long, value_name = "SIZE", default_value = "5GB", value_parser = file_size)]
     pub shard_size: u64,
-    /// Round the base's linear modules to 4 bits before merging: what an adapter trained on a base in 4 bits knows.
+    /// Round the base's linear modules to 4 or 8 bits before merging: what an adapter trained on a base in these knows.
     #[arg(long, value_enum, value_name = "KIND")]
     pub quantize: Option<QuantizeWord>,
 }
@@ -33,6 +33,8 @@ pub struct MergeArgs {
 pub enum QuantizeWord {
     /// 4 bits, as QLoRA has it.
     Nf4,
+    /// 8 bits with a scale for each row, as LLM.int8 has its weights.
+    Int8,
 }
 
 /// Bytes, also as the Hub's tools write them: `5GB` is five billion.

@@ -137,11 +137,13 @@ fn check(args: &AdapterVerifyArgs) -> Result<()> {
 fn settings(adapter: &Adapter) -> Value {
     let config = &adapter.config;
     let ranks: Vec<usize> = adapter.modules.values().filter_map(|pair| pair.a.dim(0).ok()).collect();
-    let (least, most) = (ranks.iter().min().copied().unwrap_or(0), ranks.iter().max().copied().unwrap_or(0));
+    let shared = if config.kind == AdapterKind::Vera { config.rank } else { 0 };
+    let (least, most) = (ranks.iter().min().copied().unwrap_or(shared), ranks.iter().max().copied().unwrap_or(shared));
     let names: std::collections::BTreeSet<&str> = adapter.paths().map(|path| module_name(path)).collect();
     json!({
         "kind": match (config.kind, config.rslora) {
             (AdapterKind::Ia3, _) => "(IA)³",
+            (AdapterKind::Vera, _) => "VeRA",
             (AdapterKind::Dora, false) => "DoRA",
             (AdapterKind::Dora, true) => "DoRA, rank-stabilised (rsLoRA)",
             (AdapterKind::Lora | AdapterKind::LoraFa, true) => "LoRA, rank-stabilised (rsLoRA)",

@@ -6,7 +6,7 @@ use super::combine::{open_all, weighted};
 use super::interrupt::Interrupt;
 use crate::adapter::Merge;
 use crate::adapter::combine::Part;
-use crate::cli::MergeArgs;
+use crate::cli::{MergeArgs, QuantizeWord};
 use crate::data::Tokenizer;
 use crate::device;
 use crate::error::{Error, Result};
@@ -35,16 +35,23 @@ pub fn run(args: &MergeArgs, progress: Progress) -> Result<()> {
         .zip(&given)
         .map(|((name, adapter), (_, weight))| Part { name, adapter, weight: *weight })
         .collect();
-    if args.quantize.is_some() {
-        progress
-            .say("the base's linear modules are rounded to 4 bits: the result is not the base with the adapter in it");
+    let quantization = match args.quantize {
+        None => Quantization::None,
+        Some(QuantizeWord::Nf4) => Quantization::Nf4,
+        Some(QuantizeWord::Int8) => Quantization::Int8,
+    };
+    if quantization != Quantization::None {
+        progress.say(format!(
+            "the base's linear modules are rounded to {}: the result is not the base with the adapter in it",
+            quantization.bits()
+        ));
     }
     let config = Config::read(&args.base)?;
     let written = dtype.or(config.dtype).unwrap_or(DType::F32);
     let merge = Merge {
         rewrite: Rewrite { base: &args.base, dtype, shard_bytes: args.shard_size },
         parts: &parts,
-        quantization: args.quantize.map_or(Quantization::None, |_| Quantization::Nf4),
+        quantization,
     };
     let interrupt = Interrupt::listen()?;
     let mut bar = progress.bar("merge", "bytes", 0, (config.parameter_count() * written.size_in_bytes()) as u64);

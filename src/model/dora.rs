@@ -56,7 +56,7 @@ impl Magnitude {
 /// The squares of the lengths of a weight's rows, `[out]`, in f32 (f64 if it is).
 ///
 /// # Errors
-/// There is no memory to write a weight of 4 bits out.
+/// There is no memory to write a weight of 4 or 8 bits out.
 pub fn row_squares(base: &FrozenWeight) -> Result<Tensor> {
     Ok(base.to_tensor()?.to_dtype(wide(base))?.sqr()?.sum(1)?)
 }

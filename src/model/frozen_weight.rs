@@ -1,10 +1,10 @@
-//! The weight of a linear module that does not change: as it was loaded, or in 4 bits.
+//! The weight of a linear module that does not change: as it was loaded, or in 8 or 4 bits.
 
 use candle_core::{DType, Device, Tensor, TensorId};
 
 use crate::error::Result;
 use crate::kernels::matmul::{PackedWeight, add_matmul, linear, linear_input_gradient};
-use crate::kernels::quantized::Nf4;
+use crate::kernels::quantized::{Int8, Nf4};
 use crate::recipe::Quantization;
 
 /// The weight of a linear module that does not change, `[out, in]`.
@@ -14,17 +14,20 @@ pub enum FrozenWeight {
     Plain(Tensor),
     /// In 4 bits.
     Nf4(Nf4),
+    /// In 8 bits, a scale for each row.
+    Int8(Int8),
 }
 
 impl FrozenWeight {
     /// Keeps a weight as the quantisation says.
     ///
     /// # Errors
-    /// The weight is no matrix, or has a value that 4 bits cannot stand for.
+    /// The weight is no matrix, or has a value that 8 or 4 bits cannot stand for.
     pub fn new(weight: Tensor, quantization: Quantization) -> Result<Self> {
         Ok(match quantization {
             Quantization::None => Self::Plain(weight),
             Quantization::Nf4 => Self::Nf4(Nf4::quantize(&weight)?),
+            Quantization::Int8 => Self::Int8(Int8::quantize(&weight)?),
         })
     }
 
@@ -35,6 +38,7 @@ impl FrozenWeight {
         match self {
             Self::Plain(weight) => linear(x, weight),
             Self::Nf4(weight) => weight.linear(x),
+            Self::Int8(weight) => weight.linear(x),
         }
     }
 
@@ -46,14 +50,16 @@ impl FrozenWeight {
             (Self::Plain(weight), None) => linear_input_gradient(dy, weight),
             (Self::Plain(weight), Some(others)) => add_matmul(others, dy, weight),
             (Self::Nf4(weight), others) => weight.input_gradient(dy, others),
+            (Self::Int8(weight), others) => weight.input_gradient(dy, others),
         }
     }
 
-    /// The weight as a tensor; one in 4 bits is written out in the dtype of its products.
+    /// The weight as a tensor; one in 8 or 4 bits is written out in the dtype of its products.
     pub fn to_tensor(&self) -> Result<Tensor> {
         match self {
             Self::Plain(weight) => Ok(weight.clone()),
             Self::Nf4(weight) => weight.dequantize(),
+            Self::Int8(weight) => weight.dequantize(),
         }
     }
 
@@ -61,7 +67,7 @@ impl FrozenWeight {
     pub(super) fn packed(&self) -> Result<Option<PackedWeight>> {
         match self {
             Self::Plain(weight) => PackedWeight::new(weight),
-            Self::Nf4(_) => Ok(None),
+            Self::Nf4(_) | Self::Int8(_) => Ok(None),
         }
     }
 
@@ -73,6 +79,7 @@ impl FrozenWeight {
         match self {
             Self::Plain(weight) => Ok(weight.dims2()?),
             Self::Nf4(weight) => Ok(weight.shape().into()),
+            Self::Int8(weight) => Ok(weight.shape().into()),
         }
     }
 
@@ -81,6 +88,7 @@ impl FrozenWeight {
         match self {
             Self::Plain(weight) => weight.dtype(),
             Self::Nf4(weight) => weight.dtype(),
+            Self::Int8(weight) => weight.dtype(),
         }
     }
 
@@ -89,6 +97,7 @@ impl FrozenWeight {
         match self {
             Self::Plain(weight) => weight.device(),
             Self::Nf4(weight) => weight.device(),
+            Self::Int8(weight) => weight.device(),
         }
     }
 
@@ -97,6 +106,16 @@ impl FrozenWeight {
         match self {
             Self::Plain(weight) => weight.id(),
             Self::Nf4(weight) => weight.id(),
+            Self::Int8(weight) => weight.id(),
+        }
+    }
+
+    /// How it is kept.
+    pub fn quantization(&self) -> Quantization {
+        match self {
+            Self::Plain(_) => Quantization::None,
+            Self::Nf4(_) => Quantization::Nf4,
+            Self::Int8(_) => Quantization::Int8,
         }
     }
 }

@@ -68,7 +68,9 @@ impl Head<'_> {
     pub fn log_likelihoods(&self, hidden: &Tensor, targets: &Tensor) -> Result<Vec<f64>> {
         let projection = match self {
             Self::Tied(weight) => return cross_entropy::log_likelihoods(hidden, weight.value(), targets),
-            Self::Own(Projection::Lora(_) | Projection::Scaled(_) | Projection::Together(_)) => self,
+            Self::Own(Projection::Lora(_) | Projection::Scaled(_) | Projection::Vera(_) | Projection::Together(_)) => {
+                self
+            }
             Self::Own(projection) => {
                 return cross_entropy::log_likelihoods(hidden, &projection.weight()?, targets);
             }
@@ -90,7 +92,12 @@ impl Head<'_> {
             Self::Tied(weight) => (weight.value().clone(), weight.trained(), true),
             Self::Own(Projection::Frozen(weight)) => (weight.to_tensor()?, None, false),
             Self::Own(Projection::Trained(parameter)) => (parameter.value.clone(), Some(parameter), false),
-            Self::Own(projection @ (Projection::Lora(_) | Projection::Scaled(_) | Projection::Together(_))) => {
+            Self::Own(
+                projection @ (Projection::Lora(_)
+                | Projection::Scaled(_)
+                | Projection::Vera(_)
+                | Projection::Together(_)),
+            ) => {
                 return adapted_loss(projection, hidden, targets, scale, mask);
             }
         };

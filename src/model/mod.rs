@@ -39,6 +39,7 @@ mod tensor_writer;
 mod together;
 mod training;
 mod values;
+mod vera;
 mod weight;
 mod weights;
 
@@ -68,4 +69,5 @@ pub use scaled::{Scaled, Side};
 pub use tensor_file::TensorFile;
 pub use tensor_writer::write_tensors;
 pub use together::{Share, Together};
+pub use vera::Vera;
 pub use weight::Weight;

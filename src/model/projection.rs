@@ -1,5 +1,5 @@
 //! A linear module without bias, in the states that it can have: frozen, trained, or frozen with an adapter: a trained
-//! low-rank update, or trained factors for its outputs or inputs.
+//! low-rank update, trained factors for its outputs or inputs, or trained vectors of an update that is shared.
 //!
 //! The state decides what is saved and what is computed: a frozen module saves nothing and has only the
 //! gradient of its input; LoRA never forms a gradient of shape `[out, in]`.
@@ -12,6 +12,7 @@ use super::low_rank::Lora;
 use super::parameters::{GradientSink, Parameter};
 use super::scaled::Scaled;
 use super::together::Together;
+use super::vera::Vera;
 use crate::error::{Error, Result};
 use crate::kernels::matmul::{add_matmul, linear, linear_input_gradient};
 use crate::random::Stream;
@@ -27,6 +28,8 @@ pub enum Projection {
     Lora(Lora),
     /// The weight does not change; its outputs or its inputs are scaled.
     Scaled(Scaled),
+    /// The weight does not change; an update of shared factors and trained vectors is added.
+    Vera(Vera),
     /// The weight does not change; low-rank updates are added, each to some of the rows.
     Together(Together),
 }
@@ -51,6 +54,13 @@ pub enum ProjectionSaved {
     Dora(Box<DoraSaved>),
     /// Scales need what they multiply.
     Scaled(Tensor),
+    /// Vectors of a shared update need the narrow product, and the stream of its mask.
+    Vera {
+        /// `drop(x)·Aᵀ`, `[tokens, rank]`.
+        narrow: Tensor,
+        /// The mask's stream, if dropout acts.
+        mask: Option<Stream>,
+    },
     /// What each of several updates needs.
     Together(Vec<ProjectionSaved>),
 }
@@ -59,12 +69,13 @@ impl Projection {
     /// The weight, `[out, in]`; of LoRA, the frozen one without the update.
     ///
     /// # Errors
-    /// There is no memory to write a weight of 4 bits out.
+    /// There is no memory to write a weight of 4 or 8 bits out.
     pub fn weight(&self) -> Result<Tensor> {
         match self {
             Self::Frozen(weight)
             | Self::Lora(Lora { base: weight, .. })
             | Self::Scaled(Scaled { base: weight, .. })
+            | Self::Vera(Vera { base: weight, .. })
             | Self::Together(Together { base: weight, .. }) => weight.to_tensor(),
             Self::Trained(parameter) => Ok(parameter.value.clone()),
         }
@@ -76,6 +87,7 @@ impl Projection {
             Self::Frozen(weight)
             | Self::Lora(Lora { base: weight, .. })
             | Self::Scaled(Scaled { base: weight, .. })
+            | Self::Vera(Vera { base: weight, .. })
             | Self::Together(Together { base: weight, .. }) => Some(weight),
             Self::Trained(_) => None,
         }
@@ -90,6 +102,7 @@ impl Projection {
             Self::Frozen(weight)
             | Self::Lora(Lora { base: weight, .. })
             | Self::Scaled(Scaled { base: weight, .. })
+            | Self::Vera(Vera { base: weight, .. })
             | Self::Together(Together { base: weight, .. }) => weight.dims2(),
             Self::Trained(parameter) => Ok(parameter.value.dims2()?),
         }
@@ -101,6 +114,7 @@ impl Projection {
             Self::Frozen(weight)
             | Self::Lora(Lora { base: weight, .. })
             | Self::Scaled(Scaled { base: weight, .. })
+            | Self::Vera(Vera { base: weight, .. })
             | Self::Together(Together { base: weight, .. }) => weight.id(),
             Self::Trained(parameter) => parameter.value.id(),
         }
@@ -114,6 +128,7 @@ impl Projection {
             Self::Frozen(weight)
             | Self::Lora(Lora { base: weight, .. })
             | Self::Scaled(Scaled { base: weight, .. })
+            | Self::Vera(Vera { base: weight, .. })
             | Self::Together(Together { base: weight, .. }) => weight.linear(x),
             Self::Trained(parameter) => linear(x, &parameter.value),
         }
@@ -126,7 +141,7 @@ impl Projection {
         match self {
             Self::Frozen(_) | Self::Trained(_) => Ok(y),
             Self::Lora(lora) if lora.magnitude.is_none() => lora.add_to(y, x, rows),
-            Self::Lora(_) | Self::Scaled(_) | Self::Together(_) => {
+            Self::Lora(_) | Self::Scaled(_) | Self::Vera(_) | Self::Together(_) => {
                 let Some(rows) = rows else { return Ok(self.forward(x, None)?.0) };
                 let own = self.forward(&x.index_select(rows, 0)?, None)?.0;
                 let before = y.index_select(rows, 0)?;
@@ -142,6 +157,7 @@ impl Projection {
             Self::Trained(_) => true,
             Self::Lora(lora) => lora.is_trained(),
             Self::Scaled(scaled) => scaled.is_trained(),
+            Self::Vera(vera) => vera.is_trained(),
             Self::Together(together) => together.is_trained(),
         }
     }
@@ -158,6 +174,7 @@ impl Projection {
             Self::Trained(parameter) => Ok((linear(x, &parameter.value)?, ProjectionSaved::Input(x.clone()))),
             Self::Lora(lora) => lora.forward(x, mask),
             Self::Scaled(scaled) => scaled.forward(x),
+            Self::Vera(vera) => vera.forward(x, mask),
             Self::Together(together) => together.forward(x),
         }
     }
@@ -172,6 +189,7 @@ impl Projection {
             Self::Trained(_) => ProjectionSaved::Input(x.clone()),
             Self::Lora(lora) => lora.again(x, mask)?,
             Self::Scaled(scaled) => scaled.again(x)?,
+            Self::Vera(vera) => vera.again(x, mask)?,
             Self::Together(together) => together.again(x)?,
         })
     }
@@ -194,6 +212,9 @@ impl Projection {
             }
             (Self::Scaled(scaled), ProjectionSaved::Scaled(saved)) => {
                 return scaled.backward(dy, &saved, input_gradient, sink);
+            }
+            (Self::Vera(vera), ProjectionSaved::Vera { narrow, mask }) => {
+                return vera.backward(dy, (&narrow, mask), input_gradient, sink);
             }
             (Self::Together(together), ProjectionSaved::Together(saved)) => {
                 return together.backward(dy, saved, input_gradient, sink);
@@ -227,6 +248,7 @@ impl Projection {
                 Self::Frozen(weight)
                 | Self::Lora(Lora { base: weight, .. })
                 | Self::Scaled(Scaled { base: weight, .. })
+                | Self::Vera(Vera { base: weight, .. })
                 | Self::Together(Together { base: weight, .. }),
                 others,
             ) => weight.input_gradient(dy, others)?,

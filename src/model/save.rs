@@ -51,7 +51,7 @@ impl Llama {
     /// Every tensor of the model under its Hugging Face name, in the order of the forward pass.
     ///
     /// # Errors
-    /// A module has a low-rank update, or is in 4 bits, which such a list cannot hold.
+    /// A module has a low-rank update, or is in 4 or 8 bits, which such a list cannot hold.
     pub fn named_tensors(&self) -> Result<Vec<(String, Tensor)>> {
         let mut tensors = vec![self.embedding.value().clone()];
         for (index, layer) in self.layers.iter().enumerate() {
@@ -74,12 +74,13 @@ impl Llama {
 
 fn plain(projection: &Projection) -> Result<Tensor> {
     match projection {
-        Projection::Lora(_) | Projection::Scaled(_) | Projection::Together(_) => {
+        Projection::Lora(_) | Projection::Scaled(_) | Projection::Vera(_) | Projection::Together(_) => {
             Err(Error::new("a module has an adapter, so the model is not one set of weights")
                 .hint("merge the adapter into the model, or detach it, before saving"))
         }
-        Projection::Frozen(FrozenWeight::Nf4(_)) => {
-            Err(Error::new("a module is in 4 bits, so what would be saved is not the model that was loaded")
+        Projection::Frozen(weight @ (FrozenWeight::Nf4(_) | FrozenWeight::Int8(_))) => {
+            let bits = weight.quantization().bits();
+            Err(Error::new(format!("a module is in {bits}, so what would be saved is not the model that was loaded"))
                 .hint("load the model without quantization before saving or merging"))
         }
         other => other.weight(),

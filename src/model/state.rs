@@ -86,6 +86,10 @@ impl Llama {
                     }
                 }
                 Projection::Scaled(scaled) => scaled.factors.freeze()?,
+                Projection::Vera(vera) => {
+                    vera.inner.freeze()?;
+                    vera.outer.freeze()?;
+                }
                 Projection::Together(together) => together.freeze()?,
                 Projection::Frozen(_) => {}
             }

@@ -104,6 +104,8 @@ pub enum AdapterKind {
     Dora,
     /// A factor for each output, or for each input: (IA)³.
     Ia3,
+    /// Two vectors, of an update whose random factors all modules share.
+    Vera,
 }
 
 impl AdapterKind {
@@ -114,6 +116,7 @@ impl AdapterKind {
             Self::LoraFa => "lora-fa",
             Self::Dora => "dora",
             Self::Ia3 => "ia3",
+            Self::Vera => "vera",
         }
     }
 }
@@ -132,7 +135,7 @@ pub enum Initial {
     PissaRounds(usize),
     /// The first rows and columns of the weight's QR decomposition, of which the rest stays frozen.
     Olora,
-    /// What 4 bits lose of the weight, found in so many rounds.
+    /// What 4 or 8 bits lose of the weight, found in so many rounds.
     Loftq(usize),
 }
 

@@ -126,6 +126,19 @@ pub enum Quantization {
     None,
     /// In 4 bits (NF4, with scales in 8 bits): QLoRA.
     Nf4,
+    /// In 8 bits, with a scale for each row: the weights of LLM.int8.
+    Int8,
+}
+
+impl Quantization {
+    /// What a weight is in, as a sentence says it.
+    pub(crate) fn bits(self) -> &'static str {
+        match self {
+            Self::None => "plain",
+            Self::Nf4 => "4 bits",
+            Self::Int8 => "8 bits",
+        }
+    }
 }
 
 /// How AdamW's moments are kept.

@@ -176,10 +176,13 @@ fn needs(ground: &Ground<'_>, model: &Llama, work: &Work<'_>, companions: usize)
                 };
             }
             Some(Projection::Scaled(_)) => kind = AdapterKind::Ia3,
+            Some(Projection::Vera(vera)) => (rank, kind) = (vera.a.dim(0)?, AdapterKind::Vera),
             _ => continue,
         }
-        if matches!(projection.and_then(Projection::frozen), Some(FrozenWeight::Nf4(_))) {
-            quantization = Quantization::Nf4;
+        // The head is plain in any case.
+        let kept = projection.and_then(Projection::frozen).map(FrozenWeight::quantization);
+        if let Some(kept @ (Quantization::Nf4 | Quantization::Int8)) = kept {
+            quantization = kept;
         }
         modules.push((path, shape));
     }

@@ -78,6 +78,8 @@ fn every_way_to_keep_weights_and_state_is_measured_and_learns_the_same() {
         figures["loss"].as_f64().expect("a loss")
     };
     let lora = loss(&["--method", "lora"]);
+    let eight = loss(&["--method", "lora-int8"]);
+    assert!((lora - eight).abs() < 0.02 && lora != eight, "{lora} {eight}");
     let qlora = loss(&["--method", "qlora", "--optimizer", "adamw-8bit"]);
     assert!((lora - qlora).abs() < 0.02 && lora != qlora, "{lora} {qlora}");
     let full = ["--method", "full", "--dtype", "bf16", "--clip", "0"];
@@ -173,7 +175,7 @@ fn flags_that_make_no_sense_are_named_all_at_once() {
     let said = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(2), "{said}");
     assert!(
-        said.contains("--method is \"lroa\", must be lora, qlora, full, generate, adapters, files or swap"),
+        said.contains("--method is \"lroa\", must be lora, qlora, lora-int8, full, generate, adapters, files or swap"),
         "{said}"
     );
     assert!(said.contains("--steps is 1, must be at least 2"), "{said}");

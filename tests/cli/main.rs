@@ -7,6 +7,7 @@ mod cache;
 mod data;
 mod doctor;
 mod kill;
+mod kinds;
 mod merge;
 mod public_tasks;
 mod real_input;

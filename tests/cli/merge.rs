@@ -80,6 +80,8 @@ fn adapters_are_combined_merged_and_answered_with() {
     let half = ["merge", base, &one, "--out", &path("half"), "--dtype", "bf16", "--quantize", "nf4"];
     let output = emakeel(&half);
     assert!(String::from_utf8_lossy(&output.stderr).contains("rounded to 4 bits"), "a warning");
+    let eight = emakeel(&["merge", base, &one, "--out", &path("eight"), "--quantize", "int8"]);
+    assert!(String::from_utf8_lossy(&eight.stderr).contains("rounded to 8 bits"), "a warning");
     let bytes = |name: &str| std::fs::metadata(place.path(name).join("model.safetensors")).expect("a file").len();
     assert!(bytes("half") < bytes("both") * 6 / 10);
 }

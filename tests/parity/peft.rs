@@ -54,6 +54,17 @@ fn kinds(tied: bool) -> Vec<(&'static str, LoraSettings)> {
         ("dora-rslora", LoraSettings { kind: AdapterKind::Dora, dropout: 0.1, ..settings("rslora") }),
         ("lora-fa", LoraSettings { kind: AdapterKind::LoraFa, ..settings("lora") }),
         ("ia3", LoraSettings { targets: ia3_targets(), kind: AdapterKind::Ia3, ..settings("lora") }),
+        ("vera", LoraSettings { kind: AdapterKind::Vera, ..settings("lora") }),
+        (
+            "vera-some",
+            LoraSettings {
+                kind: AdapterKind::Vera,
+                dropout: 0.1,
+                targets: Targets::Names(["q_proj", "o_proj", "down_proj"].map(String::from).to_vec()),
+                layers: Some(vec![1]),
+                ..settings("lora")
+            },
+        ),
         ("pissa", LoraSettings { init: Initial::Pissa, ..settings("lora") }),
         ("olora", LoraSettings { init: Initial::Olora, ..settings("rslora") }),
         (
@@ -215,6 +226,30 @@ fn starts_from_the_weights_are_those_of_peft() {
     }
 }
 
+#[test]
+fn the_shared_factors_of_vera_are_drawn_as_peft_draws_them() {
+    let Some(python) = python("import torch, transformers, peft") else { return };
+    let root = tempfile::tempdir().unwrap();
+    let out = root.path().join("out");
+    let vera = json!({ "r": 6, "projection_prng_key": 7_000_000_011u64, "target_modules": ["q_proj", "down_proj"] });
+    let jobs = [json!({ "model": golden("gqa"), "vera": vera, "out": out })];
+    run(&python, &root.path().join("jobs.json"), &jobs);
+    let targets = Targets::Names(vec!["q_proj".into(), "down_proj".into()]);
+    let settings = LoraSettings { kind: AdapterKind::Vera, rank: 6, targets, ..settings("lora") };
+    let mut model = golden::model("gqa");
+    let (_, config) = adapter::create(&mut model, &settings, 7_000_000_011).unwrap();
+    let ours = root.path().join("ours");
+    Adapter::take(&model, &config).unwrap().save(&ours).unwrap();
+    let read = |folder: &Path| -> BTreeMap<String, Vec<f32>> {
+        let tensors = golden::tensors(folder.join("adapter_model.safetensors")).into_iter();
+        tensors.map(|(name, tensor)| (name, tensor.flatten_all().unwrap().to_vec1().unwrap())).collect()
+    };
+    let (ours, theirs) = (read(&ours), read(&out));
+    assert_eq!(ours.keys().collect::<Vec<_>>(), theirs.keys().collect::<Vec<_>>());
+    assert!(ours == theirs, "not the same bits");
+    println!("a fresh VeRA: {} tensors are the same bits", ours.len());
+}
+
 /// Runs jobs in Python; returns what it prints.
 fn run(python: &Path, file: &Path, jobs: &[Value]) -> String {
     std::fs::write(file, serde_json::to_string(jobs).unwrap()).unwrap();
@@ -246,7 +281,9 @@ fn check_saved(ours: &Path, theirs: &Path, compare_config: bool) {
     let factors = |folder: &Path| -> BTreeMap<String, Tensor> {
         let tensors = golden::tensors(folder.join("adapter_model.safetensors")).into_iter();
         // With the head among the targets, PEFT adds the base's own.
-        tensors.filter(|(name, _)| name.contains(".lora_") || name.contains(".ia3_")).collect()
+        tensors
+            .filter(|(name, _)| name.contains(".lora_") || name.contains(".ia3_") || name.contains("vera_"))
+            .collect()
     };
     golden::compare(&ours.display().to_string(), &factors(theirs), &factors(ours), 0.0);
 }

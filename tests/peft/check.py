@@ -6,7 +6,7 @@ A job is {"model": folder, "adapter": folder or null, "batch": [[ids], ...], "ou
 `logits.safetensors` (all documents below each other) and, with an adapter, the folder `saved` that PEFT writes of it and
 `gradients.safetensors`, of the mean loss of all tokens but each document's first, by the names that emakeel has.
 A job with "start", such as {"init_lora_weights": "pissa", "r": 4}, makes a fresh adapter instead; `out` gets its
-`factors.safetensors`.
+`factors.safetensors`. One with "vera", such as {"r": 4}, has PEFT write a fresh adapter of VeRA into `out`.
 Prints the version of PEFT.
 """
 
@@ -40,7 +40,7 @@ def start(job):
 def gradients(model, batch):
     """Loss and gradients of whatever of the adapter is trained."""
     for name, parameter in model.named_parameters():
-        parameter.requires_grad = any(part in name for part in ("lora_", "ia3_", "modules_to_save", "trainable_tokens"))
+        parameter.requires_grad = any(part in name for part in ("lora_", "ia3_", "vera_lambda", "modules_to_save", "trainable_tokens"))
     losses = []
     for ids in batch:
         y = model(input_ids=torch.tensor([ids])).logits[0]
@@ -51,9 +51,18 @@ def gradients(model, batch):
     return {name: (g.flatten() if name.endswith("ia3_l") else g).contiguous() for name, g in found.items()}
 
 
+def fresh_vera(job):
+    from peft import VeraConfig, get_peft_model
+
+    model = AutoModelForCausalLM.from_pretrained(job["model"], dtype=torch.float32)
+    get_peft_model(model, VeraConfig(task_type="CAUSAL_LM", **job["vera"])).save_pretrained(job["out"])
+
+
 def run(job):
     if "start" in job:
         return start(job)
+    if "vera" in job:
+        return fresh_vera(job)
     model = AutoModelForCausalLM.from_pretrained(job["model"], dtype=torch.float32, attn_implementation="eager").eval()
     if job["adapter"]:
         with warnings.catch_warnings(record=True) as caught:

@@ -4,7 +4,7 @@ use candle_core::{DType, Device, Tensor};
 
 use super::super::*;
 use super::{all_linear, difference, logits, model_of, settings};
-use crate::model::{FrozenWeight, Llama, Parameters, Projection};
+use crate::model::{Llama, Parameters, Projection};
 use crate::recipe::{AdapterKind, Initial, LoraSettings, Quantization, Targets};
 
 /// Settings of every kind and start that trains on plain weights.
@@ -21,6 +21,13 @@ fn every_kind() -> Vec<LoraSettings> {
         targets: names(&["k_proj", "v_proj", "down_proj"]),
         ..LoraSettings::default()
     });
+    all.push(LoraSettings { kind: AdapterKind::Vera, ..plain.clone() });
+    all.push(LoraSettings {
+        kind: AdapterKind::Vera,
+        targets: names(&["v_proj", "down_proj", "lm_head"]),
+        exclude: Some(names(&["0.mlp.down_proj"])),
+        ..plain.clone()
+    });
     for init in [Initial::Gaussian, Initial::Pissa, Initial::PissaRounds(4), Initial::Olora] {
         all.push(LoraSettings { init, ..plain.clone() });
         all.push(LoraSettings { init, rslora: true, kind: AdapterKind::LoraFa, ..plain.clone() });
@@ -35,6 +42,9 @@ fn every_kind() -> Vec<LoraSettings> {
     });
     all
 }
+
+/// What a base may be kept in beside its own dtype.
+const FEW_BITS: [Quantization; 2] = [Quantization::Nf4, Quantization::Int8];
 
 /// Moves every parameter, as training would.
 fn train(parameters: &Parameters) {
@@ -135,18 +145,22 @@ fn lost(model: &Llama, base: &Llama) -> f64 {
 }
 
 #[test]
-fn starts_on_4_bits_lose_less_of_the_weights_than_4_bits_alone() {
+fn starts_on_few_bits_lose_less_of_the_weights_than_few_bits_alone() {
+    FEW_BITS.into_iter().for_each(loses_less);
+}
+
+fn loses_less(quantization: Quantization) {
     let base = model_of(false, DType::F32);
     let start = |init| {
         let mut model = base.clone();
-        let settings = LoraSettings { init, quantization: Quantization::Nf4, ..settings(all_linear()) };
+        let settings = LoraSettings { init, quantization, ..settings(all_linear()) };
         let made = create(&mut model, &settings, 1).unwrap();
         let frozen = model.projection("model.layers.0.self_attn.q_proj").unwrap().frozen().unwrap().clone();
-        assert!(matches!(frozen, FrozenWeight::Nf4(_)));
+        assert_eq!(frozen.quantization(), quantization);
         (model, made)
     };
     let mut plain = base.clone();
-    initial::quantize_others(&mut plain, Quantization::Nf4).unwrap();
+    initial::quantize_others(&mut plain, quantization).unwrap();
     let (plain, once, often) = (lost(&plain, &base), start(Initial::Loftq(1)), start(Initial::Loftq(5)));
     let (once, often, pissa) = (lost(&once.0, &base), lost(&often.0, &base), lost(&start(Initial::Pissa).0, &base));
     assert!(once < 0.75 * plain && often < once && pissa < plain, "{plain} {once} {often} {pissa}");
@@ -162,17 +176,18 @@ fn starts_on_4_bits_lose_less_of_the_weights_than_4_bits_alone() {
     assert_eq!(written.config.rank, 8);
     assert!(written.attach(&mut trained).is_err());
     let mut quantized = base.clone();
-    initial::quantize_others(&mut quantized, Quantization::Nf4).unwrap();
+    initial::quantize_others(&mut quantized, quantization).unwrap();
     let again = LoraSettings { init: Initial::Pissa, ..settings(all_linear()) };
     let error = create(&mut quantized, &again, 1).unwrap_err().to_string();
-    assert!(error.contains("in 4 bits already"), "{error}");
+    assert!(error.contains(&format!("in {} already", quantization.bits())), "{error}");
 }
 
 #[test]
-fn kinds_train_on_4_bits() {
-    for kind in [AdapterKind::Dora, AdapterKind::LoraFa, AdapterKind::Ia3] {
+fn kinds_train_on_few_bits() {
+    let kinds = [AdapterKind::Lora, AdapterKind::Dora, AdapterKind::LoraFa, AdapterKind::Ia3, AdapterKind::Vera];
+    for (kind, quantization) in kinds.into_iter().flat_map(|kind| FEW_BITS.map(|quantization| (kind, quantization))) {
         let mut model = model_of(false, DType::F32);
-        initial::quantize_others(&mut model, Quantization::Nf4).unwrap();
+        initial::quantize_others(&mut model, quantization).unwrap();
         let before = logits(&model);
         let (parameters, config) = create(&mut model, &LoraSettings { kind, ..settings(all_linear()) }, 1).unwrap();
         assert!(difference(&logits(&model), &before) < 1e-5);
@@ -180,7 +195,8 @@ fn kinds_train_on_4_bits() {
         let (trained, adapter) = (logits(&model), Adapter::take(&model, &config).unwrap());
         adapter.attach(&mut model).unwrap();
         assert!(difference(&logits(&model), &trained) < 1e-5, "{}", kind.name());
-        assert!(adapter.merge(&mut model).unwrap_err().to_string().contains("in 4 bits"));
+        let error = adapter.merge(&mut model).unwrap_err().to_string();
+        assert!(error.contains(&format!("the module is in {}", quantization.bits())), "{error}");
     }
 }
 

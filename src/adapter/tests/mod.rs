@@ -4,8 +4,10 @@ mod config;
 mod files;
 mod folder;
 mod kinds;
+mod loftq;
 mod pickled;
 mod targets;
+mod vera;
 
 use candle_core::{CpuStorage, DType, Device, Storage, Tensor};
 use serde_json::json;

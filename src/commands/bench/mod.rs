@@ -43,6 +43,7 @@ use crate::recipe::Quantization;
 enum Method {
     Lora,
     Qlora,
+    LoraInt8,
     Full,
     Generate,
     Adapters,
@@ -61,7 +62,11 @@ impl Place {
     fn of(args: &BenchArgs, method: Method) -> Result<Self> {
         let dtype = device::dtype_named(&args.dtype)
             .ok_or_else(|| Error::usage("--dtype").got(format!("{:?}", args.dtype)).expected("f32, bf16 or f16"))?;
-        let quantization = if method == Method::Qlora { Quantization::Nf4 } else { Quantization::None };
+        let quantization = match method {
+            Method::Qlora => Quantization::Nf4,
+            Method::LoraInt8 => Quantization::Int8,
+            _ => Quantization::None,
+        };
         Ok(Self { device: device::open(args.device.parse::<DeviceChoice>()?)?, dtype, quantization })
     }
 }
@@ -91,7 +96,7 @@ pub fn run(args: &BenchArgs, progress: Progress) -> Result<()> {
         peer.check(&figures)?;
     }
     match method {
-        Method::Lora | Method::Qlora => {
+        Method::Lora | Method::Qlora | Method::LoraInt8 => {
             training::run(args, &place, Trained::Lora { rank: args.rank }, &mut figures, progress)?;
         }
         Method::Full => training::run(args, &place, Trained::All, &mut figures, progress)?,
@@ -123,6 +128,7 @@ fn check(args: &BenchArgs) -> Result<Method> {
     let method = match args.method.as_str() {
         "lora" => Some(Method::Lora),
         "qlora" => Some(Method::Qlora),
+        "lora-int8" => Some(Method::LoraInt8),
         "full" => Some(Method::Full),
         "generate" => Some(Method::Generate),
         "adapters" => Some(Method::Adapters),
@@ -136,7 +142,7 @@ fn check(args: &BenchArgs) -> Result<Method> {
     }
     if method.is_none() {
         let error = Error::usage("--method").got(format!("{:?}", args.method));
-        errors.push(error.expected("lora, qlora, full, generate, adapters, files or swap"));
+        errors.push(error.expected("lora, qlora, lora-int8, full, generate, adapters, files or swap"));
     }
     let least = [
         ("--rank", Some(args.rank), 1),
@@ -174,11 +180,12 @@ fn name_of(args: &BenchArgs) -> String {
 
 /// The flags that the method reads.
 fn work_of(args: &BenchArgs, method: Method) -> Work {
-    let is_training = matches!(method, Method::Lora | Method::Qlora | Method::Full);
+    let is_lora = matches!(method, Method::Lora | Method::Qlora | Method::LoraInt8);
+    let is_training = is_lora || method == Method::Full;
     let reads_rows = is_training || method == Method::Adapters;
     let generates = method == Method::Generate;
     Work {
-        rank: matches!(method, Method::Lora | Method::Qlora).then_some(args.rank),
+        rank: is_lora.then_some(args.rank),
         batch: reads_rows.then_some(args.batch),
         micro_batch: is_training.then(|| args.micro_batch.unwrap_or(args.batch)),
         sequence_length: reads_rows.then_some(args.sequence_length),

@@ -8,7 +8,7 @@ use crate::kernels::adamw::{self, AdamwStep};
 use crate::kernels::adamw_8bit::{Maps, Moments};
 use crate::kernels::attention::{self, Heads, Segments};
 use crate::kernels::matmul::{linear, linear_input_gradient, linear_weight_gradient};
-use crate::kernels::quantized::Nf4;
+use crate::kernels::quantized::{Int8, Nf4};
 use crate::kernels::rope::RotaryTable;
 use crate::kernels::{adamw_8bit, cross_entropy, dropout, embedding, rms_norm, rope, swiglu};
 use crate::random::Stream;
@@ -193,8 +193,8 @@ pub(super) fn products(bench: &mut Bench<'_>, s: &Shapes) -> Result<()> {
     })
 }
 
-/// A weight in 4 bits: written out, and multiplied with few rows without being written out.
-pub(super) fn in_4_bits(bench: &mut Bench<'_>, s: &Shapes) -> Result<()> {
+/// A weight in 4 bits, written out, and multiplied with few rows without being written out; and one in 8 bits.
+pub(super) fn quantized(bench: &mut Bench<'_>, s: &Shapes) -> Result<()> {
     let (weight, few): (&[usize], &[usize]) = (&[s.mlp, s.hidden], &[8, s.hidden]);
     let (n, bound) = (s.mlp * s.hidden, bench.rounding());
     let kept = Nf4::bytes_of(n as u64) as f64;
@@ -216,6 +216,12 @@ pub(super) fn in_4_bits(bench: &mut Bench<'_>, s: &Shapes) -> Result<()> {
     bench.check(&case, &|t, _| {
         let (x, kept) = (t[0].clone(), Nf4::quantize(&t[1])?);
         Ok(Box::new(move || Ok(vec![kept.linear(&x)?])))
+    })?;
+    let bytes = Int8::bytes_of([s.mlp, s.hidden]) as f64 + (n * bench.dtype.size_in_bytes()) as f64;
+    let (inputs, work) = (vec![weight], Work::Bytes(bytes));
+    bench.check(&Case { kernel: "int8 dequantize", inputs, work, bound, detail: String::new() }, &|t, _| {
+        let kept = Int8::quantize(&t[0])?;
+        Ok(Box::new(move || Ok(vec![kept.dequantize()?])))
     })
 }
 

@@ -74,7 +74,7 @@ pub fn all(device: &Device, dtype: DType, shapes: &[Shapes], seed: u64, each: &m
         checks.sort_by_key(|check| names.iter().position(|name| *name == check.kernel));
         checks.into_iter().for_each(&mut *each);
     }
-    for section in [cases::in_4_bits, cases::optimizer] {
+    for section in [cases::quantized, cases::optimizer] {
         let mut bench = Bench { device, dtype, seed, timed: false, found: Vec::new() };
         section(&mut bench, checked)?;
         bench.found.into_iter().for_each(&mut *each);

@@ -6,6 +6,7 @@
 #include "cross_entropy.cu"
 #include "dropout.cu"
 #include "embedding.cu"
+#include "int8.cu"
 #include "nf4.cu"
 #include "nf4_linear.cu"
 #include "norm.cu"

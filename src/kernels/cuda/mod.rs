@@ -20,6 +20,7 @@ pub(super) mod cross_entropy;
 pub(super) mod dropout;
 pub(super) mod embedding;
 pub(super) mod gemm;
+pub(super) mod int8;
 pub(super) mod nf4;
 pub(super) mod norm;
 pub(super) mod rms_norm;

@@ -6,6 +6,7 @@ use serde::Deserialize;
 pub(in crate::kernels) struct Golden {
     pub seed: u64,
     pub nf4: Nf4,
+    pub int8: Vec<Int8>,
     /// After each step of 0.01 with betas 0.9 and 0.95, epsilon 1e-8 and a weight decay of 0.1.
     pub adamw: Vec<Step>,
 }
@@ -17,6 +18,18 @@ pub(in crate::kernels) struct Nf4 {
     pub scale_codes: Vec<u8>,
     pub scale_magnitudes: Vec<u32>,
     pub offset: u32,
+}
+
+/// Of a matrix whose rows have sizes of their own, in a dtype.
+#[derive(Deserialize)]
+pub(in crate::kernels) struct Int8 {
+    pub dtype: String,
+    pub seed: u64,
+    pub shape: [usize; 2],
+    pub codes_sha256: String,
+    pub scales_sha256: String,
+    /// Of what the codes stand for, in f32.
+    pub back_sha256: String,
 }
 
 #[derive(Deserialize)]

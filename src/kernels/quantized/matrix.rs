@@ -125,6 +125,12 @@ impl Nf4 {
         elements.div_ceil(2) + blocks + 4 * blocks.div_ceil(blockwise::BLOCK as u64) + 1024
     }
 
+    /// The codes as they lie in memory.
+    #[cfg(test)]
+    pub(crate) fn codes(&self) -> Result<Vec<u8>> {
+        Ok(self.codes.flatten_all()?.to_vec1()?)
+    }
+
     pub(in crate::kernels) fn dequantize_by(&self, engine: &cuda::Engine) -> Result<Tensor> {
         let y = engine.empty(&self.shape, self.dtype)?;
         cuda::nf4::dequantize(

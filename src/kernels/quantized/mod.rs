@@ -1,19 +1,23 @@
 //! Numbers in 8 and 4 bits, on the CPU: what the CUDA kernels of these formats are compared with, and what files are
 //! read and written by.
 //!
-//! Both formats divide a block of adjacent elements by the largest magnitude among them and store, for each, the index
-//! of the nearest entry of a table; of two equally near entries it is the lower one. A block that has a NaN in it has a
-//! NaN for its largest magnitude, so that all of it comes back as NaN: what went wrong is not hidden as a zero.
+//! Each divides a block of adjacent elements by the largest magnitude among them. NF4 and the 8 bits of an optimizer
+//! store, for each element, the index of the nearest entry of a table; of two equally near entries it is the lower one.
+//! int8 stores whole numbers, of which a row is a block. A block that has a NaN in it has a NaN for its largest magnitude,
+//! so that all of it comes back as NaN: what went wrong is not hidden as a zero.
 
 pub mod blockwise;
 pub mod dynamic_map;
+pub mod int8;
 pub mod nf4;
 
 #[cfg(test)]
 pub(super) mod golden;
 mod matrix;
+mod rows;
 
 pub use matrix::Nf4;
+pub use rows::Int8;
 
 use crate::error::{Error, Result};
 

@@ -3,7 +3,7 @@
 use candle_core::DType;
 
 use super::oracle::Oracle;
-use super::small::{Collected, attach_dora, attach_lora, attach_scales, batch, config, difference, model};
+use super::small::{Collected, attach_dora, attach_lora, attach_scales, attach_vera, batch, config, difference, model};
 use crate::error::Result;
 use crate::model::{Factor, Llama, Parameters, Pass, Projection, Weight};
 use crate::random::Stream;
@@ -139,6 +139,25 @@ fn the_gradients_of_scales_of_outputs_and_inputs_equal_autograd() -> Result<()> 
         let mut one = model(config(4, false), DType::F64);
         let parameters = attach_scales(&mut one, &[path]);
         compare(&one, &parameters, None)?;
+    }
+    Ok(())
+}
+
+#[test]
+fn the_gradients_of_vectors_of_shared_factors_equal_autograd_with_and_without_dropout() -> Result<()> {
+    for dropout in [0.0, 0.3] {
+        let mut whole = model(config(2, false), DType::F64);
+        let paths = whole.module_paths();
+        let paths: Vec<&str> = paths.iter().map(String::as_str).collect();
+        let parameters = attach_vera(&mut whole, &paths, dropout);
+        assert_eq!((parameters.entries().len(), parameters.decayed_elements()), (2 * 22, 0));
+        compare(&whole, &parameters, Some(Stream::new(9, "dropout").child(4)))?;
+        compare(&whole, &parameters, None)?;
+        for path in ["model.layers.0.mlp.down_proj", "model.layers.1.self_attn.k_proj", "lm_head"] {
+            let mut one = model(config(4, false), DType::F64);
+            let parameters = attach_vera(&mut one, &[path], dropout);
+            compare(&one, &parameters, Some(Stream::new(1, "dropout")))?;
+        }
     }
     Ok(())
 }

@@ -22,12 +22,22 @@ struct Update {
     lengths: Option<Var>,
 }
 
+/// VeRA's update: the factors cut to the module, its vectors, and the mask.
+struct Shared {
+    a: Tensor,
+    b: Tensor,
+    inner: Var,
+    outer: Var,
+    mask: Option<Tensor>,
+}
+
 pub struct Oracle {
     config: Config,
     weights: BTreeMap<String, Var>,
     updates: BTreeMap<String, Update>,
     /// (IA)³'s factors, and the side that they scale.
     scales: BTreeMap<String, (Var, Side)>,
+    shared: BTreeMap<String, Shared>,
 }
 
 impl Oracle {
@@ -35,7 +45,7 @@ impl Oracle {
     /// the child of its index (layer · 7 + place in the layer).
     pub fn new(model: &Llama, tokens: usize, supervised: usize, stream: Option<Stream>) -> Result<Self> {
         let mut frozen = model.clone();
-        let (mut updates, mut scales) = (BTreeMap::new(), BTreeMap::new());
+        let (mut updates, mut scales, mut shared) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
         for (index, path) in model.module_paths().iter().enumerate() {
             let projection = frozen.projection_mut(path).unwrap();
             if let Projection::Scaled(scaled) = projection.clone() {
@@ -43,18 +53,28 @@ impl Oracle {
                 *projection = Projection::Frozen(scaled.base);
                 continue;
             }
+            let mask = |probability: f64, width: usize| {
+                stream.filter(|_| probability > 0.0).map(|stream| {
+                    let mut stream = stream.child(index as u64);
+                    let mut rows = tokens;
+                    if path == "lm_head" {
+                        (stream, rows) = (stream.child(0), supervised);
+                    }
+                    let ones = Tensor::ones((rows, width), DType::F64, &Device::Cpu).unwrap();
+                    dropout::forward(&ones, probability, stream).unwrap()
+                })
+            };
+            if let Projection::Vera(vera) = projection.clone() {
+                let (inner, outer) = (Var::from_tensor(vera.inner.value())?, Var::from_tensor(vera.outer.value())?);
+                let mask = mask(vera.dropout, vera.a.dims()[1]);
+                shared.insert(path.clone(), Shared { a: vera.a, b: vera.b, inner, outer, mask });
+                *projection = Projection::Frozen(vera.base);
+                continue;
+            }
             let Projection::Lora(lora) = projection.clone() else { continue };
             *projection = Projection::Frozen(lora.base);
             let (a, b) = (Var::from_tensor(lora.a.value())?, Var::from_tensor(lora.b.value())?);
-            let mask = stream.filter(|_| lora.dropout > 0.0).map(|stream| {
-                let mut stream = stream.child(index as u64);
-                let mut rows = tokens;
-                if path == "lm_head" {
-                    (stream, rows) = (stream.child(0), supervised);
-                }
-                let ones = Tensor::ones((rows, a.dims()[1]), DType::F64, &Device::Cpu).unwrap();
-                dropout::forward(&ones, lora.dropout, stream).unwrap()
-            });
+            let mask = mask(lora.dropout, a.dims()[1]);
             let lengths = lora.magnitude.map(|magnitude| Var::from_tensor(magnitude.value.value())).transpose()?;
             updates.insert(path.clone(), Update { a, b, scale: lora.scale, mask, lengths });
         }
@@ -64,7 +84,7 @@ impl Oracle {
             .into_iter()
             .map(|(name, tensor)| Ok((name, Var::from_tensor(&tensor)?)))
             .collect::<Result<_>>()?;
-        Ok(Self { config: model.config.clone(), weights, updates, scales })
+        Ok(Self { config: model.config.clone(), weights, updates, scales, shared })
     }
 
     fn linear(&self, path: &str, x: &Tensor, first_row: usize) -> Result<Tensor> {
@@ -75,6 +95,15 @@ impl Oracle {
             None => {}
         }
         let y = x.matmul(&weight.t()?)?;
+        if let Some(Shared { a, b, inner, outer, mask }) = self.shared.get(path) {
+            let dropped = match mask {
+                Some(mask) => (x * mask.narrow(0, first_row, x.dim(0)?)?)?,
+                None => x.clone(),
+            };
+            // As one matrix, which the model never forms.
+            let matrix = outer.unsqueeze(1)?.broadcast_mul(b)?.matmul(&inner.unsqueeze(1)?.broadcast_mul(a)?)?;
+            return y + dropped.matmul(&matrix.t()?)?;
+        }
         let Some(update) = self.updates.get(path) else { return Ok(y) };
         let dropped = match &update.mask {
             Some(mask) => (x * mask.narrow(0, first_row, x.dim(0)?)?)?,
@@ -169,7 +198,10 @@ impl Oracle {
             .iter()
             .filter_map(|(path, update)| Some((format!("{path}.lora_magnitude_vector"), update.lengths.as_ref()?)));
         let scales = self.scales.iter().map(|(path, (factors, _))| (format!("{path}.ia3_l"), factors));
-        let factors = factors.chain(lengths).chain(scales);
+        let vectors = self.shared.iter().flat_map(|(path, vera)| {
+            [(format!("{path}.vera_lambda_d"), &vera.inner), (format!("{path}.vera_lambda_b"), &vera.outer)]
+        });
+        let factors = factors.chain(lengths).chain(scales).chain(vectors);
         for (name, var) in self.weights.iter().map(|(name, var)| (name.clone(), var)).chain(factors) {
             named.insert(name, gradients.get(var).expect("every weight has a gradient").clone());
         }

@@ -1,21 +1,21 @@
-//! A model in 4 bits computes what the weights that it keeps compute.
+//! A model in 4 or 8 bits computes what the weights that it keeps compute.
 
 use candle_core::{DType, Device};
 
 use super::small::{Collected, attach_lora, batch, config, difference, model};
 use crate::error::Result;
-use crate::kernels::quantized::Nf4;
+use crate::kernels::quantized::{Int8, Nf4};
 use crate::model::{FrozenWeight, Llama, Pass, Projection};
 use crate::recipe::Quantization;
 
 const MODULES: [&str; 3] = ["model.layers.0.self_attn.q_proj", "model.layers.1.mlp.up_proj", "lm_head"];
 
-/// The model of the other tests in 4 bits, and one with the weights that this one keeps.
-fn both() -> (Llama, Llama) {
+/// The model of the other tests in 4 or 8 bits, and one with the weights that this one keeps.
+fn both(quantization: Quantization) -> (Llama, Llama) {
     let mut kept = model(config(2, false), DType::F32);
     for path in kept.module_paths().into_iter().filter(|path| path != "lm_head") {
         let projection = kept.projection_mut(&path).unwrap();
-        let weight = FrozenWeight::new(projection.weight().unwrap(), Quantization::Nf4).unwrap();
+        let weight = FrozenWeight::new(projection.weight().unwrap(), quantization).unwrap();
         *projection = Projection::Frozen(weight);
     }
     let mut plain = kept.clone();
@@ -28,7 +28,14 @@ fn both() -> (Llama, Llama) {
 
 #[test]
 fn losses_and_gradients_of_an_adapter_are_those_of_the_kept_weights() -> Result<()> {
-    let (mut kept, mut plain) = both();
+    for quantization in [Quantization::Nf4, Quantization::Int8] {
+        of_the_kept_weights(quantization)?;
+    }
+    Ok(())
+}
+
+fn of_the_kept_weights(quantization: Quantization) -> Result<()> {
+    let (mut kept, mut plain) = both(quantization);
     let batch = batch();
     let pass = Pass { loss_scale: 0.25, recompute: 1, dropout: None, noise: 0.0 };
     let results = [&mut kept, &mut plain].map(|model| -> Result<_> {
@@ -48,19 +55,32 @@ fn losses_and_gradients_of_an_adapter_are_those_of_the_kept_weights() -> Result<
 }
 
 #[test]
-fn loading_in_4_bits_keeps_the_nearest_of_each_layer_and_the_ends_as_they_are() -> Result<()> {
+fn loading_in_few_bits_keeps_the_nearest_of_each_layer_and_the_ends_as_they_are() -> Result<()> {
+    for quantization in [Quantization::Nf4, Quantization::Int8] {
+        keeps_the_nearest(quantization)?;
+    }
+    Ok(())
+}
+
+fn keeps_the_nearest(quantization: Quantization) -> Result<()> {
     let folder = tempfile::tempdir().unwrap();
     let plain = model(config(2, false), DType::F32);
     plain.save(folder.path(), DType::F32)?;
-    let kept = Llama::load_in(folder.path(), (DType::F32, Quantization::Nf4), &Device::Cpu)?;
+    let kept = Llama::load_in(folder.path(), (DType::F32, quantization), &Device::Cpu)?;
     for path in plain.module_paths() {
         let (weight, got) = (plain.projection(&path).unwrap().weight()?, kept.projection(&path).unwrap());
-        let want = if path == "lm_head" { weight.clone() } else { Nf4::quantize(&weight)?.dequantize()? };
-        assert_eq!(matches!(got.frozen(), Some(FrozenWeight::Nf4(_))), path != "lm_head", "{path}");
+        let want = match (path.as_str(), quantization) {
+            ("lm_head", _) => weight.clone(),
+            (_, Quantization::Int8) => Int8::quantize(&weight)?.dequantize()?,
+            _ => Nf4::quantize(&weight)?.dequantize()?,
+        };
+        let kept = if path == "lm_head" { Quantization::None } else { quantization };
+        assert_eq!(got.frozen().map(FrozenWeight::quantization), Some(kept), "{path}");
         assert_eq!(difference(&got.weight()?, &want), 0.0, "{path}");
     }
     assert_eq!(difference(kept.embedding.value(), plain.embedding.value()), 0.0);
     let text = kept.save(&folder.path().join("again"), DType::F32).unwrap_err().to_string();
-    assert!(text.contains("a module is in 4 bits, so what would be saved is not the model that was loaded"), "{text}");
+    let expected = format!("a module is in {}, so what would be saved is not the model", quantization.bits());
+    assert!(text.contains(&expected), "{text}");
     Ok(())
 }

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::error::{Error, Result};
 use crate::model::{
-    Batch, Config, Factor, GradientSink, Llama, Lora, Parameter, Parameters, Projection, Scaled, Segments, Side,
+    Batch, Config, Factor, GradientSink, Llama, Lora, Parameter, Parameters, Projection, Scaled, Segments, Side, Vera,
     row_squares,
 };
 use crate::random::Stream;
@@ -150,6 +150,31 @@ pub fn attach_scales(model: &mut Llama, paths: &[&str]) -> Parameters {
         let projection = model.projection_mut(path).unwrap();
         let base = projection.frozen().unwrap().clone();
         *projection = Projection::Scaled(Scaled { base, factors: Factor::Trained(view), side: side(path) });
+    }
+    parameters
+}
+
+/// Adds to these modules an update of factors that all of them share, and vectors of each.
+pub fn attach_vera(model: &mut Llama, paths: &[&str], dropout: f64) -> Parameters {
+    let shapes: Vec<_> = paths.iter().map(|path| model.projection(path).unwrap().dims2().unwrap()).collect();
+    let (out, inner) = shapes.iter().fold((0, 0), |most, shape| (most.0.max(shape.0), most.1.max(shape.1)));
+    let (a, b) = (noise(7, "vera_A", &[3, inner]).unwrap(), noise(7, "vera_B", &[out, 3]).unwrap());
+    let mut vectors = Vec::new();
+    for (path, (out, _)) in paths.iter().zip(&shapes) {
+        for (name, size) in [("vera_lambda_d", 3), ("vera_lambda_b", *out)] {
+            let name = format!("{path}.{name}");
+            vectors.push((name.clone(), noise(3, &name, &[size]).unwrap().to_dtype(model.dtype()).unwrap()));
+        }
+    }
+    let (parameters, views) = Parameters::gather(vectors).unwrap();
+    let mut views = views.into_iter().map(Factor::Trained);
+    for (path, (out, inner)) in paths.iter().zip(shapes) {
+        let projection = model.projection_mut(path).unwrap();
+        let base = projection.frozen().unwrap().clone();
+        let cut = |factor: &Tensor, side, size| factor.narrow(side, 0, size).unwrap().to_dtype(base.dtype()).unwrap();
+        let (a, b) = (cut(&a, 1, inner), cut(&b, 0, out));
+        let (inner, outer) = (views.next().unwrap(), views.next().unwrap());
+        *projection = Projection::Vera(Vera { base, a, b, inner, outer, dropout });
     }
     parameters
 }

@@ -30,12 +30,16 @@ pub(super) const KEYS: [&str; 13] = [
 const LOW_RANK: [&str; 8] =
     ["rank", "alpha", "dropout", "rank_pattern", "alpha_pattern", "rslora", "init", "lora_plus_ratio"];
 
+/// Those of them that VeRA has not: it has a rank, and nothing to scale by.
+const SCALED: [&str; 6] = ["alpha", "rank_pattern", "alpha_pattern", "rslora", "init", "lora_plus_ratio"];
+
 /// The settings of an adapter; `written` holds its own keys and those it inherits.
 pub(super) fn settings(scope: Scope<'_>, written: &Adapter, findings: &mut Findings<'_>) -> LoraSettings {
     let kind = match written.method {
         Some(MethodWord::Dora) => AdapterKind::Dora,
         Some(MethodWord::LoraFa) => AdapterKind::LoraFa,
         Some(MethodWord::Ia3) => AdapterKind::Ia3,
+        Some(MethodWord::Vera) => AdapterKind::Vera,
         Some(MethodWord::Lora | MethodWord::Full) | None => AdapterKind::Lora,
     };
     let default = LoraSettings::default();
@@ -47,11 +51,15 @@ pub(super) fn settings(scope: Scope<'_>, written: &Adapter, findings: &mut Findi
         quantization: written.quantization.unwrap_or_default(),
         ..LoraSettings::default()
     };
-    if kind == AdapterKind::Ia3 {
-        scaled(scope, written, &mut settings, findings);
-    } else {
+    if kind != AdapterKind::Ia3 {
         findings.no_effect(&format!("{}.feedforward", scope.path), "only method: ia3 has it");
-        low_rank(scope, written, &mut settings, findings);
+    }
+    match kind {
+        AdapterKind::Ia3 => scaled(scope, written, &mut settings, findings),
+        AdapterKind::Vera => shared(scope, written, &mut settings, findings),
+        AdapterKind::Lora | AdapterKind::LoraFa | AdapterKind::Dora => {
+            low_rank(scope, written, &mut settings, findings);
+        }
     }
     settings
 }
@@ -71,6 +79,23 @@ fn scaled(scope: Scope<'_>, written: &Adapter, settings: &mut LoraSettings, find
     }
 }
 
+/// The keys of VeRA.
+fn shared(scope: Scope<'_>, written: &Adapter, settings: &mut LoraSettings, findings: &mut Findings<'_>) {
+    for key in SCALED {
+        findings.no_effect(&format!("{}.{key}", scope.path), "method: vera has no scale and draws its own factors");
+    }
+    let key = scope.key(findings.places, "rank");
+    let hint = "256 is common: its factors are shared, so that a rank costs little";
+    settings.rank = findings.count(&key, written.rank.unwrap_or(Count(256)), 1..=u64::MAX, hint);
+    settings.dropout = dropout(scope, written.dropout.unwrap_or(0.0), findings);
+}
+
+fn dropout(scope: Scope<'_>, dropout: f64, findings: &mut Findings<'_>) -> f64 {
+    let key = scope.key(findings.places, "dropout");
+    let (fits, expected) = ((0.0..1.0).contains(&dropout), "at least 0 and less than 1");
+    findings.number(&key, dropout, fits, expected, "it is a probability: 0.1 is one in ten")
+}
+
 /// The keys of a low-rank update.
 fn low_rank(scope: Scope<'_>, written: &Adapter, settings: &mut LoraSettings, findings: &mut Findings<'_>) {
     let key = |name: &str, findings: &Findings<'_>| scope.key(findings.places, name);
@@ -79,10 +104,7 @@ fn low_rank(scope: Scope<'_>, written: &Adapter, settings: &mut LoraSettings, fi
     settings.rank = findings.count(&rank_key, written.rank.unwrap_or(Count(64)), 1..=u64::MAX, hint);
     let hint = "the LLAMMAS scripts use 16 with rank 64";
     settings.alpha = positive(&key("alpha", findings), written.alpha.unwrap_or(16.0), hint, findings);
-    let dropout = written.dropout.unwrap_or(0.1);
-    let dropout_key = key("dropout", findings);
-    let (fits, expected) = ((0.0..1.0).contains(&dropout), "at least 0 and less than 1");
-    settings.dropout = findings.number(&dropout_key, dropout, fits, expected, "it is a probability: 0.1 is one in ten");
+    settings.dropout = dropout(scope, written.dropout.unwrap_or(0.1), findings);
     settings.rslora = written.rslora.unwrap_or(false);
     settings.rank_pattern = patterns(&key("rank_pattern", findings), written.rank_pattern.as_ref(), |key, rank| {
         findings.count(key, *rank, 1..=u64::MAX, "8 to 64 are common")
@@ -117,7 +139,7 @@ fn initial(scope: Scope<'_>, written: &Adapter, settings: &LoraSettings, finding
         return Initial::Kaiming;
     };
     if matches!(init, Initial::Loftq(_)) && settings.quantization == Quantization::None {
-        findings.wrong(&key, word, "another word where the model is not quantized", "add quantization: nf4");
+        findings.wrong(&key, word, "another word where the model is not quantized", "add quantization: nf4 or int8");
     }
     if init.changes_base() && settings.kind == AdapterKind::Dora {
         let hint = "such a start changes the frozen weight, and DoRA's update cannot be taken back to the old one";

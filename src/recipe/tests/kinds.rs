@@ -41,22 +41,30 @@ fn keys_of_every_kind_come_back_from_the_resolved_recipe() {
     let scaled = lora("method: ia3");
     let targets = names(&["k_proj", "v_proj", "down_proj"]);
     assert_eq!(scaled, LoraSettings { kind: AdapterKind::Ia3, targets, dropout: 0.0, ..LoraSettings::default() });
+    let shared = lora("method: vera, targets: [q_proj], exclude: [mlp.up_proj]");
+    assert_eq!((shared.kind, shared.rank, shared.dropout), (AdapterKind::Vera, 256, 0.0));
+    assert_eq!(lora("method: vera, rank: 16, dropout: 0.05").rank, 16);
     let words = [
         ("pissa", Initial::Pissa),
         ("pissa_niter_16", Initial::PissaRounds(16)),
         ("olora", Initial::Olora),
         ("loftq_iter_5, quantization: nf4", Initial::Loftq(5)),
+        ("loftq, quantization: int8", Initial::Loftq(1)),
     ];
     for (word, init) in words {
         assert_eq!(lora(&format!("init: {word}, method: lora-fa")).init, init);
     }
     assert_eq!(lora("rank: 8, alpha: 4, init: pissa").saved(), (16, 8.0));
+    assert_eq!(lora("quantization: int8").quantization, Quantization::Int8);
 }
 
 #[test]
 fn keys_that_do_not_go_together_are_refused() {
     for (keys, expected) in [
         ("method: ia3, rank: 8", "adapters.a.rank has no effect: method: ia3 has no low-rank update"),
+        ("method: vera, alpha: 8", "adapters.a.alpha has no effect: method: vera has no scale"),
+        ("method: vera, rank: 0", "adapters.a.rank is 0, must be at least 1"),
+        ("method: vera, dropout: 1", "adapters.a.dropout is 1, must be at least 0 and less than 1"),
         ("feedforward: down_proj", "adapters.a.feedforward has no effect: only method: ia3 has it"),
         ("method: full, init: pissa", "adapters.a.init has no effect: method: full trains all parameters"),
         ("init: loftq", "adapters.a.init is loftq, must be another word where the model is not quantized"),

@@ -13,6 +13,7 @@ pub(super) fn keys(settings: &LoraSettings, written: &mut Adapter) {
         AdapterKind::LoraFa => MethodWord::LoraFa,
         AdapterKind::Dora => MethodWord::Dora,
         AdapterKind::Ia3 => MethodWord::Ia3,
+        AdapterKind::Vera => MethodWord::Vera,
     });
     written.targets = Some(words(&settings.targets));
     written.exclude = settings.exclude.as_ref().map(words);
@@ -23,8 +24,11 @@ pub(super) fn keys(settings: &LoraSettings, written: &mut Adapter) {
         return;
     }
     written.rank = Some(count(settings.rank));
-    written.alpha = Some(settings.alpha);
     written.dropout = Some(settings.dropout);
+    if settings.kind == AdapterKind::Vera {
+        return;
+    }
+    written.alpha = Some(settings.alpha);
     written.rslora = Some(settings.rslora);
     let ranks = settings.rank_pattern.iter().map(|(name, rank)| (name.clone(), Count(*rank as u64)));
     written.rank_pattern = (!settings.rank_pattern.is_empty()).then(|| Named(ranks.collect()));

@@ -160,11 +160,12 @@ stage! {
         start_from: String,
         /// What is trained: an adapter of one of these kinds, or all parameters (`full`). Default: lora.
         method: MethodWord,
-        /// Rank of the update. Default: 64.
+        /// Rank of the update. Default: 64; 256 for `method: vera`.
         rank: Count,
         /// The update is multiplied by alpha / rank. Default: 16.
         alpha: f64,
-        /// Probability that an input of the adapter is set to zero while training. Default: 0.1.
+        /// Probability that an input of the adapter is set to zero while training. Default: 0.1; 0 for
+        /// `method: vera`.
         dropout: f64,
         /// The modules that get an adapter, as PEFT has it: `all-linear`, a list of names such as `[q_proj, v_proj]`,
         /// or one text, a regular expression for the whole path. Default: all-linear.
@@ -188,7 +189,8 @@ stage! {
         /// The learning rate of the factors B is this times that of A (LoRA+), such as 16. Default: 1.
         lora_plus_ratio: f64,
         /// How the weights of the model's linear modules are kept while the adapter is trained on them: as they are
-        /// (`none`), or in 4 bits (`nf4`, QLoRA), which is about a quarter. Default: none.
+        /// (`none`), in 4 bits (`nf4`, QLoRA), which is about a quarter of bf16, or in 8 bits (`int8`, the weights of
+        /// LLM.int8), which is about a half. Default: none.
         quantization: Quantization,
         /// Times through the mixture. Default: 3, unless `tokens` is given.
         epochs: f64,
@@ -212,6 +214,8 @@ pub(crate) enum MethodWord {
     Dora,
     /// A factor for each output of some modules, and for each input of others: (IA)³.
     Ia3,
+    /// Two vectors for each module, of an update whose random factors all modules share.
+    Vera,
     /// All parameters.
     Full,
 }

@@ -163,6 +163,9 @@ impl<'a> CardFacts<'a> {
         let by = format!("of the study `{study}`, by [emakeel](https://github.com/emakeel/emakeel) {version}");
         let lora = |plan: &AdapterPlan| match &plan.method {
             Method::Lora(lora) if lora.kind == AdapterKind::Ia3 => format!("(IA)³ adapter `{}`", plan.name),
+            Method::Lora(lora) if lora.kind == AdapterKind::Vera => {
+                format!("VeRA adapter `{}` of rank {}", plan.name, lora.rank)
+            }
             Method::Lora(lora) if lora.kind == AdapterKind::Dora => {
                 format!("DoRA adapter `{}` of rank {} (alpha {})", plan.name, lora.rank, lora.alpha)
             }

@@ -104,7 +104,10 @@ fn rows(facts: &CardFacts<'_>) -> Vec<(&'static str, String)> {
     if let Some(plan) = facts.subject.plan() {
         rows.push(("method", plan.method.to_string()));
         if let Method::Lora(lora) = &plan.method {
-            if lora.kind != AdapterKind::Ia3 {
+            if lora.kind == AdapterKind::Vera {
+                rows.push(("rank", lora.rank.to_string()));
+                rows.push(("dropout", lora.dropout.to_string()));
+            } else if lora.kind != AdapterKind::Ia3 {
                 rows.push(("rank, alpha", format!("{}, {}", lora.rank, lora.alpha)));
                 rows.push(("scale", if lora.rslora { "alpha / √rank" } else { "alpha / rank" }.to_owned()));
                 rows.push(("dropout", lora.dropout.to_string()));

@@ -8,7 +8,7 @@ mod smaller;
 
 use candle_core::DType;
 
-use crate::kernels::quantized::Nf4;
+use crate::kernels::quantized::{Int8, Nf4};
 use crate::model::Config;
 use crate::recipe::{AdapterKind, Budget, Quantization, Recompute, Training};
 use crate::train::optimizer::Layout;
@@ -161,7 +161,7 @@ impl Plan {
         };
         let kernels = Kernels::of(config, dtype, on_gpu);
         let (activations, layer) = activations(config, dtype, kernels, trained, training, recomputed);
-        // A weight of 4 bits is written out for the product that it is in.
+        // A weight of 4 or 8 bits is written out for the product that it is in.
         let layer = layer + sizes.written_out * dtype.size_in_bytes() as u64;
         let kept = if training.evaluate_every > 0 { 3 } else { 2 };
         Self {
@@ -207,7 +207,7 @@ struct Sizes {
     largest: u64,
     /// Bytes.
     weights: u64,
-    /// Elements of the largest weight that is kept in 4 bits.
+    /// Elements of the largest weight that is kept in 4 or 8 bits.
     written_out: u64,
 }
 
@@ -235,18 +235,23 @@ impl Sizes {
                     AdapterKind::LoraFa => vec![rank * rows],
                     AdapterKind::Dora => vec![rank * rows, rank * columns, rows],
                     AdapterKind::Ia3 => vec![rows.max(columns)],
+                    AdapterKind::Vera => vec![rank, rows],
                 };
                 let factors = modules.iter().flat_map(|(_, shape)| of_module(*shape));
                 let tensors: Vec<u64> = factors.map(|elements| elements as u64).collect();
                 let trained = tensors.iter().sum::<u64>();
                 let kept = match kind {
                     AdapterKind::LoraFa => modules.iter().map(|(_, [_, columns])| (rank * columns) as u64).sum(),
-                    _ => 0,
+                    AdapterKind::Vera => shared_factors(modules, rank),
+                    AdapterKind::Lora | AdapterKind::Dora | AdapterKind::Ia3 => 0,
                 };
                 let trained_dtype = if dtype == DType::F64 { DType::F64 } else { DType::F32 };
                 let (base_bytes, written_out) = match quantization {
                     Quantization::None => (base * width, 0),
-                    Quantization::Nf4 => in_four_bits(config, base, width),
+                    Quantization::Nf4 => {
+                        quantized(config, base, width, |[rows, columns]| Nf4::bytes_of((rows * columns) as u64))
+                    }
+                    Quantization::Int8 => quantized(config, base, width, Int8::bytes_of),
                 };
                 Self {
                     parameters: base + trained,
@@ -262,13 +267,21 @@ impl Sizes {
     }
 }
 
-/// Bytes of a model whose layers' linear modules are in 4 bits, and elements of the largest of those.
-fn in_four_bits(config: &Config, parameters: u64, width: u64) -> (u64, u64) {
+/// Bytes of a model whose layers' linear modules are in so many bytes each, and elements of the largest of those.
+fn quantized(config: &Config, parameters: u64, width: u64, bytes_of: impl Fn([usize; 2]) -> u64) -> (u64, u64) {
     let modules = config.module_shapes().into_iter().filter(|(path, _)| path.starts_with("model.layers."));
-    let elements: Vec<u64> = modules.map(|(_, [rows, columns])| (rows * columns) as u64).collect();
-    let plain = parameters - elements.iter().sum::<u64>();
-    let bytes = plain * width + elements.iter().map(|elements| Nf4::bytes_of(*elements)).sum::<u64>();
-    (bytes, elements.into_iter().max().unwrap_or(0))
+    let shapes: Vec<[usize; 2]> = modules.map(|(_, shape)| shape).collect();
+    let elements = |shape: &[usize; 2]| shape.iter().product::<usize>() as u64;
+    let plain = parameters - shapes.iter().map(elements).sum::<u64>();
+    let bytes = plain * width + shapes.iter().map(|shape| bytes_of(*shape)).sum::<u64>();
+    (bytes, shapes.iter().map(elements).max().unwrap_or(0))
+}
+
+/// Elements of VeRA's factors: the first in each width that modules have, the second once.
+fn shared_factors(modules: &[(String, [usize; 2])], rank: usize) -> u64 {
+    let widths: std::collections::BTreeSet<usize> = modules.iter().map(|(_, [_, columns])| *columns).collect();
+    let rows = modules.iter().map(|(_, [rows, _])| *rows).max().unwrap_or(0);
+    (rank * (widths.into_iter().sum::<usize>() + rows)) as u64
 }
 
 /// Steps and tokens, where the budget says so.
@@ -316,7 +329,8 @@ fn operations(config: &Config, trained: Trained<'_>, training: &Training, recomp
         Trained::Lora { modules, rank, kind, .. } => {
             let products = |rows: usize, columns: usize| match kind {
                 AdapterKind::Lora | AdapterKind::Dora => 6.0 * (rank * (rows + columns)) as f64,
-                AdapterKind::LoraFa => (rank * (6 * rows + 4 * columns)) as f64,
+                // VeRA makes its wide product again.
+                AdapterKind::LoraFa | AdapterKind::Vera => (rank * (6 * rows + 4 * columns)) as f64,
                 AdapterKind::Ia3 => 0.0,
             };
             modules.iter().map(|(_, [rows, columns])| products(*rows, *columns)).sum()

@@ -41,11 +41,11 @@ fn kept_of_layer(config: &Config, dtype: DType, trained: Trained<'_>, layer: usi
                 let found = modules.iter().find(|(module, _)| *module == path);
                 // What is kept of the module's own output.
                 narrow += found.map_or(0, |(_, [rows, _])| match kind {
-                    AdapterKind::Lora | AdapterKind::LoraFa => rank * width,
+                    AdapterKind::Lora | AdapterKind::LoraFa | AdapterKind::Vera => rank * width,
                     AdapterKind::Dora => (rank + rows) * width,
                     AdapterKind::Ia3 => rows * width,
                 });
-                found.is_some() && kind != AdapterKind::LoraFa
+                found.is_some() && !matches!(kind, AdapterKind::LoraFa | AdapterKind::Vera)
             }
         };
         // The modules that read the same input share it; that of `o_proj` is kept in any case.
@@ -58,6 +58,17 @@ fn kept_of_layer(config: &Config, dtype: DType, trained: Trained<'_>, layer: usi
         elements += if read { size } else { 0 };
     }
     (elements * width + narrow + 4 * (config.heads + 2)) as u64
+}
+
+/// Elements for each token that VeRA's backward pass makes again beside an output's gradient: the update of the widest
+/// module, and its product with that gradient.
+fn widened(trained: Trained<'_>) -> u64 {
+    match trained {
+        Trained::Lora { modules, kind: AdapterKind::Vera, .. } => {
+            2 * modules.iter().map(|(_, [rows, _])| *rows as u64).max().unwrap_or(0)
+        }
+        Trained::All | Trained::Lora { .. } => 0,
+    }
 }
 
 /// How operations run, and so what they take beside their results.
@@ -96,7 +107,8 @@ pub(super) fn activations(
     let width = dtype.size_in_bytes() as u64;
     let (hidden, inner) = (config.hidden_size as u64, config.intermediate_size as u64);
     // Gradients on their way through one layer: the three inner ones of the MLP, and the residual ones around it.
-    let passing = (3 * inner + 4 * hidden) * width;
+    let beside = widened(trained) * width;
+    let passing = (3 * inner + 4 * hidden) * width + beside;
     let layers = lowest_layer(config, trained)..config.layers;
     let kept = |layer| kept_of_layer(config, dtype, trained, layer);
     // The lowest ones are computed again: the backward pass comes to them when the others are gone.
@@ -105,7 +117,7 @@ pub(super) fn activations(
     let again = layers.clone().take(recomputed).map(|layer| kept(layer) - hidden * width).max().unwrap_or(0);
     let kept = inputs + layers.skip(recomputed).map(kept).sum::<u64>();
     // Measured: a layer that is computed again has less in its way, since its own tensors go as they are used.
-    let within = (3 * inner + 2 * hidden) * width;
+    let within = (3 * inner + 2 * hidden) * width + beside;
     let layer = passing.max((inputs + again + within).saturating_sub(kept));
     // Without fused kernels: six f32 copies inside the MLP, or the scores of all heads in the longest document.
     let scores = (config.heads * training.sequence_length * training.sequence_length) as u64 * 20;

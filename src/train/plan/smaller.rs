@@ -62,7 +62,9 @@ impl Change {
             Self::Offload => on_gpu && !optimizer.offload,
             Self::EightBit => optimizer.kind == OptimizerKind::Adamw,
             Self::Stochastic => all && dtype == candle_core::DType::BF16 && optimizer.rounding == Rounding::Master,
-            Self::FourBit => matches!(trained, Trained::Lora { quantization: Quantization::None, .. }),
+            Self::FourBit => {
+                matches!(trained, Trained::Lora { quantization: Quantization::None | Quantization::Int8, .. })
+            }
             Self::InBackward => all && (training.batch > training.micro_batch || optimizer.clip.is_some()),
         }
     }

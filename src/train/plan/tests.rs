@@ -217,6 +217,28 @@ fn an_adapter_on_llama_2_7b_in_4_bits_adds_up() {
 }
 
 #[test]
+fn an_adapter_on_llama_2_7b_in_8_bits_adds_up() {
+    let config = llama_2_7b();
+    let modules: Vec<_> = config.module_shapes().into_iter().filter(|(path, _)| path != "lm_head").collect();
+    let on = |quantization| Trained::Lora { modules: &modules, rank: 16, kind: AdapterKind::Lora, quantization };
+    let training = Training { batch: 128, ..training() };
+    let plan = |quantization| {
+        let setup = Setup { trained: on(quantization), ..full(&config, DType::BF16, &training) };
+        Plan::new(setup, None, None)
+    };
+    let (eight, wide) = (plan(Quantization::Int8), plan(Quantization::None));
+    // A byte each, and four for each row: of six modules of a layer, and of the one that makes the MLP narrow again.
+    let kept = 32 * (4 * 4096 * 4100 + 2 * 11_008 * 4100 + 4096 * 11_012);
+    let ends = 2 * (2 * 32_000 * 4096 + 65 * 4096);
+    assert_eq!(eight.memory.weights, kept + ends + 4 * eight.trained);
+    assert_eq!(eight.memory.layer - wide.memory.layer, 2 * 4096 * 11_008);
+    // Where that is still too much, 4 bits are less.
+    let setup = Setup { trained: on(Quantization::Int8), ..full(&config, DType::BF16, &training) };
+    let fits = smaller(setup, None, 6 << 30).expect("4 bits");
+    assert!(fits.changes.iter().any(|change| change == "quantization: nf4"), "{:?}", fits.changes);
+}
+
+#[test]
 fn what_would_fit_is_what_is_felt_least() {
     let config = llama_2_7b();
     let training = Training { recompute: Recompute::ToFit(None), micro_batch: 8, ..training() };

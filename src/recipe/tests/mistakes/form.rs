@@ -146,7 +146,7 @@ fn a_word_that_is_none_of_the_known_ones_gets_the_nearest_as_a_hint() {
       hint: did you mean best-fit?
     "#);
     assert_snapshot!(mistakes_in_adapter("method: qlora, too_long: cut, template: alpacca"), @r#"
-    recipe r.yaml:7:48  adapters.a.method is "qlora", must be lora, lora-fa, dora, ia3 or full
+    recipe r.yaml:7:48  adapters.a.method is "qlora", must be lora, lora-fa, dora, ia3, vera or full
       hint: did you mean lora?
     recipe r.yaml:7:65  adapters.a.too_long is "cut", must be error, drop, truncate or split
     recipe r.yaml:7:80  adapters.a.template is "alpacca", must be llammas-chat, alpaca, plain, llama-2-chat, llama-3, chatml, tulu, model or the path of a .jinja file
