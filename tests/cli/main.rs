@@ -8,6 +8,8 @@ mod data;
 mod doctor;
 mod kill;
 mod merge;
+#[path = "../support/model.rs"]
+mod model;
 mod public_tasks;
 mod real_input;
 mod recipes;
