@@ -19,7 +19,6 @@ mod search;
 
 pub use adapter::{
     AdapterAction, AdapterArgs, AdapterCombineArgs, AdapterDiffArgs, AdapterShowArgs, AdapterVerifyArgs, CombineHow,
-    MethodWord, SignWord,
 };
 pub use compare::CompareArgs;
 pub use export::{ExportArgs, FormatWord, TypeWord};

@@ -25,6 +25,7 @@ mod scratch;
 mod search;
 mod shape;
 mod speaker;
+mod weighted;
 
 use crate::cli::{Cli, Command};
 use crate::error::{Error, Result};

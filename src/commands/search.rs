@@ -4,10 +4,11 @@ use std::path::Path;
 
 use serde_json::json;
 
-use super::combine::{open_all, settings};
+use super::combine::settings;
 use super::interrupt::Interrupt;
 use super::output;
 use super::speaker::template_named;
+use super::weighted::open_all;
 use crate::adapter::{CONFIG_FILE, WEIGHTS_FILE};
 use crate::cli::SearchArgs;
 use crate::device::{self, DeviceChoice};
