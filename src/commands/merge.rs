@@ -33,7 +33,7 @@ pub fn run(args: &MergeArgs, progress: Progress) -> Result<()> {
     let config = Config::read(&args.base)?;
     let written = dtype.or(config.dtype).unwrap_or(DType::F32);
     let merge = Merge {
-        rewrite: Rewrite { base: &args.base, dtype, shard_bytes: args.shard_size },
+        rewrite: Rewrite { base: &args.base, dtype, shard_bytes: args.shard_size, keep_delta: args.keep_delta },
         parts: &parts,
         quantization: args.quantize.map_or(Quantization::None, |_| Quantization::Nf4),
     };

@@ -5,6 +5,7 @@ mod files;
 mod folder;
 mod kinds;
 mod targets;
+mod unmerge;
 
 use candle_core::{DType, Device, Tensor};
 use serde_json::json;
