@@ -114,6 +114,8 @@ pub(super) fn windows(bos: u32, ids: &[u32], length: usize) -> Vec<Document> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::data::Turn;
+    use crate::recipe::ChatTemplate;
 
     #[test]
     fn each_token_is_scored_once_from_at_least_half_a_window() {
@@ -140,5 +142,24 @@ mod tests {
             trained: vec![false, false, false, true, true, true, false],
         };
         assert_eq!(Document::of_answer(&encoded, &[2]).rows, [(2, 20), (3, 21)]);
+    }
+
+    #[test]
+    fn of_a_conversation_longer_than_the_context_what_fits_counts() {
+        let tokenizer = Tokenizer::train(["Mari elab Tartus ja töötab koolis, kus ta loeb raamatuid."], 280).unwrap();
+        let template = Template::open(&ChatTemplate::Plain, &tokenizer).unwrap();
+        let mut talk = Conversation::default();
+        for (role, text) in [(Role::User, "Kus Mari elab?"), (Role::Assistant, "Mari elab Tartus ja töötab koolis.")] {
+            talk.turns.push(Turn::new(role, text));
+        }
+        let heard = |context: usize| Listener::new(&template, &tokenizer, context).heard(&talk).unwrap();
+        let (whole, text) = heard(1000);
+        assert_eq!(text, "Mari elab Tartus ja töötab koolis.");
+        let (first, said) = heard(whole.ids.len() - 5);
+        assert_eq!(first.ids, whole.ids[..whole.ids.len() - 5]);
+        assert!(!said.is_empty() && text.starts_with(said.trim()) && said.len() < text.len(), "{said}");
+        assert!(first.targets() < whole.targets() && first.rows == whole.rows[..first.targets()]);
+        let (none, said) = heard(3);
+        assert_eq!((none.targets(), said.as_str()), (0, ""));
     }
 }
