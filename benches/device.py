@@ -201,7 +201,7 @@ def run(name, limit, work, options):
     if not result:
         print(open(path + ".json").read(), flush=True)
     else:
-        print("  " + json.dumps({k: v for k, v in result.items() if k.startswith(("tokens_per", "peak_mb", "planned", "parts", "flash", "cudnn"))}), flush=True)
+        print("  " + json.dumps({k: v for k, v in result.items() if k.startswith(("tokens_per", "peak_mb", "planned", "parts", "flash"))}), flush=True)
     return result
 
 

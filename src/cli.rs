@@ -19,12 +19,11 @@ mod search;
 
 pub use adapter::{
     AdapterAction, AdapterArgs, AdapterCombineArgs, AdapterDiffArgs, AdapterShowArgs, AdapterVerifyArgs, CombineHow,
-    MethodWord, SignWord,
 };
 pub use compare::CompareArgs;
 pub use export::{ExportArgs, FormatWord, TypeWord};
 pub use measure::{BenchArgs, DoctorArgs};
-pub use merge::{MergeArgs, QuantizeWord};
+pub use merge::{MergeArgs, QuantizeWord, UnmergeArgs};
 pub use publish::{FetchArgs, PublishArgs};
 pub use score::{MetricWord, ScoreArgs, SmoothWord, TestWord};
 pub use search::SearchArgs;
@@ -65,6 +64,8 @@ pub enum Command {
     Chat(ChatArgs),
     /// Write a model with adapters merged into it as a Hugging Face folder, weight by weight.
     Merge(MergeArgs),
+    /// Bring back the base of a merged model, bit for bit, from what `merge --keep-delta` kept.
+    Unmerge(UnmergeArgs),
     /// Find the weights with which adapters, combined, predict held-out rows best.
     SearchMerge(SearchArgs),
     /// Send an adapter, a merged model or a snapshot of a run to the Hub, with a card written from the run's records.

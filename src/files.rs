@@ -48,6 +48,24 @@ pub fn write_json(path: &Path, value: &impl Serialize) -> Result<()> {
     write(path, text)
 }
 
+/// Writes a folder whole, in place of an older one: `fill` writes into the one that it is given.
+///
+/// # Errors
+/// Those of `fill`; the disk is full. Nothing is left then, and an older folder is untouched.
+pub fn write_folder<T>(place: &Path, fill: impl FnOnce(&Path) -> Result<T>) -> Result<T> {
+    let parent = place.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    make_folder(parent)?;
+    let unfinished = temporary_beside(place);
+    remove_folder(&unfinished)?;
+    let filled = make_folder(&unfinished)
+        .and_then(|()| fill(&unfinished))
+        .and_then(|made| rename_folder(&unfinished, place).map(|()| made));
+    if filled.is_err() {
+        remove_folder(&unfinished)?;
+    }
+    filled
+}
+
 /// Puts a finished folder in its place, over an older one if there is one.
 ///
 /// A reader, or a process that starts after a crash, sees the old folder, none, or the new one; never a mix.

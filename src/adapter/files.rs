@@ -71,17 +71,10 @@ impl Adapter {
     /// # Errors
     /// As [`Adapter::save`], and those of `more`.
     pub fn save_with(&self, folder: &Path, more: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
-        let parent = folder.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        files::make_folder(parent)?;
-        let unfinished = files::temporary_beside(folder);
-        files::remove_folder(&unfinished)?;
-        files::make_folder(&unfinished)?;
-        let written = self.write_into(&unfinished).and_then(|()| more(&unfinished));
-        if let Err(error) = written {
-            files::remove_folder(&unfinished)?;
-            return Err(error);
-        }
-        files::rename_folder(&unfinished, folder)
+        files::write_folder(folder, |unfinished| {
+            self.write_into(unfinished)?;
+            more(unfinished)
+        })
     }
 
     fn write_into(&self, folder: &Path) -> Result<()> {

@@ -42,19 +42,10 @@ impl Merge<'_> {
     ) -> Result<Config> {
         let config = Config::read(self.rewrite.base)?;
         let changes = Changes::new(self, &config)?;
-        let parent = out.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        files::make_folder(parent)?;
-        let partial = files::temporary_beside(out);
-        files::remove_folder(&partial)?;
-        let written = self
-            .rewrite
-            .write(&partial, &|name| changes.of(name), done)
-            .and_then(|config| finish(&partial).map(|()| config))
-            .and_then(|config| files::rename_folder(&partial, out).map(|()| config));
-        if written.is_err() {
-            files::remove_folder(&partial)?;
-        }
-        written
+        files::write_folder(out, |folder| {
+            let config = self.rewrite.write(folder, &|name| changes.of(name), done)?;
+            finish(folder).map(|()| config)
+        })
     }
 }
 
@@ -122,9 +113,7 @@ impl<'a> Changes<'a> {
             })));
         }
         Ok(match stack {
-            Some(LoraPair { a, b }) => {
-                Change::Add(Box::new(move |rows| matmul(&b.narrow(0, rows.start, rows.len())?, a)))
-            }
+            Some(LoraPair { a, b }) => Change::Add { a, b },
             None => Change::Nothing,
         })
     }

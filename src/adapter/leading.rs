@@ -118,9 +118,7 @@ fn orthonormal(mut columns: Columns) -> Columns {
     let (count, rows) = (columns.len(), columns.first().map_or(0, Vec::len));
     let mut reflections: Vec<(Vec<f64>, f64)> = Vec::with_capacity(count);
     for place in 0..count {
-        let (done, open) = columns.split_at_mut(place);
-        let _ = done;
-        let Some((first, others)) = open.split_first_mut() else { break };
+        let Some((first, others)) = columns.get_mut(place..).and_then(<[_]>::split_first_mut) else { break };
         let reflection = reflection(first, place);
         others.par_iter_mut().for_each(|column| reflect(column, &reflection));
         reflections.push(reflection);

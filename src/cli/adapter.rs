@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Subcommand, ValueEnum};
+use clap::{Args, Subcommand};
 
 use crate::adapter::combine::{Method, SignMethod};
 
@@ -50,13 +50,13 @@ pub struct AdapterCombineArgs {
 pub struct CombineHow {
     /// The method; docs/merge.md says what each does.
     #[arg(long, value_enum, default_value = "linear")]
-    pub method: MethodWord,
+    pub method: Method,
     /// ties, dare_linear, dare_ties, magnitude_prune: the share of entries of each update that stay.
     #[arg(long, value_name = "SHARE")]
     pub density: Option<f64>,
     /// ties, dare_ties: how the sign of an entry is elected.
     #[arg(long, value_enum, default_value = "total")]
-    pub majority_sign: SignWord,
+    pub majority_sign: SignMethod,
     /// The rank of the result; if not given, the largest of the adapters' ranks for svd and what ends in _svd, and their sum
     /// for all others.
     #[arg(long, value_name = "N")]
@@ -64,75 +64,6 @@ pub struct CombineHow {
     /// dare_linear, dare_ties: what chance follows from.
     #[arg(long, default_value_t = 42)]
     pub seed: u64,
-}
-
-/// The methods of combining, by the names that PEFT gives them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-#[value(rename_all = "snake_case")]
-pub enum MethodWord {
-    /// The weighted sum, exact.
-    Linear,
-    /// The weighted sum, exact, with all ranks.
-    Cat,
-    /// The weighted sum, cut to a rank.
-    Svd,
-    /// The place between two adapters on the arc.
-    Slerp,
-    /// The largest entries, signs elected, the mean of those that agree.
-    Ties,
-    /// The same, cut to a rank.
-    TiesSvd,
-    /// Entries by chance, scaled up, summed.
-    DareLinear,
-    /// The same, cut to a rank.
-    DareLinearSvd,
-    /// Entries by chance, scaled up, signs elected.
-    DareTies,
-    /// The same, cut to a rank.
-    DareTiesSvd,
-    /// The largest entries, summed.
-    MagnitudePrune,
-    /// The same, cut to a rank.
-    MagnitudePruneSvd,
-}
-
-impl MethodWord {
-    /// What it means.
-    pub fn method(self) -> Method {
-        match self {
-            Self::Linear => Method::Linear,
-            Self::Cat => Method::Cat,
-            Self::Svd => Method::Svd,
-            Self::Slerp => Method::Slerp,
-            Self::Ties => Method::Ties,
-            Self::TiesSvd => Method::TiesSvd,
-            Self::DareLinear => Method::DareLinear,
-            Self::DareLinearSvd => Method::DareLinearSvd,
-            Self::DareTies => Method::DareTies,
-            Self::DareTiesSvd => Method::DareTiesSvd,
-            Self::MagnitudePrune => Method::MagnitudePrune,
-            Self::MagnitudePruneSvd => Method::MagnitudePruneSvd,
-        }
-    }
-}
-
-/// How signs are elected.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum SignWord {
-    /// By the sum of the values.
-    Total,
-    /// By the number of values.
-    Frequency,
-}
-
-impl SignWord {
-    /// What it means.
-    pub fn method(self) -> SignMethod {
-        match self {
-            Self::Total => SignMethod::Total,
-            Self::Frequency => SignMethod::Frequency,
-        }
-    }
 }
 
 /// `emakeel adapter show`.

@@ -26,6 +26,20 @@ pub struct MergeArgs {
     /// Round the base's linear modules to 4 or 8 bits before merging: what an adapter trained on a base in these knows.
     #[arg(long, value_enum, value_name = "KIND")]
     pub quantize: Option<QuantizeWord>,
+    /// Write beside the weights what gives the base back, bit for bit; see `emakeel unmerge`.
+    #[arg(long)]
+    pub keep_delta: bool,
+}
+
+/// `emakeel unmerge`.
+#[derive(Debug, Args)]
+pub struct UnmergeArgs {
+    /// A folder that `emakeel merge --keep-delta` wrote.
+    #[arg(value_name = "DIR")]
+    pub merged: PathBuf,
+    /// The folder to write the base to.
+    #[arg(long, value_name = "BASE")]
+    pub out: PathBuf,
 }
 
 /// What the base is rounded to.

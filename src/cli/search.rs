@@ -14,8 +14,19 @@ pub struct SearchArgs {
     pub base: String,
     /// Held-out rows: a file of text, or JSON rows with `text`, `instruction` and `output`, `prompt` and `completion`, or
     /// `messages`.
-    #[arg(long, value_name = "FILE")]
-    pub data: PathBuf,
+    #[arg(long, value_name = "FILE", required_unless_present = "recipe")]
+    pub data: Option<PathBuf>,
+    /// Instead of rows: a recipe with a comparison, and the tasks of it that are to be answered best.
+    #[arg(long, value_name = "RECIPE", conflicts_with = "data", requires = "task")]
+    pub recipe: Option<PathBuf>,
+    /// The tasks, for example `translation-english-estonian-world,choice`: as the files in a run's compare folders are
+    /// called, or their first words. What is made large is the mean of their main scores; scores of which less is better
+    /// count as negative.
+    #[arg(long, value_name = "NAME", value_delimiter = ',', requires = "recipe")]
+    pub task: Vec<String>,
+    /// Change a value of the recipe, for example `--set seed=7` for other questions of the built-in world.
+    #[arg(long = "set", value_name = "KEY=VALUE", requires = "recipe")]
+    pub sets: Vec<String>,
     /// Adapter folders of that base.
     #[arg(required = true, value_name = "ADAPTER")]
     pub adapters: Vec<PathBuf>,
@@ -28,11 +39,11 @@ pub struct SearchArgs {
     /// The folder to write the best combination to; what was tried is kept beside it, in DIR.trials.json.
     #[arg(long, value_name = "DIR")]
     pub out: PathBuf,
-    /// Read no more than so many rows.
+    /// Read no more than so many rows, or ask so many examples of each task.
     #[arg(long, value_name = "N")]
     pub limit: Option<u64>,
-    /// How a conversation becomes text, as for `emakeel generate`.
-    #[arg(long, default_value = "llammas-chat")]
+    /// How a conversation becomes text, as for `emakeel generate`; the tasks of a recipe have its own.
+    #[arg(long, default_value = "llammas-chat", conflicts_with = "recipe")]
     pub template: String,
     /// Where to run: auto, cpu, cuda or cuda:N.
     #[arg(long, default_value = "auto")]

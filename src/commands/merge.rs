@@ -2,10 +2,10 @@
 
 use candle_core::DType;
 
-use super::combine::{open_all, weighted};
 use super::interrupt::Interrupt;
+use super::output::refuse_existing;
+use super::weighted::Weighted;
 use crate::adapter::Merge;
-use crate::adapter::combine::Part;
 use crate::cli::{MergeArgs, QuantizeWord};
 use crate::data::Tokenizer;
 use crate::device;
@@ -16,11 +16,7 @@ use crate::recipe::Quantization;
 
 /// Merges in f32 and writes in the dtype asked for.
 pub fn run(args: &MergeArgs, progress: Progress) -> Result<()> {
-    if args.out.exists() {
-        return Err(Error::new("the folder to write is already there")
-            .at(args.out.display().to_string())
-            .hint("give another folder; nothing is overwritten"));
-    }
+    refuse_existing(&args.out)?;
     let dtype = match &args.dtype {
         None => None,
         Some(name) => Some(
@@ -28,13 +24,8 @@ pub fn run(args: &MergeArgs, progress: Progress) -> Result<()> {
                 .ok_or_else(|| Error::usage("--dtype").got(format!("{name:?}")).expected("f32, bf16 or f16"))?,
         ),
     };
-    let given = args.adapters.iter().map(|text| weighted(text)).collect::<Result<Vec<_>>>()?;
-    let adapters = open_all(given.iter().map(|(folder, _)| folder.as_path()))?;
-    let parts: Vec<Part<'_>> = adapters
-        .iter()
-        .zip(&given)
-        .map(|((name, adapter), (_, weight))| Part { name, adapter, weight: *weight })
-        .collect();
+    let adapters = Weighted::open(&args.adapters)?;
+    let parts = adapters.parts();
     let quantization = match args.quantize {
         None => Quantization::None,
         Some(QuantizeWord::Nf4) => Quantization::Nf4,
@@ -49,7 +40,7 @@ pub fn run(args: &MergeArgs, progress: Progress) -> Result<()> {
     let config = Config::read(&args.base)?;
     let written = dtype.or(config.dtype).unwrap_or(DType::F32);
     let merge = Merge {
-        rewrite: Rewrite { base: &args.base, dtype, shard_bytes: args.shard_size },
+        rewrite: Rewrite { base: &args.base, dtype, shard_bytes: args.shard_size, keep_delta: args.keep_delta },
         parts: &parts,
         quantization,
     };

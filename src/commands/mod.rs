@@ -25,6 +25,8 @@ mod scratch;
 mod search;
 mod shape;
 mod speaker;
+mod unmerge;
+mod weighted;
 
 use crate::cli::{Cli, Command};
 use crate::error::{Error, Result};
@@ -56,6 +58,7 @@ pub fn run(cli: Cli) -> Result<()> {
         Command::Generate(args) => generate::run(&args),
         Command::Chat(args) => chat::run(&args, progress),
         Command::Merge(args) => merge::run(&args, progress),
+        Command::Unmerge(args) => unmerge::run(&args, progress),
         Command::SearchMerge(args) => search::run(&args, progress),
         Command::Publish(args) => publish::run(&args, progress),
         Command::Fetch(args) => fetch::run(&args, progress),

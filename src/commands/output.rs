@@ -1,7 +1,7 @@
 //! Standard output: results only, and a reader that goes away early is no error.
 
 use std::io::{ErrorKind, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anstyle::{AnsiColor, Style};
 use serde::Serialize;
@@ -9,6 +9,16 @@ use serde::Serialize;
 use crate::error::{Error, Result};
 use crate::judge::Judged;
 use crate::study::Summary;
+
+/// Refuses to write a folder that is already there.
+pub fn refuse_existing(out: &Path) -> Result<()> {
+    if !out.exists() {
+        return Ok(());
+    }
+    Err(Error::new("the folder to write is already there")
+        .at(out.display().to_string())
+        .hint("give another folder; nothing is overwritten"))
+}
 
 /// Prints a result and a line end.
 pub fn print(text: impl AsRef<str>) -> Result<()> {

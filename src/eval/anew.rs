@@ -7,7 +7,7 @@ use crate::recipe::{Compare, TaskKind, TaskSettings};
 use super::language::Language;
 use super::prediction::Prediction;
 use super::result::TaskResult;
-use super::task;
+use super::{naming, task};
 
 /// What is known of a task of a recipe without its examples.
 #[derive(Debug, Clone)]
@@ -22,10 +22,10 @@ pub struct KeptTask {
 impl KeptTask {
     /// The tasks of a comparison, in order, named as [`Task::load_all`](super::Task::load_all) names them.
     pub fn all(compare: &Compare) -> Vec<Self> {
-        let names = task::distinct_names(&compare.tasks);
+        let names = naming::distinct_names(&compare.tasks);
         let pairs = names.into_iter().zip(&compare.tasks);
         pairs
-            .map(|(name, settings)| Self { file_name: task::file_name(&name), name, settings: settings.clone() })
+            .map(|(name, settings)| Self { file_name: naming::file_name(&name), name, settings: settings.clone() })
             .collect()
     }
 

@@ -1,12 +1,12 @@
 //! How well the rows are predicted that a study keeps out of training.
 
-use crate::data::template::Encoded;
-use crate::data::{Conversation, Role, stream};
+use crate::data::{Conversation, stream};
 use crate::error::{Error, Place, Result};
 use crate::recipe::Study;
 
 use super::example::Example;
 use super::task::Item;
+use super::window;
 
 /// Rows of a source where the recipe sets no limit.
 const ROWS: usize = 500;
@@ -32,16 +32,8 @@ fn item(row: stream::HeldOut) -> Item {
     match row {
         stream::HeldOut::Text(text) => Item { question: Conversation::default(), example: Example::Text(text) },
         stream::HeldOut::Conversation(conversation) => {
-            let said = conversation.turns.iter().filter(|turn| turn.role == Role::Assistant);
-            let text = said.map(|turn| turn.text.as_str()).collect::<Vec<_>>().join("\n");
+            let text = window::said(&conversation);
             Item { question: conversation, example: Example::Text(text) }
         }
     }
-}
-
-/// The first tokens of a conversation, no more than a model can read.
-pub(super) fn cut(mut encoded: Encoded, context: usize) -> Encoded {
-    encoded.ids.truncate(context);
-    encoded.trained.truncate(context);
-    encoded
 }

@@ -13,6 +13,7 @@
 //! | [`example`], [`read`] | examples, and reading them from files as they are |
 //! | [`result`], [`table`] | the scores of one candidate, and the comparison of all |
 //! | [`task`] | examples with the words they are asked in; the answers of models to them |
+//! | `naming` | how tasks go by name |
 //! | `held_out` | the rows that a study keeps out of training |
 //! | `asking`, `letters` | the words of a task; choices shown with letters |
 //! | [`text_loss`] | how well a file of rows is predicted, as one number |
@@ -33,6 +34,7 @@ mod letters;
 pub mod matching;
 pub mod maxmatch;
 pub mod metric;
+mod naming;
 mod ngrams;
 pub mod outputs;
 pub mod prediction;

@@ -9,7 +9,7 @@ use crate::data::template::{Encoded, Template};
 use crate::data::tokenizer::Encoder;
 use crate::data::{Conversation, Tokenizer};
 use crate::error::{Error, Place, Result};
-use crate::model::{Batch, Llama, Segments};
+use crate::model::Llama;
 use crate::progress::Bar;
 use crate::recipe::{Choose, TaskKind};
 
@@ -18,7 +18,7 @@ use super::metric::likeliest;
 use super::prediction::{Likelihood, Prediction};
 use super::result::TaskResult;
 use super::task::Task;
-use super::{held_out, window, wording};
+use super::{window, wording};
 
 impl Task {
     /// Asks some models, which share one base, all examples and scores the answers of each.
@@ -132,45 +132,29 @@ impl Asked<'_> {
     }
 
     fn predict_texts(&self, bar: &mut Bar) -> Result<Vec<Prediction>> {
-        let length = window::LENGTH.min(self.model.config.max_position_embeddings);
+        let context = self.model.config.max_position_embeddings;
+        let length = window::LENGTH.min(context);
+        let mut listener = window::Listener::new(self.template, self.tokenizer, context);
         let mut predictions = Vec::with_capacity(self.task.items.len());
         for (item, number) in self.task.items.iter().zip(0usize..) {
             let Example::Text(text) = &item.example else { continue };
-            if !item.question.turns.is_empty() {
-                let likelihood = self.predict_answers(&item.question, text)?;
-                predictions.push(Prediction { likelihoods: vec![likelihood], ..prediction(number, &item.example) });
-                bar.advance(1, "");
-                continue;
-            }
-            let ids = self.tokenizer.encode(text)?;
-            let windows = window::windows(self.tokenizer.bos(), &ids, length);
+            let (documents, text) = if item.question.turns.is_empty() {
+                let ids = self.tokenizer.encode(text)?;
+                (window::windows(self.tokenizer.bos(), &ids, length), text.clone())
+            } else {
+                let (document, text) = listener.heard(&item.question)?;
+                (vec![document], text)
+            };
             let mut nats = 0.0;
-            for chunk in windows.chunks(self.task.batch) {
+            for chunk in documents.chunks(self.task.batch) {
                 nats = self.scored(chunk)?.into_iter().fold(nats, |sum, nats| sum + nats);
             }
-            let likelihoods = vec![Likelihood::new(text, ids.len(), nats)];
+            let tokens = documents.iter().map(window::Document::targets).sum();
+            let likelihoods = vec![Likelihood::new(&text, tokens, nats)];
             predictions.push(Prediction { likelihoods, ..prediction(number, &item.example) });
             bar.advance(1, "");
         }
         Ok(predictions)
-    }
-
-    /// How likely the answers of a conversation are, as far as the model can read it.
-    fn predict_answers(&self, conversation: &Conversation, text: &str) -> Result<Likelihood> {
-        let encoder = &mut self.tokenizer.encoder();
-        let context = self.model.config.max_position_embeddings;
-        let encoded = self.template.encode(conversation, encoder)?;
-        let is_whole = encoded.ids.len() <= context;
-        let ends = self.template.ends(self.tokenizer);
-        let document = window::Document::of_answer(&held_out::cut(encoded, context), &ends);
-        if document.rows.is_empty() {
-            // An empty answer, or one behind a question that fills the context: it counts for nothing.
-            return Ok(Likelihood::new("", 0, 0.0));
-        }
-        let nats = self.scored(std::slice::from_ref(&document))?.into_iter().sum();
-        let scored: Vec<u32> = document.rows.iter().map(|(_, id)| *id).collect();
-        let text = if is_whole { text.to_owned() } else { self.tokenizer.decode(&scored) };
-        Ok(Likelihood::new(&text, document.targets(), nats))
     }
 
     /// The log-likelihood of each document's targets, in nats.
@@ -178,14 +162,10 @@ impl Asked<'_> {
         if (self.stop)() {
             return Err(Error::interrupted("the task was stopped"));
         }
-        let (mut ids, mut bounds, mut targets) = (Vec::new(), vec![0u32], Vec::new());
-        for document in documents {
-            let start = ids.len() as u32;
-            targets.extend(document.rows.iter().map(|(row, id)| (start + row, *id)));
-            ids.extend_from_slice(&document.ids);
-            bounds.push(ids.len() as u32);
+        if documents.iter().all(|document| document.rows.is_empty()) {
+            return Ok(vec![0.0; documents.len()]);
         }
-        let batch = Batch { ids, targets, weights: Vec::new(), segments: Segments::new(bounds)? };
+        let batch = window::batch(documents)?;
         let mut nats = self.model.log_likelihoods(&batch)?.into_iter();
         let sum_of = |document: &window::Document| nats.by_ref().take(document.targets()).fold(0.0, |sum, n| sum + n);
         Ok(documents.iter().map(sum_of).collect())

@@ -1,7 +1,5 @@
 //! A task: its examples with the words they are asked in, its metrics, and how it goes by name.
 
-use std::path::{Path, PathBuf};
-
 use crate::data::template::Fields;
 use crate::data::{Conversation, Tokenizer};
 use crate::error::{Error, Place, Result};
@@ -17,6 +15,7 @@ use super::chrf::Chrf;
 use super::example::Example;
 use super::language::Language;
 use super::metric::Metric;
+use super::naming::{self, distinct_names, file_name, name_of};
 use super::prediction::Prediction;
 use super::result::TaskResult;
 use super::ter::Ter;
@@ -85,10 +84,28 @@ impl Task {
     /// # Errors
     /// As [`Task::load`], for all tasks at once; a source whose held-out rows are asked for cannot be read or has none.
     pub fn load_some(study: &Study, is_wanted: impl Fn(&TaskSettings) -> bool) -> Result<Vec<Self>> {
+        Self::load_those(study, |_, settings| is_wanted(settings))
+    }
+
+    /// Loads those tasks of a study's comparison that are named: by their names, by their file names
+    /// (`translation-english-estonian-world`), or by the first words of one if no other task begins so.
+    ///
+    /// # Errors
+    /// As [`Task::load_some`]; no task has a name, or several have it.
+    pub fn load_named(study: &Study, asked: &[String]) -> Result<Vec<Self>> {
+        let names = study.compare.as_ref().map_or(Vec::new(), |compare| distinct_names(&compare.tasks));
+        if names.is_empty() {
+            return Err(Error::new("the recipe compares nothing, so it has no tasks"));
+        }
+        let places = asked.iter().map(|asked| naming::meant(&names, asked)).collect::<Result<Vec<usize>>>()?;
+        Self::load_those(study, |place, _| places.contains(&place))
+    }
+
+    fn load_those(study: &Study, is_wanted: impl Fn(usize, &TaskSettings) -> bool) -> Result<Vec<Self>> {
         let Some(compare) = &study.compare else { return Ok(Vec::new()) };
         let (mut tasks, mut errors) = (Vec::new(), Vec::new());
         let named = compare.tasks.iter().zip(distinct_names(&compare.tasks)).zip(1usize..);
-        for ((settings, name), number) in named.filter(|((settings, _), _)| is_wanted(settings)) {
+        for ((settings, name), number) in named.filter(|((settings, _), number)| is_wanted(number - 1, settings)) {
             let task = match &settings.data {
                 TaskData::HeldOut { source } => held_out::items(study, source, compare.limit)
                     .at(&name)
@@ -316,63 +333,6 @@ fn limited<T>(examples: Vec<T>, limit: Option<usize>, seed: u64) -> Vec<T> {
         }
     }
     examples.into_iter().zip(chosen).filter_map(|(example, chosen)| chosen.then_some(example)).collect()
-}
-
-/// A task's name as a file name.
-pub(super) fn file_name(name: &str) -> String {
-    let words = name.to_lowercase();
-    let words = words.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
-    words.collect::<Vec<_>>().join("-")
-}
-
-/// A name for each task: with the folder where two would be alike, and with a number where they still are.
-pub(super) fn distinct_names(tasks: &[TaskSettings]) -> Vec<String> {
-    let short: Vec<String> = tasks.iter().map(|settings| name_of(settings, false)).collect();
-    let alike = |name: &String| short.iter().filter(|other| *other == name).count() > 1;
-    let mut names: Vec<String> = Vec::new();
-    for (settings, short_name) in tasks.iter().zip(&short) {
-        let plain = if alike(short_name) { name_of(settings, true) } else { short_name.clone() };
-        let mut numbered = (2..).map(|number| format!("{plain} {number}"));
-        let mut name = plain.clone();
-        while names.contains(&name) {
-            name = numbered.next().unwrap_or_default();
-        }
-        names.push(name);
-    }
-    names
-}
-
-/// Words for a task's kind, languages and data; with the folder of its file where two would be alike.
-fn name_of(settings: &TaskSettings, with_folder: bool) -> String {
-    let (data, language) = match &settings.data {
-        TaskData::World { language } => ("world".to_owned(), language),
-        TaskData::File { paths, language } => {
-            let names: Vec<String> = paths.iter().map(|path| file_words(path, with_folder)).collect();
-            (names.join(" + "), language)
-        }
-        TaskData::HeldOut { source } => {
-            return format!("{} {source}", settings.name.as_deref().unwrap_or("held-out"));
-        }
-    };
-    let kind = match &settings.kind {
-        TaskKind::Translation { .. } => "translation",
-        TaskKind::Choice => "choice",
-        TaskKind::Answer => "answer",
-        TaskKind::Correction => "correction",
-        TaskKind::Perplexity => "text",
-        TaskKind::Conversation => "conversation",
-    };
-    let called = settings.name.as_deref().unwrap_or(kind);
-    match &settings.kind {
-        TaskKind::Translation { from, to } => format!("{called} {from}→{to}, {data}"),
-        _ => format!("{called} {language}, {data}"),
-    }
-}
-
-fn file_words(path: &Path, with_folder: bool) -> String {
-    let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
-    let folder = path.parent().and_then(Path::file_name).filter(|_| with_folder);
-    folder.map_or(stem.clone(), |folder| PathBuf::from(folder).join(stem).display().to_string())
 }
 
 #[cfg(test)]

@@ -2,13 +2,12 @@
 
 use std::path::Path;
 
-use super::run::too_long;
 use super::window;
+use crate::data::Tokenizer;
 use crate::data::read::{Row, Rows};
 use crate::data::template::Template;
-use crate::data::{Role, Tokenizer};
 use crate::error::{Error, Place, Result};
-use crate::model::{Batch, Llama, Segments};
+use crate::model::{Batch, Llama};
 use crate::recipe::{ChatTemplate, Clean, Reading, RowTemplate, Source, SourceOrigin};
 
 /// What a row may be, in the order in which it is tried on the first one.
@@ -25,10 +24,11 @@ pub struct HeldOut {
 
 impl HeldOut {
     /// Reads a file of text, or of JSON rows with `text`, `instruction` and `output`, `prompt` and `completion`, or
-    /// `messages`; at most `limit` rows of it. Texts longer than the context are cut into windows.
+    /// `messages`; at most `limit` rows of it. Texts longer than the context are cut into windows; of a conversation that
+    /// is longer, what the context holds counts.
     ///
     /// # Errors
-    /// The file cannot be read; a row is none of these, or is too long for the context; nothing is there to predict.
+    /// The file cannot be read; a row is none of these; nothing is there to predict.
     pub fn open(
         path: &Path,
         (tokenizer, template): (&Tokenizer, &ChatTemplate),
@@ -37,9 +37,10 @@ impl HeldOut {
     ) -> Result<Self> {
         let place = path.display().to_string();
         let template = Template::open(template, tokenizer)?;
-        let (ends, encoder) = (template.ends(tokenizer), &mut tokenizer.encoder());
+        let mut listener = window::Listener::new(&template, tokenizer, context);
+        let encoder = &mut tokenizer.encoder();
         let (mut documents, mut bytes, mut rows) = (Vec::new(), 0, 0);
-        for (read, number) in open(path, limit)?.zip(0usize..) {
+        for read in open(path, limit)? {
             match read?.row {
                 Row::Document(text) => {
                     bytes += text.len() as u64;
@@ -47,19 +48,15 @@ impl HeldOut {
                     documents.extend(window::windows(tokenizer.bos(), &encoder.encode(&text)?, length));
                 }
                 Row::Conversation(talk) => {
-                    let said = talk.turns.iter().filter(|turn| turn.role == Role::Assistant);
-                    bytes += said.map(|turn| turn.text.len() as u64).sum::<u64>();
-                    let document = window::Document::of_answer(&template.encode(&talk, encoder)?, &ends);
-                    if document.ids.len() > context {
-                        return Err(too_long(number, document.ids.len(), context).at(place));
-                    }
+                    let (document, text) = listener.heard(&talk)?;
+                    bytes += text.len() as u64;
                     documents.push(document);
                 }
                 Row::Pair(..) | Row::Tokens { .. } => return Err(Error::new("the row is no text").at(place)),
             }
             rows += 1;
         }
-        let batch = joined(&documents).at(place.as_str())?;
+        let batch = window::batch(&documents).at(place.as_str())?;
         if batch.targets.is_empty() || bytes == 0 {
             return Err(Error::new("there is nothing to predict").at(place).hint("rows need a text or an answer"));
         }
@@ -103,19 +100,4 @@ fn open(path: &Path, limit: Option<u64>) -> Result<Rows> {
     }
     // What is wrong with it as a text says most about a file that is nothing.
     Err(last.unwrap_or_else(|| Error::new("the file has no rows").at(path.display().to_string())))
-}
-
-/// All documents below each other.
-fn joined(documents: &[window::Document]) -> Result<Batch> {
-    let (mut ids, mut bounds, mut targets) = (Vec::new(), vec![0u32], Vec::new());
-    for document in documents {
-        let start = ids.len() as u32;
-        targets.extend(document.rows.iter().map(|(row, id)| (start + row, *id)));
-        ids.extend_from_slice(&document.ids);
-        if ids.len() > i32::MAX as usize {
-            return Err(Error::new("the held-out rows").got("more tokens than are counted").hint("give a limit"));
-        }
-        bounds.push(ids.len() as u32);
-    }
-    Ok(Batch { ids, targets, weights: Vec::new(), segments: Segments::new(bounds)? })
 }

@@ -1,6 +1,10 @@
 //! Documents whose tokens are scored: a prompt with its answer, or a stretch of a long text.
 
-use crate::data::template::Encoded;
+use crate::data::template::{Encoded, Template};
+use crate::data::tokenizer::Encoder;
+use crate::data::{Conversation, Role, Tokenizer};
+use crate::error::{Error, Result};
+use crate::model::{Batch, Segments};
 
 /// Tokens in a window of a text, BOS included; fewer where the model's context is shorter.
 pub(super) const LENGTH: usize = 1024;
@@ -29,6 +33,64 @@ impl Document {
     }
 }
 
+/// Documents below each other, none of which sees another, and what is to be predicted in each.
+///
+/// # Errors
+/// There are more tokens than are counted.
+pub(super) fn batch(documents: &[Document]) -> Result<Batch> {
+    let (mut ids, mut bounds, mut targets) = (Vec::new(), vec![0u32], Vec::new());
+    for document in documents {
+        let start = ids.len() as u32;
+        targets.extend(document.rows.iter().map(|(row, id)| (start + row, *id)));
+        ids.extend_from_slice(&document.ids);
+        if ids.len() > i32::MAX as usize {
+            return Err(Error::new("the rows").got("more tokens than are counted").hint("give a limit"));
+        }
+        bounds.push(ids.len() as u32);
+    }
+    Ok(Batch { ids, targets, weights: Vec::new(), segments: Segments::new(bounds)? })
+}
+
+/// Reads conversations as a model with a context of so many tokens can.
+pub(super) struct Listener<'a> {
+    template: &'a Template,
+    tokenizer: &'a Tokenizer,
+    encoder: Encoder<'a>,
+    ends: Vec<u32>,
+    context: usize,
+}
+
+impl<'a> Listener<'a> {
+    pub(super) fn new(template: &'a Template, tokenizer: &'a Tokenizer, context: usize) -> Self {
+        Self { template, tokenizer, encoder: tokenizer.encoder(), ends: template.ends(tokenizer), context }
+    }
+
+    /// What of a conversation is scored, and its text: all that the assistant says, as far as the context reaches. Nothing
+    /// of an empty answer, or of one behind a question that fills the context: it counts for nothing.
+    pub(super) fn heard(&mut self, talk: &Conversation) -> Result<(Document, String)> {
+        let mut encoded = self.template.encode(talk, &mut self.encoder)?;
+        let is_whole = encoded.ids.len() <= self.context;
+        encoded.ids.truncate(self.context);
+        encoded.trained.truncate(self.context);
+        let document = Document::of_answer(&encoded, &self.ends);
+        let text = match (document.rows.is_empty(), is_whole) {
+            (true, _) => String::new(),
+            (false, true) => said(talk),
+            (false, false) => {
+                let scored: Vec<u32> = document.rows.iter().map(|(_, id)| *id).collect();
+                self.tokenizer.decode(&scored)
+            }
+        };
+        Ok((document, text))
+    }
+}
+
+/// All that the assistant says, a line for each turn.
+pub(super) fn said(talk: &Conversation) -> String {
+    let said = talk.turns.iter().filter(|turn| turn.role == Role::Assistant);
+    said.map(|turn| turn.text.as_str()).collect::<Vec<_>>().join("\n")
+}
+
 /// Cuts a text into windows of at most `length` tokens, each with BOS in front.
 ///
 /// Every token is scored once. The first window scores all of its tokens; each later one begins half a
@@ -52,6 +114,8 @@ pub(super) fn windows(bos: u32, ids: &[u32], length: usize) -> Vec<Document> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::data::Turn;
+    use crate::recipe::ChatTemplate;
 
     #[test]
     fn each_token_is_scored_once_from_at_least_half_a_window() {
@@ -78,5 +142,25 @@ mod tests {
             trained: vec![false, false, false, true, true, true, false],
         };
         assert_eq!(Document::of_answer(&encoded, &[2]).rows, [(2, 20), (3, 21)]);
+    }
+
+    #[test]
+    fn of_a_conversation_longer_than_the_context_what_fits_counts() {
+        let tokenizer = Tokenizer::train(["Mari elab Tartus ja töötab koolis, kus ta loeb raamatuid."], 280).unwrap();
+        let template = Template::open(&ChatTemplate::Plain, &tokenizer).unwrap();
+        let mut talk = Conversation::default();
+        for (role, text) in [(Role::User, "Kus Mari elab?"), (Role::Assistant, "Mari elab Tartus ja töötab koolis.")]
+        {
+            talk.turns.push(Turn::new(role, text));
+        }
+        let heard = |context: usize| Listener::new(&template, &tokenizer, context).heard(&talk).unwrap();
+        let (whole, text) = heard(1000);
+        assert_eq!(text, "Mari elab Tartus ja töötab koolis.");
+        let (first, said) = heard(whole.ids.len() - 5);
+        assert_eq!(first.ids, whole.ids[..whole.ids.len() - 5]);
+        assert!(!said.is_empty() && text.starts_with(said.trim()) && said.len() < text.len(), "{said}");
+        assert!(first.targets() < whole.targets() && first.rows == whole.rows[..first.targets()]);
+        let (none, said) = heard(3);
+        assert_eq!((none.targets(), said.as_str()), (0, ""));
     }
 }

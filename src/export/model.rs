@@ -99,7 +99,7 @@ pub fn write_folder(source: &Source<'_>, out: &Path, dtype: DType, progress: Pro
     let mut bar: Bar = progress.bar("hf", "bytes", 0, total);
     let part = source.adapter.map(|adapter| Part { name: "the adapter", adapter, weight: 1.0 });
     let merge = Merge {
-        rewrite: Rewrite { base: source.folder, dtype: Some(dtype), shard_bytes: SHARD_BYTES },
+        rewrite: Rewrite { base: source.folder, dtype: Some(dtype), shard_bytes: SHARD_BYTES, keep_delta: false },
         parts: part.as_slice(),
         quantization: Quantization::None,
     };

@@ -4,16 +4,16 @@
 //! of the base. What does not change is written straight from there. What changes is made in blocks on all threads while
 //! another thread writes the block before; so the memory is that of a few blocks, whatever the size of the model.
 
-use std::io::Write;
 use std::ops::Range;
 use std::path::Path;
-use std::sync::mpsc::{SyncSender, sync_channel};
 
 use candle_core::{CpuStorage, DType, Device, Storage, Tensor};
 use safetensors::tensor::View;
 
 use super::config::Config;
+use super::delta::{DELTA_FILE, Factors, Forecast, Record, rows_of_part};
 use super::load::check;
+use super::pieces::{Piece, Pieces, write_pieces};
 use super::save::{Shard, write_files};
 use super::tensor_file::{TensorFile, all_finite};
 use super::tensor_writer::{header, ordered};
@@ -21,19 +21,22 @@ use super::values::{self, Values};
 use super::weights::Weights;
 use crate::error::{Error, Place, Result};
 use crate::files;
+use crate::kernels::matmul::matmul;
 
 /// Elements of a block, about.
 const BLOCK: usize = 4 << 20;
-
-/// Blocks that wait for the writer.
-const WAITING: usize = 3;
 
 /// What becomes of a weight.
 pub enum Change<'a> {
     /// It stays, but for its dtype.
     Nothing,
-    /// Something is added to its rows: a function from some of them to f32, `[rows, in]`. The sum is computed in f32.
-    Add(Box<dyn Fn(Range<usize>) -> Result<Tensor> + 'a>),
+    /// `B·A` is added to it, with A `[rank, in]` and B `[out, rank]` in f32 on the CPU. The sum is computed in f32.
+    Add {
+        /// A.
+        a: &'a Tensor,
+        /// B.
+        b: &'a Tensor,
+    },
     /// The whole of it becomes something else, in f32; for what cannot be done row by row.
     Whole(Box<dyn Fn(Tensor) -> Result<Tensor> + 'a>),
 }
@@ -47,6 +50,8 @@ pub struct Rewrite<'a> {
     pub dtype: Option<DType>,
     /// The largest file of weights, in bytes.
     pub shard_bytes: u64,
+    /// Keep beside the weights what gives the base back; see [`Delta`](super::Delta).
+    pub keep_delta: bool,
 }
 
 impl Rewrite<'_> {
@@ -65,9 +70,17 @@ impl Rewrite<'_> {
         let (config, weights) = (Config::read(self.base)?, Weights::open(self.base)?);
         check(&config, &weights)?;
         let dtype = self.dtype.or(config.dtype).unwrap_or(DType::F32);
+        files::make_folder(folder)?;
+        let mut record = match self.keep_delta {
+            true => Some(Record::begin(&folder.join(DELTA_FILE), self.base, &weights)?),
+            false => None,
+        };
         write_files(folder, &config, dtype, self.shard_bytes, &mut |shard| {
-            write_shard(&shard, &weights, dtype, change, done)
+            write_shard(&shard, (&weights, dtype), change, record.as_mut(), done)
         })?;
+        if let Some(record) = record {
+            record.finish(&weights)?;
+        }
         let own = self.base.join(GENERATION);
         if own.is_file() {
             files::write(&folder.join(GENERATION), files::read(&own)?)?;
@@ -79,55 +92,24 @@ impl Rewrite<'_> {
 /// The file of generation settings; a base's own is copied as it is.
 const GENERATION: &str = "generation_config.json";
 
-/// A piece of a file on its way to the writer.
-enum Piece<'w> {
-    /// Bytes of the base's file.
-    Old(&'w [u8]),
-    /// Bytes that were made.
-    New(Vec<u8>),
-}
-
 fn write_shard<'c>(
     shard: &Shard<'_>,
-    weights: &Weights,
-    dtype: DType,
+    (weights, dtype): (&Weights, DType),
     change: &dyn Fn(&str) -> Result<Change<'c>>,
+    mut record: Option<&mut Record>,
     done: &mut dyn FnMut(u64, &str) -> Result<()>,
 ) -> Result<()> {
     let tensors = ordered(shard.shapes);
     let header = header(&tensors, dtype, shard.metadata)?;
-    // The writer speaks io::Error; the failure of a tensor travels beside it.
-    let mut broken = None;
-    let written = files::write_with(&shard.path, |out| {
-        out.write_all(&(header.len() as u64).to_le_bytes())?;
-        out.write_all(&header)?;
-        let (send, receive) = sync_channel::<Piece<'_>>(WAITING);
-        std::thread::scope(|scope| {
-            let writer = scope.spawn(move || {
-                receive.into_iter().try_for_each(|piece| match piece {
-                    Piece::Old(bytes) => out.write_all(bytes),
-                    Piece::New(bytes) => out.write_all(&bytes),
-                })
-            });
-            let made = tensors.iter().try_for_each(|(name, shape)| {
-                let Some(file) = weights.file(name) else { return Err(weights.missing(name)) };
-                let tensor = Moved { file, name, shape, dtype };
-                tensor.send(&change(name)?, &send, done).at(name.as_str())
-            });
-            drop(send);
-            let written = writer.join().unwrap_or_else(|_| Err(std::io::Error::other("the writer stopped")));
-            // A writer that failed is why no more could be sent.
-            written?;
-            made.map_err(|error| {
-                broken = Some(error);
-                std::io::Error::other("a tensor could not be written")
-            })
+    write_pieces(&shard.path, |out| {
+        out.put(Piece::New([&(header.len() as u64).to_le_bytes(), header.as_slice()].concat()))?;
+        tensors.iter().try_for_each(|(name, shape)| {
+            let Some(file) = weights.file(name) else { return Err(weights.missing(name)) };
+            let stored = file.stored(name)?;
+            let tensor = Moved { file, name, shape, stored, dtype };
+            tensor.send(&change(name)?, out, record.as_deref_mut(), done).at(name.as_str())
         })
-    });
-    match broken {
-        Some(error) => Err(error.at(shard.path.display().to_string())),
-        None => written,
-    }
+    })
 }
 
 /// A tensor between its old file and its new one.
@@ -135,6 +117,7 @@ struct Moved<'w> {
     file: &'w TensorFile,
     name: &'w str,
     shape: &'w [usize],
+    stored: DType,
     dtype: DType,
 }
 
@@ -142,10 +125,10 @@ impl<'w> Moved<'w> {
     fn send(
         &self,
         change: &Change<'_>,
-        out: &SyncSender<Piece<'w>>,
+        out: &Pieces<'w>,
+        record: Option<&mut Record>,
         done: &mut dyn FnMut(u64, &str) -> Result<()>,
     ) -> Result<()> {
-        let stored = self.file.dtype(self.name).unwrap_or(DType::F32);
         let bytes = self.file.raw(self.name)?;
         let columns = self.shape.last().copied().unwrap_or(1).max(1);
         let rows = self.shape.iter().product::<usize>() / columns;
@@ -153,45 +136,68 @@ impl<'w> Moved<'w> {
             Change::Whole(make) => Some(self.whole(make)?),
             _ => None,
         };
-        let at_once = (BLOCK / columns).max(1);
+        let mut kept = match record {
+            Some(record) => Some(record.tensor(self.name, self.forecast(change, (rows, columns))?)?),
+            None => None,
+        };
+        let part = rows_of_part(columns);
+        let at_once = part * (BLOCK / (part * columns)).max(1);
         for first in (0..rows).step_by(at_once) {
             let block = first..(first + at_once).min(rows);
-            let size = stored.size_in_bytes() * columns;
+            let size = self.stored.size_in_bytes() * columns;
             let old = bytes.get(block.start * size..block.end * size).unwrap_or_default();
-            let old = Values { bytes: old, dtype: stored };
-            let piece = match (change, &whole) {
-                (Change::Nothing, _) if stored == self.dtype => {
-                    if !all_finite(old.bytes, stored) {
-                        return Err(not_finite(false));
-                    }
-                    Piece::Old(old.bytes)
-                }
-                (Change::Add(update), _) => {
-                    let update = update(block.clone())?;
-                    expect(&update, &[block.len(), columns])?;
-                    Piece::New(
-                        with_f32(&update, |update| values::sum(old, update, self.dtype))?.ok_or(not_finite(true))?,
-                    )
-                }
-                (_, Some(whole)) => {
-                    let part = whole.narrow(0, block.start, block.len())?;
-                    let bytes = part.flatten_all()?.data().into_owned();
-                    if !all_finite(&bytes, self.dtype) {
-                        return Err(not_finite(true));
-                    }
-                    Piece::New(bytes)
-                }
-                _ => Piece::New(values::sum(old, &[], self.dtype).ok_or(not_finite(false))?),
-            };
-            let count = (block.len() * columns * self.dtype.size_in_bytes()) as u64;
-            // Where the writer is gone, it says itself why.
-            if out.send(piece).is_err() {
-                return Err(Error::new("the file cannot be written"));
+            let old = Values { bytes: old, dtype: self.stored };
+            let piece = self.piece(change, whole.as_ref(), &block, old)?;
+            if let Some(kept) = &mut kept {
+                kept.block(first, old.bytes, &piece)?;
             }
-            done(count, self.name)?;
+            out.put(piece)?;
+            done((block.len() * columns * self.dtype.size_in_bytes()) as u64, self.name)?;
         }
+        kept.map_or(Ok(()), |kept| kept.finish())?;
         self.file.forget_tensor(self.name);
         Ok(())
+    }
+
+    /// Some rows as they are to be written.
+    fn piece(
+        &self,
+        change: &Change<'_>,
+        whole: Option<&Tensor>,
+        block: &Range<usize>,
+        old: Values<'w>,
+    ) -> Result<Piece<'w>> {
+        Ok(match (change, whole) {
+            (Change::Nothing, _) if self.stored == self.dtype => {
+                if !all_finite(old.bytes, self.stored) {
+                    return Err(not_finite(false));
+                }
+                Piece::Old(old.bytes)
+            }
+            (Change::Add { a, b }, _) => {
+                let update = matmul(&b.narrow(0, block.start, block.len())?, a)?;
+                expect(&update, &[block.len(), self.shape.last().copied().unwrap_or(1)])?;
+                Piece::New(with_f32(&update, |update| values::sum(old, update, self.dtype))?.ok_or(not_finite(true))?)
+            }
+            (_, Some(whole)) => {
+                let part = whole.narrow(0, block.start, block.len())?;
+                let bytes = part.flatten_all()?.data().into_owned();
+                if !all_finite(&bytes, self.dtype) {
+                    return Err(not_finite(true));
+                }
+                Piece::New(bytes)
+            }
+            _ => Piece::New(values::sum(old, &[], self.dtype).ok_or(not_finite(false))?),
+        })
+    }
+
+    /// How its rows of before are foretold from those of after.
+    fn forecast(&self, change: &Change<'_>, shape: (usize, usize)) -> Result<Forecast> {
+        let factors = match change {
+            Change::Add { a, b } => Some(Factors::of(a, b)?),
+            _ => None,
+        };
+        Ok(Forecast { shape, base: Some(self.stored), merged: Some(self.dtype), factors })
     }
 
     /// A tensor that is made whole, in the dtype to write.

@@ -25,14 +25,7 @@ impl Llama {
     /// # Errors
     /// A module has a low-rank update (merge or detach it first); a weight is not finite; the disk is full.
     pub fn save(&self, folder: &Path, dtype: DType) -> Result<()> {
-        let temporary = files::temporary_beside(folder);
-        files::remove_folder(&temporary)?;
-        let written = self.write_into(&temporary, dtype, SHARD_BYTES);
-        if let Err(error) = written.and_then(|()| files::rename_folder(&temporary, folder)) {
-            let _ = files::remove_folder(&temporary);
-            return Err(error);
-        }
-        Ok(())
+        files::write_folder(folder, |unfinished| self.write_into(unfinished, dtype, SHARD_BYTES))
     }
 
     /// Writes the files of the model into a folder; for a caller that adds files of its own before it puts the folder

@@ -100,6 +100,19 @@ impl TensorFile {
         self.metadata.info(name).and_then(|info| weight_dtype(info).ok())
     }
 
+    /// The dtype of a weight.
+    ///
+    /// # Errors
+    /// The file has no such tensor; its dtype is none that weights can have here.
+    pub(super) fn stored(&self, name: &str) -> Result<DType> {
+        weight_dtype(self.info(name)?).at(self.place(name))
+    }
+
+    /// The bytes before the first tensor: the header and its length.
+    pub(super) fn head(&self) -> &[u8] {
+        self.bytes.get(..self.start).unwrap_or_default()
+    }
+
     /// The free-form metadata of the header.
     pub fn metadata(&self, key: &str) -> Option<&str> {
         self.metadata.metadata().as_ref()?.get(key).map(String::as_str)

@@ -23,6 +23,12 @@ pub(super) struct Values<'a> {
 ///
 /// `None` if a value is not finite, or not in that dtype.
 pub(super) fn sum(old: Values<'_>, update: &[f32], dtype: DType) -> Option<Vec<u8>> {
+    let (bytes, finite) = any_sum(old, update, dtype);
+    finite.then_some(bytes)
+}
+
+/// As [`sum`], and whether all is finite.
+pub(super) fn any_sum(old: Values<'_>, update: &[f32], dtype: DType) -> (Vec<u8>, bool) {
     let (from, to) = (old.dtype.size_in_bytes(), dtype.size_in_bytes());
     let count = old.bytes.len() / from;
     let mut bytes = vec![0u8; count * to];
@@ -41,7 +47,8 @@ pub(super) fn sum(old: Values<'_>, update: &[f32], dtype: DType) -> Option<Vec<u
         }
         finite
     });
-    finite.reduce(|| true, |one, two| one && two).then_some(bytes)
+    let finite = finite.reduce(|| true, |one, two| one && two);
+    (bytes, finite)
 }
 
 fn widen(bytes: &[u8], dtype: DType, wide: &mut [f32]) {

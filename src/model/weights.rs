@@ -81,6 +81,11 @@ impl Weights {
         self.files.get(*self.place_of.get(name)?)
     }
 
+    /// The files.
+    pub fn files(&self) -> &[TensorFile] {
+        &self.files
+    }
+
     /// Reads a tensor, see [`TensorFile::read`].
     pub fn read(&self, name: &str, dtype: DType, device: &Device) -> Result<Tensor> {
         self.file(name).map_or_else(|| Err(self.missing(name)), |file| file.read(name, dtype, device))

@@ -9,6 +9,8 @@ mod doctor;
 mod kill;
 mod kinds;
 mod merge;
+#[path = "../support/model.rs"]
+mod model;
 mod public_tasks;
 mod real_input;
 mod recipes;

@@ -134,3 +134,66 @@ fn weights_are_searched_for_and_a_second_search_is_told_what_is_known() {
     let text = refused(&["search-merge", "--base", base[2], "--data", empty, &one, "--out", "x", "--quiet"], 1);
     assert!(text.contains("empty"), "{text}");
 }
+
+#[test]
+fn a_merged_model_gives_its_base_back() {
+    let place = Place::new();
+    let model = place.model("base");
+    let (one, two) = (adapter(&place, &model, "one", 1), adapter(&place, &model, "two", 2));
+    let (base, merged) = (model.display().to_string(), place.path("merged").display().to_string());
+    let back = place.path("back").display().to_string();
+    let weighted = format!("{two}:-0.5");
+    ok(&["merge", &base, &one, &weighted, "--out", &merged, "--shard-size", "30KB", "--keep-delta", "--quiet"]);
+    ok(&["generate", "--model", &merged, "--max-new-tokens", "3", "Tere"]);
+    ok(&["unmerge", &merged, "--out", &back, "--quiet"]);
+    for file in std::fs::read_dir(&model).expect("a folder") {
+        let name = file.expect("a file").file_name();
+        let read = |folder: &Path| std::fs::read(folder.join(&name)).expect("a file");
+        assert_eq!(read(&place.path("back")), read(&model), "{name:?}");
+    }
+    // What records its base by the hash of its weights fits the one that came back.
+    ok(&["adapter", "verify", &one, "--base", &back]);
+    let text = refused(&["unmerge", &merged, "--out", &back], 1);
+    assert!(text.contains("already there"), "{text}");
+    let text = refused(&["unmerge", &base, "--out", "x"], 1);
+    assert!(text.contains("there is no base.delta") && text.contains("--keep-delta"), "{text}");
+}
+
+#[test]
+fn weights_are_searched_for_on_tasks_of_a_recipe() {
+    let place = Place::new();
+    let model = place.model("base");
+    let (one, two) = (adapter(&place, &model, "one", 1), adapter(&place, &model, "two", 2));
+    let recipe = "name: s\nbase: { builtin: tiny-english }\ncompare:\n  template: plain\n  tasks:\n    \
+        - { task: choice, data: world, language: Estonian }\n    - { task: perplexity, data: texts.txt, language: Estonian }\n";
+    place.write("texts.txt", "Üks sõna loeb raamatut.\n");
+    let recipe = place.write("recipe.yaml", recipe).display().to_string();
+    let out = place.path("found").display().to_string();
+    let search = |more: &[&'static str]| -> Vec<String> {
+        let base = ["search-merge", "--base", model.to_str().expect("UTF-8"), "--recipe", &recipe, &one, &two];
+        [base.as_slice(), &["--out", &out, "--limit", "4", "--steps", "3", "--quiet"], more]
+            .concat()
+            .iter()
+            .map(|w| (*w).to_owned())
+            .collect()
+    };
+    let run = |more: &[&'static str]| emakeel(&search(more));
+    let output = run(&["--task", "choice,text-estonian-texts"]);
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        text.starts_with("score 1: choice Estonian, world, accuracy\nscore 2: text Estonian, texts, bits per byte\n"),
+        "{text}"
+    );
+    assert!(text.contains("mean") && text.contains("← best") && text.lines().count() == 6, "{text}");
+    std::fs::remove_dir_all(place.path("found")).expect("removed");
+    for (more, said) in [
+        (&["--task", "translation"][..], "must be one of choice-estonian-world, text-estonian-texts"),
+        (&["--task", "choice", "--data", "rows.txt"], "cannot be used with"),
+        (&[], "--task"),
+    ] {
+        let output = run(more);
+        let text = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.code() == Some(2) && text.contains(said), "{text}");
+    }
+}

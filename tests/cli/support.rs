@@ -5,10 +5,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::OnceLock;
 
-use candle_core::{DType, Device};
 use emakeel::data::Tokenizer;
-use emakeel::model::{Config, Llama};
-use emakeel::recipe::NewModel;
+
+use crate::model::{small_tokenizer, write_small_model};
 
 /// Runs the program to its end.
 pub fn emakeel<S: AsRef<OsStr>>(arguments: &[S]) -> Output {
@@ -61,8 +60,7 @@ impl Place {
 
     /// A tokenizer of that many pieces, in a folder.
     pub fn tokenizer(&self, name: &str, vocabulary: usize) -> Tokenizer {
-        let words: Vec<String> = (0..400).map(|n| format!("sõna{n} loeb raamatut number {n}")).collect();
-        let tokenizer = Tokenizer::train(words, vocabulary).expect("a tokenizer");
+        let tokenizer = small_tokenizer(vocabulary);
         std::fs::create_dir_all(self.path(name)).expect("a folder");
         tokenizer.save(&self.path(name)).expect("saved");
         tokenizer
@@ -70,24 +68,7 @@ impl Place {
 
     /// A model of two layers with random weights and its tokenizer, as a Hugging Face folder.
     pub fn model(&self, name: &str) -> PathBuf {
-        let shape = NewModel {
-            hidden_size: 32,
-            intermediate_size: 48,
-            layers: 2,
-            heads: 4,
-            key_value_heads: 2,
-            max_position_embeddings: 128,
-            tie_word_embeddings: false,
-            rope_theta: 10_000.0,
-            initializer_range: 0.02,
-        };
-        let tokenizer = self.tokenizer(name, 300);
-        let config = Config::new(&shape, tokenizer.vocabulary(), Some(tokenizer.bos()), vec![tokenizer.eos()])
-            .expect("a config");
-        let model = Llama::random(config, 1, DType::F32, &Device::Cpu).expect("a model");
-        std::fs::remove_dir_all(self.path(name)).expect("removed");
-        model.save(&self.path(name), DType::F32).expect("saved");
-        tokenizer.save(&self.path(name)).expect("saved");
+        write_small_model(&self.path(name));
         self.path(name)
     }
 }

@@ -1,6 +1,8 @@
 //! Data sets and models of the Hub, from a small Hub of the tests' own: fetching, going on after a cut, offline, errors.
 
 mod library;
+#[path = "../support/model.rs"]
+mod model;
 mod program;
 mod publish;
 mod server;

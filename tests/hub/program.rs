@@ -4,11 +4,7 @@ use std::path::Path;
 use std::process::{Output, Stdio};
 use std::time::{Duration, Instant};
 
-use candle_core::{DType, Device};
-use emakeel::data::Tokenizer;
-use emakeel::model::{Config, Llama};
-use emakeel::recipe::NewModel;
-
+use crate::model::write_small_model;
 use crate::server::Server;
 use crate::wire::Order;
 use crate::{WORDS, data_requests, program, rows, text};
@@ -134,22 +130,7 @@ fn a_process_that_is_killed_goes_on_where_it_was() {
 
 /// A model of two layers, as files by name.
 pub fn model(folder: &Path) -> Vec<(String, Vec<u8>)> {
-    let words: Vec<String> = (0..400).map(|n| format!("sõna{n} loeb raamatut number {n}")).collect();
-    let tokenizer = Tokenizer::train(words, 300).expect("a tokenizer");
-    let shape = NewModel {
-        hidden_size: 32,
-        intermediate_size: 48,
-        layers: 2,
-        heads: 4,
-        key_value_heads: 2,
-        max_position_embeddings: 128,
-        tie_word_embeddings: false,
-        rope_theta: 10_000.0,
-        initializer_range: 0.02,
-    };
-    let config = Config::new(&shape, tokenizer.vocabulary(), Some(tokenizer.bos()), vec![tokenizer.eos()]).unwrap();
-    Llama::random(config, 1, DType::F32, &Device::Cpu).unwrap().save(folder, DType::F32).unwrap();
-    tokenizer.save(folder).unwrap();
+    write_small_model(folder);
     let mut files = Vec::new();
     for entry in std::fs::read_dir(folder).unwrap() {
         let entry = entry.unwrap();

@@ -1,34 +1,37 @@
 //! The methods of combining, and what each of them takes.
 
+use clap::ValueEnum;
+
 use super::Part;
 use crate::error::{Error, Result};
 
-/// How adapters are combined.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// How adapters are combined, by the names that PEFT gives its methods.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[value(rename_all = "snake_case")]
 pub enum Method {
-    /// The weighted sum; exact, with the sum of the ranks unless a smaller one is asked for.
+    /// The weighted sum, exact, with the sum of the ranks unless a smaller one is asked for.
     Linear,
-    /// The weighted sum by concatenated factors, always with the sum of the ranks.
+    /// The weighted sum, exact, by concatenated factors: always with the sum of the ranks.
     Cat,
-    /// The weighted sum, cut to a rank: the largest of the adapters' unless one is asked for.
+    /// The weighted sum, cut to a rank.
     Svd,
-    /// Two updates of a module taken as two directions, and the one between them on the arc.
+    /// The place between two adapters on the arc.
     Slerp,
     /// The largest entries of each update, signs elected, the mean of those that agree.
     Ties,
-    /// [`Method::Ties`] with the largest of the adapters' ranks.
+    /// The same, cut to a rank.
     TiesSvd,
     /// Entries of each update by chance, scaled up, and their weighted sum.
     DareLinear,
-    /// [`Method::DareLinear`] with the largest of the adapters' ranks.
+    /// The same, cut to a rank.
     DareLinearSvd,
     /// Entries of each update by chance, scaled up, signs elected, the mean of those that agree.
     DareTies,
-    /// [`Method::DareTies`] with the largest of the adapters' ranks.
+    /// The same, cut to a rank.
     DareTiesSvd,
     /// The largest entries of each update, and their weighted sum.
     MagnitudePrune,
-    /// [`Method::MagnitudePrune`] with the largest of the adapters' ranks.
+    /// The same, cut to a rank.
     MagnitudePruneSvd,
 }
 
@@ -42,12 +45,12 @@ pub(super) enum Prune {
 }
 
 /// How the sign of an entry is elected.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 pub enum SignMethod {
-    /// The sign of the sum of the values.
+    /// By the sum of the values.
     #[default]
     Total,
-    /// The sign that more values have.
+    /// By the number of values.
     Frequency,
 }
 

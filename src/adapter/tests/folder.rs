@@ -16,7 +16,8 @@ fn saved(model: &Llama, root: &Path, dtype: DType) -> PathBuf {
 }
 
 fn plan<'a>(base: &'a Path, parts: &'a [Part<'a>]) -> Merge<'a> {
-    Merge { rewrite: Rewrite { base, dtype: None, shard_bytes: 4000 }, parts, quantization: Quantization::None }
+    let rewrite = Rewrite { base, dtype: None, shard_bytes: 4000, keep_delta: false };
+    Merge { rewrite, parts, quantization: Quantization::None }
 }
 
 fn write(merge: &Merge<'_>, out: &Path) -> Result<()> {

@@ -7,6 +7,7 @@ mod kinds;
 mod loftq;
 mod pickled;
 mod targets;
+mod unmerge;
 mod vera;
 
 use candle_core::{CpuStorage, DType, Device, Storage, Tensor};

@@ -62,10 +62,7 @@ fn rest(sentence: &Sentence, mentioned: Option<Who>) -> Vec<(Role, Words)> {
     let present = if sentence.negative { ObjectCase::Partitive } else { ObjectCase::Nominative };
     match sentence.clause {
         Live(_, at) => vec![place(Words::or(at.et[0], &[at.et[1], at.et[2]]))],
-        Job(who, job) => {
-            let plural = usize::from(matches!(who, Who::Couple(..) | Who::We));
-            vec![(Role::Predicate, Words::or(job.et[plural], &[job.et[1 - plural]]))]
-        }
+        Job(who, job) => vec![predicate(job.et[0], job.et[1], matches!(who, Who::Couple(..) | Who::We))],
         Become(_, job) => vec![(Role::Predicate, Words::of("saada").then(Words::or(job.et[2], &[job.et[0]])))],
         Have(_, it) => vec![(Role::Object, things(&it, amount_case(&it, present)))],
         LikeThings(_, it) => vec![(Role::Object, things(&it, ObjectCase::Nominative))],
@@ -75,10 +72,7 @@ fn rest(sentence: &Sentence, mentioned: Option<Who>) -> Vec<(Role, Words)> {
             let word = if older { "vanem" } else { "noorem" };
             vec![(Role::Predicate, Words::of(word).and("kui").and(than.et[0]))]
         }
-        Feel(who, state) => {
-            let plural = usize::from(index_of(who) >= FIRST_PLURAL);
-            vec![(Role::Predicate, Words::or(state.et[plural], &[state.et[1 - plural]]))]
-        }
+        Feel(who, state) => vec![predicate(state.et[0], state.et[1], index_of(who) >= FIRST_PLURAL)],
         Do(_, verb, at) => at.map(|at| place(where_done(verb, at))).into_iter().collect(),
         Act(_, action, it, at) => {
             let at = at.map(|at| place(Words::of(at.et[action.place_forms[1]])));
@@ -106,12 +100,15 @@ fn rest(sentence: &Sentence, mentioned: Option<Who>) -> Vec<(Role, Words)> {
         }
         Exist(it, ..) => vec![(Role::Object, things(&it, amount_case(&it, present)))],
         At(_, at, adjective) => vec![place(located(at, adjective))],
-        Be(it, adjective) => {
-            let plural = if it.count == Count::Plural { 3 } else { 0 };
-            vec![(Role::Predicate, Words::or(adjective.et[plural], &[adjective.et[3 - plural]]))]
-        }
+        Be(it, adjective) => vec![predicate(adjective.et[0], adjective.et[3], it.count == Count::Plural)],
         Weather(weather) => vec![(Role::Predicate, Words::of(sky(weather)))],
     }
+}
+
+/// What one is, or several are; the other number is the mistake.
+fn predicate(one: &str, several: &str, plural: bool) -> (Role, Words) {
+    let (right, wrong) = if plural { (several, one) } else { (one, several) };
+    (Role::Predicate, Words::or(right, &[wrong]))
 }
 
 /// A recipient stands before what is new, and behind what is known.

@@ -8,7 +8,7 @@ use crate::eval::task::Item;
 use crate::eval::writing::{Answers, own_turn};
 use crate::eval::{Language, Metric, prediction};
 use crate::files;
-use crate::model::{Config, Factor, Lora, Projection};
+use crate::model::{Config, Factor, Lora, Projection, Segments};
 use crate::progress::Progress;
 use crate::recipe::{ChatTemplate, Choose, Compare, NewModel, TaskData, TaskSettings};
 

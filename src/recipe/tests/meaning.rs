@@ -64,14 +64,14 @@ fn every_recipe_that_comes_with_the_program_has_no_mistakes() {
     assert!(seen >= 2);
 }
 
+/// A recipe that says no more than it must.
+const SHORT: &str = "name: x\nbase: { model: m }\nsources: { chat: { path: c.json, template: alpaca }, words: { path: w.txt } }\n\
+     pretrain: { tokens: 1B, mixture: { words: 1 } }\nadapters: { a: { mixture: { chat: 1 } } }\n\
+     compare: { tasks: [{ task: answer, data: q.json }] }\n";
+
 #[test]
-fn a_short_recipe_gets_the_defaults_of_the_llammas_scripts() {
-    let study = round_trip(
-        "name: x\nbase: { model: m }\nsources: { chat: { path: c.json, template: alpaca }, words: { path: w.txt } }\n\
-         pretrain: { tokens: 1B, mixture: { words: 1 } }\nadapters: { a: { mixture: { chat: 1 } } }\n\
-         compare: { tasks: [{ task: answer, data: q.json }] }\n",
-    )
-    .study;
+fn an_adapter_gets_the_defaults_of_the_llammas_scripts() {
+    let study = round_trip(SHORT).study;
     assert_eq!((study.seed, study.base.dtype), (42, candle_core::DType::F32));
     assert_eq!(study.device, crate::device::DeviceChoice::Auto);
     let adapter = &study.adapters[0];
@@ -118,9 +118,15 @@ fn a_short_recipe_gets_the_defaults_of_the_llammas_scripts() {
         recompute: Recompute::ToFit(None),
     };
     assert_eq!(adapter.training, expected);
+}
+
+#[test]
+fn pretraining_and_the_comparison_get_theirs() {
+    let study = round_trip(SHORT).study;
     let pretrain = study.pretrain.as_ref().expect("pretraining");
     assert_eq!(pretrain.snapshots, [1_000_000_000]);
-    let optimizer = OptimizerSettings { learning_rate: 2e-5, weight_decay: 0.1, beta2: 0.95, ..expected.optimizer };
+    let tuned = &study.adapters[0].training.optimizer;
+    let optimizer = OptimizerSettings { learning_rate: 2e-5, weight_decay: 0.1, beta2: 0.95, ..tuned.clone() };
     assert_eq!(pretrain.training.optimizer, optimizer);
     assert_eq!(pretrain.training.batch, 256);
     let compare = study.compare.as_ref().expect("a comparison");

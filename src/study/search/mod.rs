@@ -1,10 +1,11 @@
-//! The weights of adapters, and the density of a method that prunes, found on held-out rows.
+//! The weights of adapters, and the density of a method that prunes, found on held-out rows or on tasks.
 //!
-//! Each trial combines the adapters, puts the result on the base and takes its loss. The first trials are the base alone and
+//! Each trial combines the adapters, puts the result on the base and measures it (`measure`). The first trials are the base alone and
 //! each adapter alone, which say what there is to gain; from them a simplex walks downhill (`simplex`). Every trial is kept
 //! in a file as soon as it is known, under the hash of all that it follows from (`trials`), so a search that was stopped
 //! takes the same way again at once and goes on from there.
 
+mod measure;
 mod simplex;
 #[cfg(test)]
 mod tests;
@@ -17,9 +18,10 @@ use serde_json::json;
 use crate::adapter::Adapter;
 use crate::adapter::combine::{Combined, Method, Part, Settings, combine};
 use crate::error::{Error, Place, Result};
-use crate::eval::text_loss::HeldOut;
 use crate::files;
 use crate::model::Llama;
+pub use measure::Measure;
+use measure::Measured;
 pub use trials::Trial;
 use trials::Trials;
 
@@ -41,9 +43,9 @@ pub struct Search<'a> {
     pub adapters: &'a [(String, Adapter)],
     /// The method; a density in it stays as it is, and is searched for if there is none.
     pub settings: Settings,
-    /// The rows that the loss is taken on.
-    pub held_out: &'a HeldOut,
-    /// What base, adapters and rows are: a hash of all their bytes.
+    /// What a combination is measured by.
+    pub measure: Measure<'a>,
+    /// What base, adapters and measure are: a hash of all that they follow from.
     pub identity: String,
     /// How many trials there are at most.
     pub steps: usize,
@@ -83,19 +85,19 @@ impl Search<'_> {
                     return Err(error.hint("the same command goes on: what was tried is kept"));
                 }
                 None => {
-                    let bits_per_byte = self.loss(model, &weights, density)?;
-                    let trial = Trial { key, weights, density, bits_per_byte };
+                    let Measured { loss, scores } = self.measured(model, &weights, density, stop)?;
+                    let trial = Trial { key, weights, density, loss, scores };
                     known.add(trial.clone())?;
                     trial
                 }
             };
             tried(&trial);
-            let loss = trial.bits_per_byte;
+            let loss = trial.loss;
             trials.push(trial);
             Ok(Some(loss))
         })?;
         let places = trials.iter().zip(0usize..);
-        let best = places.min_by(|left, right| left.0.bits_per_byte.total_cmp(&right.0.bits_per_byte));
+        let best = places.min_by(|left, right| left.0.loss.total_cmp(&right.0.loss));
         let Some((trial, best)) = best else { return Err(Error::usage("--steps").got(0).expected("at least 1")) };
         let combined = self.combined(&trial.weights, trial.density)?;
         Ok(Found { trials, best, combined })
@@ -142,10 +144,16 @@ impl Search<'_> {
         combine(&parts, &Settings { density, ..self.settings })
     }
 
-    fn loss(&self, model: &mut Llama, weights: &[f64], density: Option<f64>) -> Result<f64> {
+    fn measured(
+        &self,
+        model: &mut Llama,
+        weights: &[f64],
+        density: Option<f64>,
+        stop: &dyn Fn() -> bool,
+    ) -> Result<Measured> {
         let adapter = self.combined(weights, density)?.adapter;
         adapter.prepare(model.dtype(), model.device())?.attach(model)?;
-        self.held_out.loss(model).at(format!("weights {weights:?}"))
+        self.measure.of(model, stop).at(format!("weights {weights:?}"))
     }
 
     /// The hash of all that a trial follows from.

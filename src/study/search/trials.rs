@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::Result;
 use crate::files;
 
-/// One combination and its loss.
+/// One combination and what it reached.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Trial {
     /// The hash of all that the loss follows from.
@@ -16,8 +16,13 @@ pub struct Trial {
     pub weights: Vec<f64>,
     /// The share of entries that stay, for methods that take one.
     pub density: Option<f64>,
-    /// The loss on the held-out rows.
-    pub bits_per_byte: f64,
+    /// What is made small: bits per byte of held-out rows; of tasks the mean of their scores, each with its sign turned
+    /// where more is better.
+    #[serde(alias = "bits_per_byte")]
+    pub loss: f64,
+    /// The main score of each task.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub scores: Vec<f64>,
 }
 
 /// Trials by their keys.

@@ -3,10 +3,11 @@
 use super::*;
 
 pub(super) fn all() -> Checked {
-    [deeds(), deeds_with_things(), deeds_with_people_and_places()].concat()
+    let things = [seeing_and_waiting(), eating_and_buying(), finding_and_putting()].concat();
+    [doing(), things, with_each_other(), from_place_to_place()].concat()
 }
 
-fn deeds() -> Checked {
+fn doing() -> Checked {
     let now = Sentence::present;
     let then = Sentence::past;
     vec![
@@ -35,6 +36,13 @@ fn deeds() -> Checked {
             "Mari koer mängib õues.",
             "Marin koira leikkii pihalla.",
         ),
+    ]
+}
+
+fn seeing_and_waiting() -> Checked {
+    let now = Sentence::present;
+    let then = Sentence::past;
+    vec![
         (
             now(Act(who("Mari"), &SEE, things("a dog"), Some(&PARK))),
             "Mari sees a dog in the park.",
@@ -86,7 +94,7 @@ fn deeds() -> Checked {
     ]
 }
 
-fn deeds_with_things() -> Checked {
+fn eating_and_buying() -> Checked {
     let now = Sentence::present;
     let then = Sentence::past;
     vec![
@@ -138,6 +146,13 @@ fn deeds_with_things() -> Checked {
             "Tiina müüs laua.",
             "Tiina myi pöydän.",
         ),
+    ]
+}
+
+fn finding_and_putting() -> Checked {
+    let now = Sentence::present;
+    let then = Sentence::past;
+    vec![
         (
             then(Act(who("Tiit"), &FIND, things("Jaan's key"), Some(&GARDEN))),
             "Tiit found Jaan's key in the garden.",
@@ -156,47 +171,33 @@ fn deeds_with_things() -> Checked {
             "Kati kaotas ilusa kleidi.",
             "Kati kadotti kauniin mekon.",
         ),
+        (
+            then(Put(who("Jaan"), things("the white cup"), place("on the table"))),
+            "Jaan put the white cup on the table.",
+            "Jaan pani valge tassi lauale.",
+            "Jaan laittoi valkoisen kupin pöydälle.",
+        ),
+        (
+            now(Put(who("we"), things("the some letter"), place("in the box"))).not(),
+            "We do not put the letters in the box.",
+            "Me ei pane kirju kasti.",
+            "Me emme laita kirjeitä laatikkoon.",
+        ),
+        (
+            then(Take(who("Anna"), things("the carrot"), place("under the bed"))),
+            "Anna took the carrot from under the bed.",
+            "Anna võttis porgandi voodi alt.",
+            "Anna otti porkkanan sängyn alta.",
+        ),
     ]
 }
 
-fn deeds_with_people_and_places() -> Checked {
+fn with_each_other() -> Checked {
     let now = Sentence::present;
     let then = Sentence::past;
     vec![
         (then(Help(who("Jaan"), who("Peeter"))), "Jaan helped Peeter.", "Jaan aitas Peetrit.", "Jaan auttoi Peeteriä."),
         (now(Help(who("I"), who("you"))).not(), "I do not help you.", "Ma ei aita sind.", "Minä en auta sinua."),
-        (then(Go(who("Mari"), &SCHOOL)), "Mari went to school.", "Mari läks kooli.", "Mari meni kouluun."),
-        (now(Go(who("Mari"), &HOME)).not(), "Mari does not go home.", "Mari ei lähe koju.", "Mari ei mene kotiin."),
-        (
-            now(Go(who("we"), place("in Haapsalu"))),
-            "We go to Haapsalu.",
-            "Me läheme Haapsallu.",
-            "Me menemme Haapsaluun.",
-        ),
-        (
-            then(Come(who("Liis"), &KITCHEN)).not(),
-            "Liis did not come from the kitchen.",
-            "Liis ei tulnud köögist.",
-            "Liis ei tullut keittiöstä.",
-        ),
-        (
-            now(Come(who("you"), place("on Hiiumaa"))),
-            "You come from Hiiumaa.",
-            "Sa tuled Hiiumaalt.",
-            "Sinä tulet Hiidenmaalta.",
-        ),
-        (
-            then(Travel(who("Anna"), noun("train"), place("in Tartu"))).at(time("in the evening")),
-            "In the evening Anna travelled to Tartu by train.",
-            "Õhtul sõitis Anna rongiga Tartusse.",
-            "Illalla Anna matkusti junalla Tarttoon.",
-        ),
-        (
-            now(Outing(who("Jüri"), outing("swimming"))),
-            "Jüri goes swimming.",
-            "Jüri läheb ujuma.",
-            "Jüri menee uimaan.",
-        ),
         (
             then(Give(who("Mari"), things("a ball"), who("Tiit"))),
             "Mari gave Tiit a ball.",
@@ -239,23 +240,44 @@ fn deeds_with_people_and_places() -> Checked {
             "Kati mängis jänesega.",
             "Kati leikki jäniksen kanssa.",
         ),
+    ]
+}
+
+fn from_place_to_place() -> Checked {
+    let now = Sentence::present;
+    let then = Sentence::past;
+    vec![
+        (then(Go(who("Mari"), &SCHOOL)), "Mari went to school.", "Mari läks kooli.", "Mari meni kouluun."),
+        (now(Go(who("Mari"), &HOME)).not(), "Mari does not go home.", "Mari ei lähe koju.", "Mari ei mene kotiin."),
         (
-            then(Put(who("Jaan"), things("the white cup"), place("on the table"))),
-            "Jaan put the white cup on the table.",
-            "Jaan pani valge tassi lauale.",
-            "Jaan laittoi valkoisen kupin pöydälle.",
+            now(Go(who("we"), place("in Haapsalu"))),
+            "We go to Haapsalu.",
+            "Me läheme Haapsallu.",
+            "Me menemme Haapsaluun.",
         ),
         (
-            now(Put(who("we"), things("the some letter"), place("in the box"))).not(),
-            "We do not put the letters in the box.",
-            "Me ei pane kirju kasti.",
-            "Me emme laita kirjeitä laatikkoon.",
+            then(Come(who("Liis"), &KITCHEN)).not(),
+            "Liis did not come from the kitchen.",
+            "Liis ei tulnud köögist.",
+            "Liis ei tullut keittiöstä.",
         ),
         (
-            then(Take(who("Anna"), things("the carrot"), place("under the bed"))),
-            "Anna took the carrot from under the bed.",
-            "Anna võttis porgandi voodi alt.",
-            "Anna otti porkkanan sängyn alta.",
+            now(Come(who("you"), place("on Hiiumaa"))),
+            "You come from Hiiumaa.",
+            "Sa tuled Hiiumaalt.",
+            "Sinä tulet Hiidenmaalta.",
+        ),
+        (
+            then(Travel(who("Anna"), noun("train"), place("in Tartu"))).at(time("in the evening")),
+            "In the evening Anna travelled to Tartu by train.",
+            "Õhtul sõitis Anna rongiga Tartusse.",
+            "Illalla Anna matkusti junalla Tarttoon.",
+        ),
+        (
+            now(Outing(who("Jüri"), outing("swimming"))),
+            "Jüri goes swimming.",
+            "Jüri läheb ujuma.",
+            "Jüri menee uimaan.",
         ),
     ]
 }

@@ -117,6 +117,12 @@ fn questions_are_asked_as_finns_ask_them() {
     ] {
         assert_eq!(asked(&sentence, ask), (question.to_owned(), answer.to_owned()));
     }
+}
+
+#[test]
+fn whether_and_why_are_asked_as_finns_ask_them() {
+    let now = Sentence::present;
+    let then = Sentence::past;
     for (sentence, question) in [
         (now(Live(who("Mari"), place("in Tartu"))), "Asuuko Mari Tartossa?"),
         (then(Go(who("we"), &SCHOOL)), "Menimmekö me kouluun?"),
