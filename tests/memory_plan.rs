@@ -107,7 +107,13 @@ fn ratio(lora: bool, dtype: DType, training: &Training) -> f64 {
     let (parameters, trained) = match lora {
         true => (
             attach(&mut model, &modules),
-            Trained::Lora { modules: &modules, rank: 8, kind: AdapterKind::Lora, quantization: Quantization::None },
+            Trained::Lora {
+                modules: &modules,
+                rank: 8,
+                kind: AdapterKind::Lora,
+                quantization: Quantization::None,
+                beside: &[],
+            },
         ),
         false => (model.train_all().unwrap(), Trained::All),
     };

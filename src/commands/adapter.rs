@@ -138,8 +138,8 @@ fn settings(adapter: &Adapter) -> Value {
     let config = &adapter.config;
     let ranks: Vec<usize> = adapter.modules.values().filter_map(|pair| pair.a.dim(0).ok()).collect();
     let (least, most) = (ranks.iter().min().copied().unwrap_or(0), ranks.iter().max().copied().unwrap_or(0));
-    let names: std::collections::BTreeSet<&str> = adapter.paths().map(|path| module_name(path)).collect();
-    json!({
+    let names: std::collections::BTreeSet<&str> = adapter.targets().map(|path| module_name(path)).collect();
+    let mut object = json!({
         "kind": match (config.kind, config.rslora) {
             (AdapterKind::Ia3, _) => "(IA)³",
             (AdapterKind::Dora, false) => "DoRA",
@@ -156,7 +156,19 @@ fn settings(adapter: &Adapter) -> Value {
         "targets": names,
         "modules": adapter.paths().count(),
         "parameters": adapter.elements(),
-    })
+    });
+    if let Some(keys) = object.as_object_mut() {
+        // Most adapters have none of these.
+        let whole: std::collections::BTreeSet<&str> =
+            adapter.beside.whole.keys().map(|path| module_name(path)).collect();
+        if !whole.is_empty() {
+            keys.insert("whole".into(), json!(whole));
+        }
+        for (path, rows) in &adapter.beside.rows {
+            keys.insert(format!("tokens_of_{}", module_name(path)), json!(rows.ids.len()));
+        }
+    }
+    object
 }
 
 /// A value as a person reads it.

@@ -12,6 +12,7 @@ use super::frozen_weight::FrozenWeight;
 use super::llama::Llama;
 use super::projection::Projection;
 use super::tensor_writer::{stored_bytes, write_streamed};
+use super::weight::Weight;
 use super::weights::{INDEX_FILE, SINGLE_FILE};
 use crate::error::{Error, Place, Result};
 use crate::files;
@@ -53,6 +54,9 @@ impl Llama {
     /// # Errors
     /// A module has a low-rank update, or is in 4 bits, which such a list cannot hold.
     pub fn named_tensors(&self) -> Result<Vec<(String, Tensor)>> {
+        if self.weights().any(Weight::is_adapted) {
+            return Err(adapted());
+        }
         let mut tensors = vec![self.embedding.value().clone()];
         for (index, layer) in self.layers.iter().enumerate() {
             for (which, projection) in layer.projections().into_iter().enumerate() {
@@ -72,12 +76,18 @@ impl Llama {
     }
 }
 
+fn adapted() -> Error {
+    Error::new("a module has an adapter, so the model is not one set of weights")
+        .hint("merge the adapter into the model, or detach it, before saving")
+}
+
 fn plain(projection: &Projection) -> Result<Tensor> {
     match projection {
-        Projection::Lora(_) | Projection::Scaled(_) | Projection::Together(_) => {
-            Err(Error::new("a module has an adapter, so the model is not one set of weights")
-                .hint("merge the adapter into the model, or detach it, before saving"))
-        }
+        Projection::Lora(_)
+        | Projection::Scaled(_)
+        | Projection::Together(_)
+        | Projection::Replaced { .. }
+        | Projection::Rows { .. } => Err(adapted()),
         Projection::Frozen(FrozenWeight::Nf4(_)) => {
             Err(Error::new("a module is in 4 bits, so what would be saved is not the model that was loaded")
                 .hint("load the model without quantization before saving or merging"))

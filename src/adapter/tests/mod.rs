@@ -4,6 +4,7 @@ mod config;
 mod files;
 mod folder;
 mod kinds;
+mod replaced;
 mod targets;
 
 use candle_core::{DType, Device, Tensor};
