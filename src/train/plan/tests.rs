@@ -298,3 +298,29 @@ fn as_few_layers_are_computed_again_as_the_memory_asks_for() {
     let beyond = plan(Recompute::ToFit(Some(least / 2)), None);
     assert!(beyond.recomputed == 32 && beyond.memory.safely() == least);
 }
+
+#[test]
+fn whole_modules_are_planned_with_their_gradients_and_the_layers_below() {
+    let config = llama_2_7b();
+    let modules: Vec<_> = config.module_shapes().into_iter().filter(|(path, _)| path.contains("layers.31.")).collect();
+    let plan = |beside: &[(String, Vec<usize>)]| {
+        let quantization = Quantization::None;
+        let trained = Trained::Lora { modules: &modules, rank: 16, kind: AdapterKind::Lora, quantization, beside };
+        Plan::new(Setup { trained, ..full(&config, DType::BF16, &training()) }, None, None)
+    };
+    let shape = vec![config.vocabulary, config.hidden_size];
+    let elements = (config.vocabulary * config.hidden_size) as u64;
+    let whole = |path: &str| (path.to_owned(), shape.clone());
+    let (none, head) = (plan(&[]), plan(&[whole("lm_head")]));
+    let both = plan(&[whole("model.embed_tokens"), whole("lm_head")]);
+    let rows = plan(&[("model.embed_tokens".to_owned(), vec![100, config.hidden_size])]);
+    assert_eq!(both.trained - none.trained, 2 * elements);
+    assert_eq!(rows.trained - none.trained, 100 * config.hidden_size as u64);
+    // In f32, and what products read of them.
+    assert_eq!(both.memory.weights - none.memory.weights, 2 * elements * (4 + 2));
+    assert_eq!(both.memory.optimizer - none.memory.optimizer, 2 * elements * 8);
+    assert!(head.memory.logits >= none.memory.logits + elements * 4, "the gradient of the head's weight");
+    assert_eq!(head.memory.activations, none.memory.activations);
+    assert!(rows.memory.activations > 10 * none.memory.activations, "the backward pass goes down to the embedding");
+    assert_eq!(head.operations_per_token - none.operations_per_token, 2.0 * elements as f64);
+}
