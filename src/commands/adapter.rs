@@ -164,8 +164,10 @@ fn settings(adapter: &Adapter) -> Value {
         if !whole.is_empty() {
             keys.insert("whole".into(), json!(whole));
         }
-        for (path, rows) in &adapter.beside.rows {
-            keys.insert(format!("tokens_of_{}", module_name(path)), json!(rows.ids.len()));
+        let rows = adapter.beside.rows.iter().map(|(path, rows)| (module_name(path).to_owned(), json!(rows.ids.len())));
+        let rows: serde_json::Map<String, Value> = rows.collect();
+        if !rows.is_empty() {
+            keys.insert("tokens".into(), Value::Object(rows));
         }
     }
     object
@@ -177,6 +179,9 @@ fn plain(value: &Value) -> String {
         Value::Null => "not said".into(),
         Value::String(text) => text.clone(),
         Value::Array(items) => items.iter().map(plain).collect::<Vec<_>>().join(", "),
+        Value::Object(counts) => {
+            counts.iter().map(|(name, count)| format!("{} of {name}", plain(count))).collect::<Vec<_>>().join(", ")
+        }
         other => other.to_string(),
     }
 }
