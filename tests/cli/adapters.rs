@@ -203,7 +203,7 @@ fn whole_modules_rows_and_updates_of_the_embedding_go_from_a_recipe_to_a_merged_
     for (name, words) in [
         ("saved", "whole       embed_tokens, lm_head"),
         ("norms", "whole       input_layernorm, norm, o_proj, post_attention_layernorm"),
-        ("rows", "tokens      56 of embed_tokens, 86 of lm_head"),
+        ("rows", "tokens      86 of lm_head, 56 of embed_tokens"),
         ("embedding", "targets     embed_tokens, lm_head, q_proj"),
     ] {
         let adapter = place.path(&format!("runs/own/adapters/{name}")).display().to_string();
