@@ -169,7 +169,7 @@ pub(super) fn token_modules(tokens: &[(String, Vec<u32>)], config: &Config) -> R
         && let Some(place) = found.iter().position(|(path, _)| path == HEAD)
     {
         let (_, of_head) = found.swap_remove(place);
-        if !found.first().is_some_and(|(_, ids)| *ids == of_head) {
+        if found.first().is_none_or(|(_, ids)| *ids != of_head) {
             return Err(Error::new("the head of this model is its embedding (tie_word_embeddings)")
                 .at(format!("trainable_tokens: {HEAD}"))
                 .hint("name embed_tokens alone, or the same tokens for both: the head's rows are trained with it"));
