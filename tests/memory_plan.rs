@@ -106,11 +106,14 @@ enum What {
     Lora,
     /// VeRA, on weights that are kept so.
     Vera(Quantization),
+    /// Factors, and the embedding and the head whole.
+    Saved,
 }
 
-/// VeRA of rank 8 on every module of the layers.
-fn attach_vera(model: &mut Llama) -> Parameters {
-    let settings = LoraSettings { kind: AdapterKind::Vera, rank: 8, dropout: 0.0, ..LoraSettings::default() };
+/// An adapter of rank 8 on every module of the layers.
+fn attach_fresh(model: &mut Llama, kind: AdapterKind, modules_to_save: &[&str]) -> Parameters {
+    let modules_to_save = modules_to_save.iter().map(|name| (*name).to_owned()).collect();
+    let settings = LoraSettings { kind, rank: 8, dropout: 0.0, modules_to_save, ..LoraSettings::default() };
     adapter::create(model, &settings, 1).unwrap().0
 }
 
@@ -121,10 +124,16 @@ fn ratio(what: What, dtype: DType, training: &Training) -> f64 {
     let before = LIVING.load(Relaxed);
     let quantization = if let What::Vera(quantization) = what { quantization } else { Quantization::None };
     let mut model = Llama::random_in(config.clone(), 1, (dtype, quantization), &Device::Cpu).unwrap();
-    let of = |kind| Trained::Lora { modules: &modules, rank: 8, kind, quantization };
+    let shape = vec![config.vocabulary, config.hidden_size];
+    let ends = ["model.embed_tokens", "lm_head"].map(|path| (path.to_owned(), shape.clone()));
+    let of = |kind| Trained::Lora { modules: &modules, rank: 8, kind, quantization, beside: &[] };
     let (parameters, trained) = match what {
         What::Lora => (attach(&mut model, &modules), of(AdapterKind::Lora)),
-        What::Vera(_) => (attach_vera(&mut model), of(AdapterKind::Vera)),
+        What::Vera(_) => (attach_fresh(&mut model, AdapterKind::Vera, &[]), of(AdapterKind::Vera)),
+        What::Saved => (
+            attach_fresh(&mut model, AdapterKind::Lora, &["embed_tokens", "lm_head"]),
+            Trained::Lora { modules: &modules, rank: 8, kind: AdapterKind::Lora, quantization, beside: &ends },
+        ),
         What::All => (model.train_all().unwrap(), Trained::All),
     };
     let plan = Plan::new(Setup { config: &config, dtype, on_gpu: false, trained, training }, Some((1, 1024)), None);
@@ -172,7 +181,7 @@ fn a_step_takes_the_memory_that_is_planned() {
             (Recompute::All, Some(_)) => &[What::Vera(Quantization::None)],
             _ => &[],
         };
-        for what in [What::All, What::Lora].iter().chain(vera) {
+        for what in [What::All, What::Lora, What::Saved].iter().chain(vera) {
             let ratio = ratio(*what, dtype, &training(micro_batch, recompute, clip));
             let least = if dtype == DType::F32 { 0.9 } else { 0.8 };
             assert!((least..=1.1).contains(&ratio), "{ratio}");

@@ -40,6 +40,12 @@ pub struct PeftConfig {
     pub alpha_pattern: Vec<(String, f64)>,
     /// Of (IA)³, the modules whose inputs are scaled instead of their outputs.
     pub feedforward: Option<Targets>,
+    /// Modules whose whole weights the adapter has, by the ends of their paths.
+    pub modules_to_save: Vec<String>,
+    /// Token ids whose rows the adapter has, by the ends of the paths of their modules.
+    pub trainable_tokens: Vec<(String, Vec<u32>)>,
+    /// Whether a head that is the embedding stays it where one of them is trained.
+    pub ensure_weight_tying: bool,
     /// The name or path of the base model.
     pub base_model: Option<String>,
     /// Everything else in the file.
@@ -72,6 +78,9 @@ impl PeftConfig {
             rank_pattern: settings.rank_pattern.clone(),
             alpha_pattern: settings.alpha_pattern.clone(),
             feedforward,
+            modules_to_save: settings.modules_to_save.clone(),
+            trainable_tokens: settings.trainable_tokens.clone(),
+            ensure_weight_tying: false,
             base_model: None,
             other,
         }
@@ -130,6 +139,13 @@ impl PeftConfig {
             "exclude_modules" => json!(self.rules.exclude),
             "layers_to_transform" => json!(self.rules.layers),
             "layers_pattern" => json!(self.rules.layers_pattern),
+            "modules_to_save" => json!((!self.modules_to_save.is_empty()).then_some(&self.modules_to_save)),
+            "ensure_weight_tying" => json!(self.ensure_weight_tying),
+            "trainable_token_indices" => match self.trainable_tokens.as_slice() {
+                [] => Value::Null,
+                [(name, ids)] if name == "embed_tokens" => json!(ids),
+                several => Value::Object(several.iter().map(|(name, ids)| (name.clone(), json!(ids))).collect()),
+            },
             _ => return None,
         })
     }

@@ -24,7 +24,7 @@ pub(super) const KEYS: [(&str, Key, &str); 41] = [
     ("base_model_name_or_path", Key::Field, "null"),
     ("bias", Key::Kept, "\"none\""),
     ("corda_config", Key::Kept, "null"),
-    ("ensure_weight_tying", Key::Refused, "false"),
+    ("ensure_weight_tying", Key::Field, "false"),
     ("eva_config", Key::Kept, "null"),
     ("exclude_modules", Key::Field, "null"),
     ("fan_in_fan_out", Key::Refused, "false"),
@@ -41,7 +41,7 @@ pub(super) const KEYS: [(&str, Key, &str); 41] = [
     ("lora_ga_config", Key::Kept, "null"),
     ("megatron_config", Key::Refused, "null"),
     ("megatron_core", Key::Kept, "\"megatron.core\""),
-    ("modules_to_save", Key::Refused, "null"),
+    ("modules_to_save", Key::Field, "null"),
     ("monteclora_config", Key::Refused, "null"),
     ("peft_type", Key::Kept, "\"LORA\""),
     ("peft_version", Key::Kept, "\"0.21.2\""),
@@ -52,7 +52,7 @@ pub(super) const KEYS: [(&str, Key, &str); 41] = [
     ("target_modules", Key::Field, "null"),
     ("target_parameters", Key::Refused, "null"),
     ("task_type", Key::Kept, "\"CAUSAL_LM\""),
-    ("trainable_token_indices", Key::Refused, "null"),
+    ("trainable_token_indices", Key::Field, "null"),
     ("use_bdlora", Key::Refused, "null"),
     ("use_dora", Key::Field, "false"),
     ("use_qalora", Key::Refused, "false"),
@@ -69,7 +69,7 @@ pub(super) const IA3_KEYS: [(&str, Key, &str); 13] = [
     ("feedforward_modules", Key::Field, "null"),
     ("inference_mode", Key::Kept, "true"),
     ("init_ia3_weights", Key::Kept, "true"),
-    ("modules_to_save", Key::Refused, "null"),
+    ("modules_to_save", Key::Field, "null"),
     ("peft_type", Key::Kept, "\"IA3\""),
     ("peft_version", Key::Kept, "\"0.21.2\""),
     ("revision", Key::Kept, "null"),
@@ -129,9 +129,6 @@ pub(super) fn is_off(value: &Value) -> bool {
 pub(super) fn reason(key: &str) -> &'static str {
     match key {
         "lora_bias" => "Llama's linear modules have no bias to train; retrain with bias: none",
-        "modules_to_save" | "trainable_token_indices" => {
-            "the adapter replaces whole modules or rows of the embedding; merge it with PEFT and use the merged model"
-        }
         "fan_in_fan_out" => "Llama stores its weights as [out, in]; set it to false",
         _ => "merge the adapter with PEFT (merge_and_unload) and use the merged model",
     }

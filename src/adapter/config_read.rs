@@ -40,6 +40,9 @@ pub(super) fn parse(value: &Value, place: &str) -> Result<PeftConfig> {
         rank_pattern: keys.rank_pattern(),
         alpha_pattern: keys.alpha_pattern(),
         feedforward: keys.names("feedforward_modules"),
+        modules_to_save: keys.modules_to_save(),
+        trainable_tokens: keys.trainable_tokens(),
+        ensure_weight_tying: keys.flag("ensure_weight_tying"),
         base_model: keys.text("base_model_name_or_path"),
         other: object
             .iter()
@@ -213,6 +216,35 @@ impl<'a> Keys<'a> {
             self.wrong(Error::new(key).got(value).expected("text or a list of names"));
         }
         names
+    }
+
+    fn modules_to_save(&mut self) -> Vec<String> {
+        match self.value("modules_to_save") {
+            None => Vec::new(),
+            Some(value) => self.list("modules_to_save", value).unwrap_or_default(),
+        }
+    }
+
+    /// A bare list is for the embedding.
+    fn trainable_tokens(&mut self) -> Vec<(String, Vec<u32>)> {
+        let key = "trainable_token_indices";
+        match self.value(key) {
+            Some(Value::Object(entries)) => {
+                entries.iter().map(|(name, ids)| (name.clone(), self.ids(&format!("{key}.{name}"), ids))).collect()
+            }
+            Some(value) if !is_off(value) => vec![("embed_tokens".to_owned(), self.ids(key, value))],
+            _ => Vec::new(),
+        }
+    }
+
+    fn ids(&mut self, key: &str, value: &Value) -> Vec<u32> {
+        let id = |item: &Value| item.as_u64().and_then(|id| u32::try_from(id).ok());
+        let ids: Option<Vec<u32>> = value.as_array().and_then(|items| items.iter().map(id).collect());
+        let differ = |ids: &Vec<u32>| ids.iter().collect::<std::collections::HashSet<_>>().len() == ids.len();
+        ids.filter(differ).unwrap_or_else(|| {
+            self.wrong(Error::new(key).got(value).expected("a list of token ids, each once"));
+            Vec::new()
+        })
     }
 
     fn entries(&mut self, key: &str) -> Vec<(&'a String, &'a Value)> {

@@ -4,14 +4,16 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use candle_core::{DType, Device, Tensor};
 
-use super::attach::{detach, frozen_weight, set};
+use super::attach::{base_weight, detach, frozen_weight, set};
+use super::beside::{token_modules, weight_shapes};
 use super::initial::{self, Want};
-use super::vera::Slices;
-use super::{Adapter, Beside, LoraPair, PeftConfig, Shared, all_finite, choose};
-use crate::error::{Error, Place, Result};
-use crate::model::{
-    Factor, FrozenWeight, Llama, Lora, Parameter, Parameters, Projection, Scaled, Side, Vera, row_norms, row_squares,
+use super::targets::{EMBEDDING, HEAD};
+use super::train::{on, train};
+use super::{
+    Adapter, Beside, LoraPair, PeftConfig, Shared, TokenRows, all_finite, choose, target_shapes, trained_beside,
 };
+use crate::error::{Error, Place, Result};
+use crate::model::{FrozenWeight, Llama, Parameters, Projection, Rows, Side, Weight, row_norms, row_squares};
 use crate::recipe::{AdapterKind, LoraSettings};
 
 /// Puts a fresh adapter on a model, what it trains in one flat buffer.
@@ -20,7 +22,9 @@ use crate::recipe::{AdapterKind, LoraSettings};
 /// `B` zero, so that the model computes what it did until the first step. Each factor's numbers follow from the seed and
 /// the module's path alone. Factors are f32 (f64 if the model is), whatever the model's dtype; in the buffer they are
 /// named `<module>.lora_A` and `<module>.lora_B`, the lengths of DoRA `<module>.lora_magnitude_vector`, the factors of
-/// (IA)³ `<module>.ia3_l`, the vectors of VeRA `<module>.vera_lambda_d` and `<module>.vera_lambda_b`. Any other adapter is taken off the model.
+/// (IA)³ `<module>.ia3_l`, the vectors of VeRA `<module>.vera_lambda_d` and `<module>.vera_lambda_b`, factors of the embedding `<module>.lora_embedding_A` and `…_B`, whole modules
+/// `<module>.modules_to_save`, and rows `<module>.token_adapter.trainable_tokens_delta`; the last two begin as the base has
+/// them. Any other adapter is taken off the model.
 ///
 /// A start that takes a part of the weights (PiSSA, OLoRA, LoftQ) leaves the model without it, and brings the modules into
 /// 4 or 8 bits if the settings say so: give it a model that is not quantized.
@@ -35,8 +39,10 @@ use crate::recipe::{AdapterKind, LoraSettings};
 /// Hu et al. 2021, arXiv:2106.09685 §4.1; rsLoRA: Kalajdzievski 2023, arXiv:2312.03732; a frozen A: Zhang et al. 2023,
 /// arXiv:2308.03303; LoRA+: Hayou et al. 2024, arXiv:2402.12354
 pub fn create(model: &mut Llama, settings: &LoraSettings, seed: u64) -> Result<(Parameters, PeftConfig)> {
-    let (paths, rules) = choose(settings, &model.module_paths())?;
+    let (paths, rules) = choose(settings, &target_paths(settings, model))?;
     let mut config = PeftConfig::new(settings, rules);
+    config.tie(&model.config);
+    let own = trained_beside(settings, &model.config)?;
     detach(model)?;
     if settings.kind == AdapterKind::Vera {
         config.other.insert("projection_prng_key".into(), seed.into());
@@ -46,6 +52,11 @@ pub fn create(model: &mut Llama, settings: &LoraSettings, seed: u64) -> Result<(
     }
     let (mut modules, mut beside, mut started) = (BTreeMap::new(), Beside::default(), BTreeSet::new());
     for path in paths {
+        if path == EMBEDDING {
+            let rank = config.rank_of(&path)?;
+            modules.insert(path, initial::of_embedding(&base_weight(model, EMBEDDING)?, rank, seed)?);
+            continue;
+        }
         let base = frozen_weight(model, &path)?;
         if settings.kind == AdapterKind::Ia3 {
             let (rows, columns) = base.dims2()?;
@@ -69,6 +80,20 @@ pub fn create(model: &mut Llama, settings: &LoraSettings, seed: u64) -> Result<(
     if settings.init.changes_base() {
         initial::quantize_others(model, settings.quantization)?;
     }
+    let rows = token_modules(&settings.trainable_tokens, &model.config)?;
+    for (path, _) in own {
+        let weight = whole_weight(model, &path)?;
+        match rows.iter().find(|(known, _)| *known == path) {
+            Some((_, ids)) => {
+                let places = Tensor::from_slice(ids, ids.len(), weight.device())?;
+                let values = weight.index_select(&places, 0)?;
+                beside.rows.insert(path, TokenRows { ids: ids.clone(), values });
+            }
+            None => {
+                beside.whole.insert(path, weight);
+            }
+        }
+    }
     let mut parameters = train(model, &config, (&modules, &beside), &started)?;
     parameters.set_rate(settings.lora_plus_ratio, |name| name.ends_with(".lora_B"));
     Ok((parameters, config))
@@ -83,6 +108,27 @@ fn fresh_vera(model: &Llama, config: &PeftConfig, paths: Vec<String>, seed: u64)
     Shared::fresh(seed, config.rank, &paths.into_iter().map(shape).collect::<Result<Vec<_>>>()?)
 }
 
+/// The weight of a module that is to be trained, or some rows of it.
+fn whole_weight(model: &Llama, path: &str) -> Result<Tensor> {
+    if model.weight(path).is_some() {
+        return base_weight(model, path);
+    }
+    match frozen_weight(model, path)? {
+        FrozenWeight::Plain(weight) => Ok(weight),
+        quantized => {
+            let bits = quantized.quantization().bits();
+            Err(Error::new(format!("the module is in {bits}, so it cannot be trained whole"))
+                .at(path)
+                .hint("take it out of modules_to_save, or leave quantization out"))
+        }
+    }
+}
+
+/// The paths of all modules that settings may choose from.
+fn target_paths(settings: &LoraSettings, model: &Llama) -> Vec<String> {
+    target_shapes(settings.kind, &model.config).into_iter().map(|(path, _)| path).collect()
+}
+
 impl Adapter {
     /// Goes on training this adapter: its factors, as they are, in a new flat buffer on the model.
     ///
@@ -92,8 +138,9 @@ impl Adapter {
     /// The adapter does not fit the model; the settings ask for another rank, scale or other modules.
     pub fn start_from(&self, model: &mut Llama, settings: &LoraSettings) -> Result<(Parameters, PeftConfig)> {
         self.check_fits(model)?;
-        let (paths, rules) = choose(settings, &model.module_paths())?;
+        let (paths, rules) = choose(settings, &target_paths(settings, model))?;
         let wanted = PeftConfig::new(settings, rules);
+        let own = trained_beside(settings, &model.config)?;
         let mut errors = Vec::new();
         let mut differ = |what: &str, got: String, expected: String| {
             errors.push(Error::new(what).got(got).expected(format!("{expected}, as of the adapter it starts from")));
@@ -118,10 +165,22 @@ impl Adapter {
             }
             break;
         }
-        let held: BTreeSet<&String> = self.paths().collect();
+        let held: BTreeSet<&String> = self.targets().collect();
         if paths.len() != held.len() || !paths.iter().all(|path| held.contains(path)) {
             let count = |count: usize| format!("{count} modules");
             differ("targets", count(paths.len()), format!("the same {}", count(held.len())));
+        }
+        let shared = |path: &&String| *path != HEAD || model.head.is_some();
+        let mut replaced: Vec<&String> =
+            self.beside.whole.keys().filter(shared).chain(self.beside.rows.keys()).collect();
+        let mut own: Vec<&String> = own.iter().map(|(path, _)| path).collect();
+        replaced.sort();
+        own.sort();
+        let rows = |beside: &[(String, Vec<u32>)]| token_modules(beside, &model.config);
+        if own != replaced || rows(&settings.trainable_tokens)? != rows(&self.config.trainable_tokens)? {
+            let list = |paths: &[&String]| paths.iter().map(|path| path.as_str()).collect::<Vec<_>>().join(", ");
+            let of = |paths: &[&String]| format!("those of [{}]", list(paths));
+            differ("what modules_to_save and trainable_tokens mean", of(&own), of(&replaced));
         }
         if let Some(error) = Error::all(errors) {
             return Err(error);
@@ -157,6 +216,27 @@ impl Adapter {
                 Some(Projection::Scaled(scaled)) => {
                     beside.scales.insert(path.clone(), owned(scaled.factors.value()).at(&path)?);
                 }
+                Some(Projection::Replaced { own, .. }) => {
+                    beside.whole.insert(path.clone(), owned(own.value()).at(&path)?);
+                }
+                Some(Projection::Rows { rows, .. }) => {
+                    beside.rows.insert(path.clone(), taken(rows).at(&path)?);
+                }
+                _ => {}
+            }
+        }
+        for (path, _) in weight_shapes(&model.config) {
+            match model.weight(&path) {
+                Some(Weight::Replaced { own, .. }) => {
+                    beside.whole.insert(path.clone(), owned(own.value()).at(&path)?);
+                }
+                Some(Weight::Rows { rows, .. }) => {
+                    beside.rows.insert(path.clone(), taken(rows).at(&path)?);
+                }
+                Some(Weight::Lora { lora, .. }) => {
+                    let pair = LoraPair { a: owned(lora.a.value()).at(&path)?, b: owned(lora.b.value()).at(&path)? };
+                    modules.insert(path, pair);
+                }
                 _ => {}
             }
         }
@@ -164,81 +244,16 @@ impl Adapter {
         if modules.is_empty() && beside.is_empty() {
             return Err(Error::new("the model has no adapter on it to take"));
         }
+        if model.head.is_none() {
+            beside.share_head();
+        }
         let config = if started { config.doubled() } else { config.clone() };
         Ok(Self { config, modules, beside, base_hash: None, copies: BTreeMap::new() })
     }
 }
 
-/// Puts an adapter on a model to be trained, in one flat buffer; `started` are the modules whose weights lack what their
-/// factors began with.
-fn train(
-    model: &mut Llama,
-    config: &PeftConfig,
-    (modules, beside): (&BTreeMap<String, LoraPair>, &Beside),
-    started: &BTreeSet<String>,
-) -> Result<Parameters> {
-    let mut tensors = Vec::new();
-    // In the model's own order, so that the buffer's layout does not follow the spelling of paths.
-    let paths = model.module_paths();
-    for path in &paths {
-        let base = frozen_weight(model, path)?;
-        let mut take = |name: &str, tensor: &Tensor| -> Result<()> {
-            tensors.push((format!("{path}.{name}"), on(&base, tensor)?));
-            Ok(())
-        };
-        if let Some(pair) = modules.get(path) {
-            if config.kind != AdapterKind::LoraFa {
-                take("lora_A", &pair.a)?;
-            }
-            take("lora_B", &pair.b)?;
-        }
-        beside.magnitudes.get(path).map_or(Ok(()), |lengths| take("lora_magnitude_vector", lengths))?;
-        beside.scales.get(path).map_or(Ok(()), |scales| take("ia3_l", scales))?;
-        if let Some(pair) = beside.vera.as_ref().and_then(|shared| shared.modules.get(path)) {
-            take("vera_lambda_d", &pair.inner)?;
-            take("vera_lambda_b", &pair.outer)?;
-        }
-    }
-    let names: Vec<String> = tensors.iter().map(|(name, _)| name.clone()).collect();
-    let (parameters, views) = Parameters::gather(tensors)?;
-    let mut views: BTreeMap<String, Parameter> = names.into_iter().zip(views).collect();
-    let mut slices = Slices::default();
-    for path in &paths {
-        let base = frozen_weight(model, path)?;
-        let mut factor = |name: &str, tensor: &Tensor| -> Result<Factor> {
-            let trained = views.remove(&format!("{path}.{name}"));
-            trained.map_or_else(|| Ok(Factor::Frozen(on(&base, tensor)?)), |parameter| Ok(Factor::Trained(parameter)))
-        };
-        let state = if let Some(pair) = modules.get(path) {
-            let (a, b) = (factor("lora_A", &pair.a)?, factor("lora_B", &pair.b)?);
-            let magnitude = beside.magnitudes.get(path);
-            let magnitude = magnitude.map(|lengths| factor("lora_magnitude_vector", lengths)).transpose()?;
-            let start = started.contains(path).then(|| Ok::<_, Error>((on(&base, &pair.a)?, on(&base, &pair.b)?)));
-            let mut lora = Lora::new(base, a, b, config.scale_of(path)?, config.dropout);
-            lora.start = start.transpose()?;
-            Projection::Lora(match magnitude {
-                Some(magnitude) => lora.with_magnitude(magnitude)?,
-                None => lora,
-            })
-        } else if let Some(scales) = beside.scales.get(path) {
-            let factors = factor("ia3_l", scales)?;
-            Projection::Scaled(Scaled { base, factors, side: config.side_of(path)? })
-        } else if let Some((shared, pair)) = beside.vera.as_ref().and_then(|it| Some((it, it.modules.get(path)?))) {
-            let (inner, outer) = (factor("vera_lambda_d", &pair.inner)?, factor("vera_lambda_b", &pair.outer)?);
-            let (a, b) = slices.of(&shared.factors, &base)?;
-            Projection::Vera(Vera { base, a, b, inner, outer, dropout: config.dropout })
-        } else {
-            continue;
-        };
-        set(model, vec![(path, state)])?;
-    }
-    Ok(parameters)
-}
-
-/// A tensor where a weight is, in f32 (f64 if the weight is).
-fn on(base: &FrozenWeight, tensor: &Tensor) -> Result<Tensor> {
-    let dtype = if base.dtype() == DType::F64 { DType::F64 } else { DType::F32 };
-    Ok(tensor.to_device(base.device())?.to_dtype(dtype)?)
+fn taken(rows: &Rows) -> Result<TokenRows> {
+    Ok(TokenRows { ids: rows.ids.to_vec(), values: owned(rows.own.value())? })
 }
 
 /// A copy that training does not write to, checked.

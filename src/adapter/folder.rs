@@ -5,9 +5,9 @@ use std::path::Path;
 
 use candle_core::{DType, Tensor};
 
-use super::attach::is_copy;
 use super::combine::stacked::stack;
 use super::combine::{Part, check_bases, updates};
+use super::fits::is_copy;
 use super::{Adapter, LoraPair};
 use crate::error::{Error, Place, Result};
 use crate::files;
@@ -64,7 +64,7 @@ struct Changes<'a> {
 impl<'a> Changes<'a> {
     fn new(merge: &Merge<'a>, config: &Config) -> Result<Self> {
         for part in merge.parts {
-            part.adapter.check_shapes(config).at(part.name)?;
+            part.adapter.check_shapes(config).and_then(|()| part.adapter.check_merges(config)).at(part.name)?;
         }
         check_bases(merge.parts)?;
         let alone = match merge.parts {
@@ -79,7 +79,8 @@ impl<'a> Changes<'a> {
             if !stacks.contains_key(path) {
                 let updates = updates(merge.parts, path)?;
                 let weights: Vec<f64> = updates.iter().map(super::combine::Update::weight).collect();
-                stacks.insert(path.clone(), stack(&updates, &weights).at(path.as_str())?);
+                let stack = stack(&updates, &weights).and_then(|pair| pair.upright(path));
+                stacks.insert(path.clone(), stack.at(path.as_str())?);
             }
         }
         let quantized = match merge.quantization {

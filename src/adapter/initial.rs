@@ -88,6 +88,16 @@ pub(super) fn pair(base: FrozenWeight, want: &Want<'_>) -> Result<(LoraPair, Opt
     }
 }
 
+/// The factors of a fresh update of an embedding: A zero and B normal with deviation 1, as PEFT has it.
+pub(super) fn of_embedding(weight: &Tensor, rank: usize, seed: u64) -> Result<LoraPair> {
+    let (vocabulary, features) = weight.dims2()?;
+    let stream = Stream::new(seed, "lora_embedding_B of model.embed_tokens");
+    let count = (features * rank) as u64;
+    let b: Vec<f32> = (0..count).map(|index| stream.normal_at(index, 1.0) as f32).collect();
+    let a = Tensor::zeros((rank, vocabulary), DType::F32, &Device::Cpu)?;
+    Ok(LoraPair { a, b: Tensor::from_vec(b, (features, rank), &Device::Cpu)? })
+}
+
 /// The largest singular vectors, so that `scale·B·A` is their part of the weight.
 fn singular(weight: &Tensor, want: &Want<'_>, effort: Effort) -> Result<LoraPair> {
     let stream = Stream::new(want.seed, &format!("singular vectors of {}", want.path));

@@ -43,6 +43,9 @@ pub(super) fn read(folder: &Path) -> Result<Adapter> {
         rank_pattern: Vec::new(),
         alpha_pattern: Vec::new(),
         feedforward: None,
+        modules_to_save: Vec::new(),
+        trainable_tokens: Vec::new(),
+        ensure_weight_tying: false,
         base_model: written.get("model").and_then(Value::as_str).map(str::to_owned),
         other: Map::new(),
     };

@@ -14,18 +14,23 @@
 //! |---|---|
 //! | `config`, `config_read`, `config_keys` | `adapter_config.json` |
 //! | `targets` | which modules |
-//! | `files` | the folder on disk |
+//! | `files`, `parts` | the folder on disk, and the tensors in it |
 //! | `mlx`, `pickled` | the folder as MLX writes it, and as PEFT's first releases did |
 //! | `create` | fresh factors, factors taken up again, factors taken out after training |
+//! | `train` | on a base model to be trained |
 //! | `initial`, `leading` | what fresh factors begin as |
+//! | `beside` | what there is beside factors: lengths, scales, whole modules, rows of tokens |
 //! | `vera`, `vera_files`, `mersenne` | VeRA: shared factors and vectors, in memory and in files, and how they are drawn |
-//! | `attach` | on and off a base model, and into it |
+//! | `attach` | on and off a base model |
+//! | `fits` | whether an adapter is for a base |
+//! | `merge` | into a base model for good |
 //! | `folder` | into the files of a base, which is not in memory |
 //! | `combine` | several adapters into one |
 //! | `decompose` | orthonormal bases and singular values |
 //! | `spectrum`, `verify` | what an adapter does to each module, and what is wrong with it |
 
 mod attach;
+mod beside;
 pub mod combine;
 mod config;
 mod config_keys;
@@ -33,14 +38,18 @@ mod config_read;
 mod create;
 mod decompose;
 mod files;
+mod fits;
 mod folder;
 mod initial;
 mod leading;
+mod merge;
 mod mersenne;
 mod mlx;
+mod parts;
 mod pickled;
 mod spectrum;
 mod targets;
+mod train;
 mod vera;
 mod vera_files;
 mod verify;
@@ -53,6 +62,7 @@ use std::collections::BTreeMap;
 use candle_core::{DType, Device, Tensor};
 
 pub use attach::detach;
+pub use beside::{Beside, TokenRows, target_shapes, trained_beside};
 pub use config::{CONFIG_FILE, PeftConfig};
 pub use create::create;
 pub use files::{WEIGHTS_FILE, recorded_base};
@@ -65,6 +75,9 @@ pub use verify::{Against, Findings, verify};
 use crate::error::{Error, Result};
 
 /// The two factors of one module's update.
+///
+/// The embedding reads an id as a vector with a one: its `in` is the vocabulary, and `B·A` is the transpose of what is
+/// added to its weight.
 #[derive(Debug, Clone)]
 pub struct LoraPair {
     /// The first factor, `[rank, in]`.
@@ -73,37 +86,13 @@ pub struct LoraPair {
     pub b: Tensor,
 }
 
-/// What adapters of the rarer kinds have beside the factors of low-rank updates, or instead of them. Keys are the paths of
-/// modules.
-#[derive(Debug, Clone, Default)]
-pub struct Beside {
-    /// Of DoRA, the length of each row, `[out]`.
-    pub magnitudes: BTreeMap<String, Tensor>,
-    /// Of (IA)³, what each output or input is multiplied by, `[out]` or `[in]`.
-    pub scales: BTreeMap<String, Tensor>,
-    /// Of VeRA, the factors that all modules share, and the vectors of each.
-    pub vera: Option<Shared>,
-}
-
-impl Beside {
-    /// Whether there is nothing: then the adapter is low-rank updates and no more.
-    pub fn is_empty(&self) -> bool {
-        self.tensors().next().is_none()
-    }
-
-    /// What is trained of it.
-    fn tensors(&self) -> impl Iterator<Item = &Tensor> {
-        let vectors = self.vera.iter().flat_map(|shared| shared.modules.values());
-        let vectors = vectors.flat_map(|pair| [&pair.inner, &pair.outer]);
-        self.magnitudes.values().chain(self.scales.values()).chain(vectors)
-    }
-
-    fn map(&self, change: impl Fn(&Tensor) -> Result<Tensor>) -> Result<Self> {
-        let each = |tensors: &BTreeMap<String, Tensor>| {
-            tensors.iter().map(|(path, tensor)| Ok((path.clone(), change(tensor)?))).collect::<Result<_>>()
-        };
-        let vera = self.vera.as_ref().map(|shared| shared.map(&change)).transpose()?;
-        Ok(Self { magnitudes: each(&self.magnitudes)?, scales: each(&self.scales)?, vera })
+impl LoraPair {
+    /// The factors with `B·A` as it is added to the weight of a module at that path.
+    pub(crate) fn upright(self, path: &str) -> Result<Self> {
+        if path != targets::EMBEDDING {
+            return Ok(self);
+        }
+        Ok(Self { a: self.b.t()?.contiguous()?, b: self.a.t()?.contiguous()? })
     }
 }
 
@@ -126,10 +115,17 @@ impl Adapter {
     /// Refuses what is not low-rank updates alone, for a place that can do no more.
     ///
     /// # Errors
-    /// The adapter has magnitudes (DoRA), scales ((IA)³), or vectors of shared factors (VeRA).
+    /// The adapter has magnitudes (DoRA), scales ((IA)³), vectors of shared factors (VeRA), whole modules or rows of tokens.
     pub fn only_factors(&self) -> Result<()> {
         if self.beside.is_empty() {
             return Ok(());
+        }
+        if self.beside.replaces() {
+            let whole = self.beside.whole.keys().chain(self.beside.rows.keys());
+            return Err(Error::new("the adapter")
+                .got(format!("one with weights in the place of the base's ({})", names(whole)))
+                .expected("low-rank updates alone")
+                .hint("merge it into its base (emakeel merge) and go on with the merged model"));
         }
         Err(Error::new("the kind of adapter")
             .got(self.config.kind.name())
@@ -139,6 +135,11 @@ impl Adapter {
 
     /// The paths of all modules that it changes.
     pub fn paths(&self) -> impl Iterator<Item = &String> {
+        self.targets().chain(self.beside.whole.keys()).chain(self.beside.rows.keys())
+    }
+
+    /// The paths of the modules that its targets choose.
+    pub fn targets(&self) -> impl Iterator<Item = &String> {
         let vectors = self.beside.vera.iter().flat_map(|shared| shared.modules.keys());
         self.modules.keys().chain(self.beside.scales.keys()).chain(vectors)
     }
@@ -187,6 +188,12 @@ impl Adapter {
             None => "the adapter does not say which model it was trained on; use it with that one".into(),
         }
     }
+}
+
+/// Some paths in few words.
+fn names<'a>(paths: impl Iterator<Item = &'a String>) -> String {
+    let ends: std::collections::BTreeSet<&str> = paths.map(|path| path.rsplit('.').next().unwrap_or(path)).collect();
+    ends.into_iter().collect::<Vec<_>>().join(", ")
 }
 
 /// Whether no value is NaN or infinite: a finite number times zero is zero, any other is NaN.

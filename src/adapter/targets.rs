@@ -2,17 +2,22 @@
 //!
 //! A list of names holds a module if its path equals one of them or ends in `.name`; a text is a regular
 //! expression that must match the whole path; `all-linear` is every linear module but the head. Exclusions
-//! go first, and `layers_to_transform` narrows what a name ends in. Only linear modules are looked at.
+//! go first, and `layers_to_transform` narrows what a name ends in. Only linear modules and the embedding are looked at,
+//! and none that is trained whole.
 
 use std::collections::BTreeSet;
 
 use fancy_regex::Regex;
 
+use super::beside::gives_way;
 use crate::error::{Error, Result};
 use crate::recipe::{AdapterKind, AllLinear, LoraSettings, Targets};
 
-/// The module that `all-linear` leaves out.
+/// A module that `all-linear` leaves out.
 pub(super) const HEAD: &str = "lm_head";
+
+/// Another one, which is no linear module.
+pub(super) const EMBEDDING: &str = "model.embed_tokens";
 
 /// The keys of `adapter_config.json` that choose modules.
 #[derive(Debug, Clone, PartialEq)]
@@ -134,7 +139,7 @@ pub fn choose(settings: &LoraSettings, paths: &[String]) -> Result<(Vec<String>,
         let excluded = exclude.as_ref().map(|exclude| exclude.how(&path)).transpose()?.flatten().is_some();
         let in_layers =
             settings.layers.as_ref().is_none_or(|layers| number(&path).is_some_and(|n| layers.contains(&n)));
-        if !excluded && in_layers {
+        if !excluded && in_layers && !gives_way(&path, &settings.modules_to_save) {
             chosen.push(path);
         }
     }
@@ -149,17 +154,32 @@ pub fn choose(settings: &LoraSettings, paths: &[String]) -> Result<(Vec<String>,
     if chosen.is_empty() && errors.is_empty() {
         errors.push(Error::new("no module is left to train").hint("look at targets, exclude and layers"));
     }
+    errors.extend(embedding_error(settings, &chosen));
     if let Some(error) = Error::all(errors) {
         return Err(error);
     }
     // Names that are whole paths take no heed of layers, in PEFT as here; VeRA's config has no exclusions.
+    let mut selected = rules.select(paths)?;
+    selected.retain(|path| !gives_way(path, &settings.modules_to_save));
     let says_it = settings.kind != AdapterKind::Vera || rules.exclude.is_none();
-    let rules = if says_it && rules.select(paths)? == chosen {
-        rules
-    } else {
-        ModuleRules::only(Targets::Names(chosen.clone()))
-    };
+    let rules = if says_it && selected == chosen { rules } else { ModuleRules::only(Targets::Names(chosen.clone())) };
     Ok((chosen, rules))
+}
+
+/// Why the embedding cannot be among the modules that an adapter is for.
+fn embedding_error(settings: &LoraSettings, chosen: &[String]) -> Option<Error> {
+    let rows = settings.trainable_tokens.iter().any(|(name, _)| EMBEDDING.ends_with(name.as_str()));
+    let why = match settings.kind {
+        AdapterKind::LoraFa => {
+            "method: lora-fa keeps A, which is zero for the embedding, so that nothing would be learned"
+        }
+        AdapterKind::Dora => "method: dora is not done for the embedding",
+        _ if settings.init.changes_base() => "its factors begin as noise and zero only; leave init out",
+        _ if rows => "its rows are trained already by trainable_tokens",
+        _ => return None,
+    };
+    let found = chosen.iter().any(|path| path == EMBEDDING);
+    found.then(|| Error::new("a low-rank update of embed_tokens").at("targets").hint(why))
 }
 
 /// Of some paths, those that end in one of the names.
@@ -212,7 +232,7 @@ impl<'a> Matcher<'a> {
 
     pub fn how(&self, path: &str) -> Result<Option<How>> {
         Ok(match self {
-            Self::AllButHead => (path != HEAD).then_some(How::Whole),
+            Self::AllButHead => (path != HEAD && path != EMBEDDING).then_some(How::Whole),
             Self::Names(names) => match names.iter().any(|name| name == path) {
                 true => Some(How::Whole),
                 false => names.iter().find_map(|name| name_holds(name, path)),

@@ -35,7 +35,7 @@ pub(super) fn tensors(shared: &Shared) -> Vec<(String, Tensor)> {
 pub(super) fn read(file: &TensorFile, config: &PeftConfig) -> Result<Beside> {
     let mut factors: [Option<Tensor>; 2] = [None, None];
     let mut halves: BTreeMap<String, [Option<Tensor>; 2]> = BTreeMap::new();
-    for name in file.names().into_iter().filter(|name| copy_of(name).is_none()) {
+    for name in file.names().into_iter().filter(|name| copy_of(name, config).is_none()) {
         let place = || format!("{}: {name}", file.label());
         let tensor = || file.read(&name, DType::F32, &Device::Cpu);
         let shape = file.shape(&name).unwrap_or_default();

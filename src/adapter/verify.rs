@@ -65,6 +65,11 @@ pub fn verify(folder: &Path, base: &Against<'_>) -> Result<Findings> {
             findings.wrong.push(format!("{path}: B times its scale, {scale}, is not finite"));
         }
     }
+    for tensor in adapter.beside.tensors() {
+        if !all_finite(tensor)? {
+            findings.wrong.push("a weight or row in the place of the base's is not finite".into());
+        }
+    }
     for key in adapter.config.unknown_keys() {
         findings.notes.push(format!("adapter_config.json has a key that is not known here: {key}"));
     }

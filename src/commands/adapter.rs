@@ -139,8 +139,8 @@ fn settings(adapter: &Adapter) -> Value {
     let ranks: Vec<usize> = adapter.modules.values().filter_map(|pair| pair.a.dim(0).ok()).collect();
     let shared = if config.kind == AdapterKind::Vera { config.rank } else { 0 };
     let (least, most) = (ranks.iter().min().copied().unwrap_or(shared), ranks.iter().max().copied().unwrap_or(shared));
-    let names: std::collections::BTreeSet<&str> = adapter.paths().map(|path| module_name(path)).collect();
-    json!({
+    let names: std::collections::BTreeSet<&str> = adapter.targets().map(|path| module_name(path)).collect();
+    let mut object = json!({
         "kind": match (config.kind, config.rslora) {
             (AdapterKind::Ia3, _) => "(IA)³",
             (AdapterKind::Vera, _) => "VeRA",
@@ -158,7 +158,21 @@ fn settings(adapter: &Adapter) -> Value {
         "targets": names,
         "modules": adapter.paths().count(),
         "parameters": adapter.elements(),
-    })
+    });
+    if let Some(keys) = object.as_object_mut() {
+        // Most adapters have none of these.
+        let whole: std::collections::BTreeSet<&str> =
+            adapter.beside.whole.keys().map(|path| module_name(path)).collect();
+        if !whole.is_empty() {
+            keys.insert("whole".into(), json!(whole));
+        }
+        let rows = adapter.beside.rows.iter().map(|(path, rows)| (module_name(path).to_owned(), json!(rows.ids.len())));
+        let rows: serde_json::Map<String, Value> = rows.collect();
+        if !rows.is_empty() {
+            keys.insert("tokens".into(), Value::Object(rows));
+        }
+    }
+    object
 }
 
 /// A value as a person reads it.
@@ -167,6 +181,9 @@ fn plain(value: &Value) -> String {
         Value::Null => "not said".into(),
         Value::String(text) => text.clone(),
         Value::Array(items) => items.iter().map(plain).collect::<Vec<_>>().join(", "),
+        Value::Object(counts) => {
+            counts.iter().map(|(name, count)| format!("{} of {name}", plain(count))).collect::<Vec<_>>().join(", ")
+        }
         other => other.to_string(),
     }
 }

@@ -14,13 +14,16 @@ use crate::model::Config;
 /// How far a scale may be from alpha / rank before it is written into B.
 const SAME: f64 = 1e-12;
 
+/// The module whose update is of rows that are looked up.
+const EMBEDDING: &str = "model.embed_tokens";
+
 /// Writes an adapter's file; `config` is its base's.
 ///
 /// The reader multiplies each update by alpha / rank, with one alpha for all. An adapter whose modules are scaled
 /// otherwise (rsLoRA, or an alpha of some module's own) has the difference multiplied into B.
 ///
 /// # Errors
-/// The adapter does not fit the base; the type is neither f32 nor f16; the head is adapted, and the base's head is its
+/// The adapter does not fit the base, or is more than low-rank updates; the type is neither f32 nor f16; the head is adapted, and the base's head is its
 /// embedding; the disk is full. An older file is then untouched.
 pub fn write_lora(adapter: &Adapter, config: &Config, out: &Path, file: FileType) -> Result<()> {
     let kind = match file {
@@ -41,12 +44,21 @@ pub fn write_lora(adapter: &Adapter, config: &Config, out: &Path, file: FileType
                 .at(path.as_str())
                 .hint("merge the adapter into the model and write that: --format gguf"));
         }
+        if path == EMBEDDING && config.tie_word_embeddings {
+            return Err(Error::new(
+                "the update is of the embedding alone, and llama.cpp would give it to the head as well",
+            )
+            .at(path.as_str())
+            .hint("train the adapter on a model that is untied, or without embed_tokens among its targets"));
+        }
         let factor = adapter.config.scale_of(path)? * pair.a.dim(0)? as f64 / alpha;
         let mut b = if (factor - 1.0).abs() > SAME { (&pair.b * factor)? } else { pair.b.clone() };
         if let Some(heads) = module.turned_heads {
             b = names::turned(&b, heads).at(path.as_str())?;
         }
-        for (end, tensor) in [("lora_a", pair.a.clone()), ("lora_b", b)] {
+        // llama.cpp takes rows of the embedding's A, one for each token.
+        let a = if path == EMBEDDING { pair.a.t()?.contiguous()? } else { pair.a.clone() };
+        for (end, tensor) in [("lora_a", a), ("lora_b", b)] {
             let name = format!("{}.{end}", module.weight);
             tensors.push((Planned { name, shape: tensor.dims().to_vec(), kind }, tensor));
         }

@@ -32,7 +32,7 @@ pub struct Source<'a> {
 impl Source<'_> {
     /// Checks the adapter before anything is written.
     fn check(&self, config: &Config) -> Result<()> {
-        self.adapter.map_or(Ok(()), |adapter| adapter.check_shapes(config))
+        self.adapter.map_or(Ok(()), |adapter| adapter.check_shapes(config).and_then(|()| adapter.check_merges(config)))
     }
 
     /// A weight with the adapter in it.

@@ -7,13 +7,15 @@ use candle_core::{Tensor, TensorId};
 use super::cache::Cache;
 use super::config::LAYER_PROJECTIONS;
 use super::context::Context;
+use super::layer::Layer;
 use super::llama::Llama;
 use super::projection::Projection;
+use super::weight::Weight;
 use crate::error::{Error, Result};
 use crate::kernels::attention::{self, Segments, cache_write};
 use crate::kernels::matmul::{PackedWeight, linear_by_packed};
 use crate::kernels::sum::add;
-use crate::kernels::{embedding, rope, swiglu};
+use crate::kernels::{rope, swiglu};
 
 /// Up to this many rows, a weight is read as it lies.
 const FEW: usize = 4;
@@ -21,6 +23,8 @@ const FEW: usize = 4;
 /// Some models on one base, ready to be asked for one token after another.
 pub(super) struct Decoder<'a> {
     models: &'a [&'a Llama],
+    /// Whether an embedding or a norm of one is not the base's.
+    apart: bool,
     /// The base's weights; empty if there will be few rows.
     layers: Vec<Vec<PackedWeight>>,
     head: Option<PackedWeight>,
@@ -57,7 +61,8 @@ impl<'a> Decoder<'a> {
                 .got("weights of its own")
                 .expected("the weights of the first one, with another adapter"));
         }
-        let mut decoder = Self { models, layers: Vec::new(), head: None };
+        let apart = models.iter().any(|model| model.weights().any(Weight::is_adapted));
+        let mut decoder = Self { models, apart, layers: Vec::new(), head: None };
         if rows > FEW {
             for layer in &base.layers {
                 let packed = layer.projections().map(packed);
@@ -84,7 +89,16 @@ impl<'a> Decoder<'a> {
         context.positions = base.ids(&places.iter().map(|place| *place as u32).collect::<Vec<_>>())?;
         let groups = self.groups(rows)?;
         let ids: Vec<u32> = rows.iter().map(|row| row.token).collect();
-        let mut x = embedding::forward(base.embedding.value(), &base.ids(&ids)?)?;
+        let mut x = if self.apart {
+            let places = base.ids(&(0..ids.len() as u32).collect::<Vec<_>>())?;
+            self.by_group(&places, &groups, |model, places| {
+                let ids: Vec<u32> =
+                    places.to_vec1::<u32>()?.iter().filter_map(|place| ids.get(*place as usize).copied()).collect();
+                model.embed(&ids)
+            })?
+        } else {
+            base.embed(&ids)?
+        };
         for index in 0..base.layers.len() {
             x = self.layer(index, &x, &context, &places, cache, &groups)?;
         }
@@ -96,8 +110,14 @@ impl<'a> Decoder<'a> {
     /// # Shapes  `x: [rows, hidden]` → `[rows, vocabulary]`
     pub fn logits(&self, x: &Tensor, models: &[usize]) -> Result<Tensor> {
         let Some(base) = self.base() else { return Err(Error::new("there is no model to generate with")) };
-        let normed = base.normed(x)?;
         let groups = self.groups_of(models)?;
+        let normed = match self.apart {
+            true => self.by_group(x, &groups, |model, x| model.normed(x))?,
+            false => base.normed(x)?,
+        };
+        if self.apart && base.head.is_none() {
+            return self.by_group(&normed, &groups, |model, x| model.head().logits(x));
+        }
         let packed: Vec<&PackedWeight> = self.head.iter().collect();
         let product = |_: usize, x: &Tensor| base.head().weight_forward(x);
         let [logits] = self.modules(product, &packed, &normed, &groups, |model, _| model.head.as_ref())?;
@@ -137,7 +157,14 @@ impl<'a> Decoder<'a> {
             return Err(Error::new(format!("layer {index} of a model or its cache")).expected("one for each layer"));
         };
         let heads = context.heads;
-        let (normed, _) = layer.input_norm.norm_forward(x, context.epsilon)?;
+        let norm = |x: &Tensor, which: fn(&Layer) -> &Weight| match self.apart {
+            true => self.by_group(x, groups, |model, x| match model.layers.get(index) {
+                Some(layer) => Ok(which(layer).norm_forward(x, context.epsilon)?.0),
+                None => Err(Error::new(format!("layer {index} of a model")).expected("one that it has")),
+            }),
+            false => Ok(which(layer).norm_forward(x, context.epsilon)?.0),
+        };
+        let normed = norm(x, |layer| &layer.input_norm)?;
         let [q, k, v] = self.of_layer(index, [0, 1, 2], &normed, groups)?;
         let q = rope::forward(&q, heads.query, &context.positions, context.rotary)?;
         let k = rope::forward(&k, heads.key_value, &context.positions, context.rotary)?;
@@ -148,10 +175,39 @@ impl<'a> Decoder<'a> {
         let lengths: Vec<usize> = places.iter().map(|place| place + 1).collect();
         let out = attention::decode(&q, &keys, &values, heads, &lengths)?;
         let [out] = self.of_layer(index, [3], &out, groups)?;
-        let (normed, saved) = layer.post_attention_norm.norm_added(out, x, context.epsilon)?;
+        let (normed, middle) = if self.apart {
+            let middle = add(out, x)?;
+            (norm(&middle, |layer| &layer.post_attention_norm)?, middle)
+        } else {
+            let (normed, saved) = layer.post_attention_norm.norm_added(out, x, context.epsilon)?;
+            (normed, saved.x)
+        };
         let [gate, up] = self.of_layer(index, [4, 5], &normed, groups)?;
         let [down] = self.of_layer(index, [6], &swiglu::forward(&gate, &up)?, groups)?;
-        add(down, &saved.x)
+        add(down, &middle)
+    }
+
+    /// What each row's own model makes of it.
+    fn by_group(
+        &self,
+        x: &Tensor,
+        groups: &[Group],
+        part: impl Fn(&'a Llama, &Tensor) -> Result<Tensor>,
+    ) -> Result<Tensor> {
+        let (mut made, mut places) = (Vec::with_capacity(groups.len()), Vec::with_capacity(x.dim(0)?));
+        for group in groups {
+            let Some(model) = self.models.get(group.model).copied() else { continue };
+            let Some(rows) = &group.rows else { return part(model, x) };
+            made.push(part(model, &x.index_select(rows, 0)?)?);
+            places.extend(rows.to_vec1::<u32>()?);
+        }
+        let mut from = vec![0u32; places.len()];
+        for (place, row) in places.iter().zip(0..) {
+            if let Some(from) = from.get_mut(*place as usize) {
+                *from = row;
+            }
+        }
+        Ok(Tensor::cat(&made, 0)?.index_select(&Tensor::from_vec(from, places.len(), x.device())?, 0)?)
     }
 
     /// The outputs of some modules of a layer, by their places in [`LAYER_PROJECTIONS`], which read the same input.
@@ -188,6 +244,18 @@ impl<'a> Decoder<'a> {
         groups: &[Group],
         projection: impl Fn(&'a Llama, usize) -> Option<&'a Projection>,
     ) -> Result<[Tensor; N]> {
+        // A weight that replaces the base's for all rows leaves nothing for the base's own product.
+        if let [Group { model, rows: None }] = groups
+            && let Some(model) = self.models.get(*model).copied()
+            && (0..N).any(|place| projection(model, place).is_some_and(Projection::is_replaced))
+        {
+            let own = (0..N).map(|place| match projection(model, place) {
+                Some(projection) => Ok(projection.forward(x, None)?.0),
+                None => product(place, x),
+            });
+            let own = own.collect::<Result<Vec<_>>>()?;
+            return own.try_into().map_err(|_| Error::new("the outputs of some modules").expected("one of each"));
+        }
         let outputs = if packed.len() == N && x.dim(0)? > FEW {
             linear_by_packed(x, packed)?
         } else {

@@ -7,6 +7,7 @@ use candle_core::{D, DType, Device, Tensor};
 
 use super::parameters::{GradientSink, Parameter};
 use super::projection::{InputGradient, Projection};
+use super::rows::Rows;
 use super::weight::Weight;
 use crate::error::Result;
 use crate::kernels::adamw::add_in_place;
@@ -41,6 +42,8 @@ impl Head<'_> {
     /// Whether anything in a head of its own is trained; a tied head is trained with the embedding.
     pub fn is_trained(&self) -> bool {
         match self {
+            // An update of the lookups alone is none of the head.
+            Self::Tied(Weight::Lora { .. }) => false,
             Self::Tied(weight) => weight.is_trained(),
             Self::Own(projection) => projection.is_trained(),
         }
@@ -49,7 +52,7 @@ impl Head<'_> {
     /// # Shapes  `hidden: [rows, hidden]` → `[rows, vocabulary]`
     pub fn logits(&self, hidden: &Tensor) -> Result<Tensor> {
         match self {
-            Self::Tied(weight) => linear(hidden, weight.value()),
+            Self::Tied(weight) => linear(hidden, &weight.acting()?),
             Self::Own(projection) => Ok(projection.forward(hidden, None)?.0),
         }
     }
@@ -67,12 +70,13 @@ impl Head<'_> {
     /// `ln p(target)` of each row.
     pub fn log_likelihoods(&self, hidden: &Tensor, targets: &Tensor) -> Result<Vec<f64>> {
         let projection = match self {
-            Self::Tied(weight) => return cross_entropy::log_likelihoods(hidden, weight.value(), targets),
+            Self::Tied(weight) => return cross_entropy::log_likelihoods(hidden, &weight.acting()?, targets),
             Self::Own(Projection::Lora(_) | Projection::Scaled(_) | Projection::Vera(_) | Projection::Together(_)) => {
                 self
             }
             Self::Own(projection) => {
-                return cross_entropy::log_likelihoods(hidden, &projection.weight()?, targets);
+                let weight = projection.replacement()?.map_or_else(|| projection.weight(), Ok)?;
+                return cross_entropy::log_likelihoods(hidden, &weight, targets);
             }
         };
         let mut all = Vec::new();
@@ -89,9 +93,22 @@ impl Head<'_> {
     /// # Shapes  `hidden: [rows, hidden]`, `targets: [rows]` u32
     pub fn loss(&self, hidden: &Tensor, targets: &Tensor, scale: Scale<'_>, mask: Option<Stream>) -> Result<HeadLoss> {
         let (weight, trained, tied) = match self {
-            Self::Tied(weight) => (weight.value().clone(), weight.trained(), true),
+            Self::Tied(Weight::Rows { base, rows }) => {
+                let (mut loss, gradient) = rows_loss(rows, &rows.whole(base)?, hidden, targets, scale)?;
+                loss.tied_gradient = gradient.map(|(_, gradient)| gradient);
+                return Ok(loss);
+            }
+            Self::Own(Projection::Rows { base, rows }) => {
+                let (mut loss, gradient) = rows_loss(rows, &rows.whole(&base.to_tensor()?)?, hidden, targets, scale)?;
+                loss.own.extend(gradient);
+                return Ok(loss);
+            }
+            Self::Tied(weight) => (weight.acting()?, weight.trained(), true),
             Self::Own(Projection::Frozen(weight)) => (weight.to_tensor()?, None, false),
             Self::Own(Projection::Trained(parameter)) => (parameter.value.clone(), Some(parameter), false),
+            Self::Own(Projection::Replaced { base, own }) => {
+                (own.value().to_dtype(base.dtype())?, own.trained(), false)
+            }
             Self::Own(
                 projection @ (Projection::Lora(_)
                 | Projection::Scaled(_)
@@ -111,6 +128,25 @@ impl Head<'_> {
         }
         Ok(loss)
     }
+}
+
+/// The loss of a head some of whose rows are its own, and their gradient if they are trained. `weight` has them in it.
+fn rows_loss(
+    rows: &Rows,
+    weight: &Tensor,
+    hidden: &Tensor,
+    targets: &Tensor,
+    scale: Scale<'_>,
+) -> Result<(HeadLoss, Option<(Parameter, Tensor)>)> {
+    let LossOutput { loss_sum, d_hidden, .. } = cross_entropy::forward_backward(hidden, weight, targets, scale, false)?;
+    let gradient = match rows.own.trained() {
+        // A loss that is no number is the caller's to refuse.
+        Some(parameter) if loss_sum.is_finite() => {
+            Some((parameter.clone(), rows.head_gradient(hidden, weight, targets, scale)?))
+        }
+        _ => None,
+    };
+    Ok((HeadLoss { loss_sum, d_hidden, tied_gradient: None, own: Vec::new() }, gradient))
 }
 
 fn chunks(rows: usize) -> impl Iterator<Item = (usize, usize)> {

@@ -148,6 +148,39 @@ impl Llama {
         }
     }
 
+    /// The embedding or the norm of that path: `model.embed_tokens`, `model.layers.0.input_layernorm`, `model.norm`.
+    pub fn weight(&self, path: &str) -> Option<&Weight> {
+        match weight_of(path)? {
+            WeightPlace::Embedding => Some(&self.embedding),
+            WeightPlace::Norm => Some(&self.norm),
+            WeightPlace::Input(layer) => Some(&self.layers.get(layer)?.input_norm),
+            WeightPlace::PostAttention(layer) => Some(&self.layers.get(layer)?.post_attention_norm),
+        }
+    }
+
+    /// As [`Llama::weight`], to change its state.
+    pub fn weight_mut(&mut self, path: &str) -> Option<&mut Weight> {
+        match weight_of(path)? {
+            WeightPlace::Embedding => Some(&mut self.embedding),
+            WeightPlace::Norm => Some(&mut self.norm),
+            WeightPlace::Input(layer) => Some(&mut self.layers.get_mut(layer)?.input_norm),
+            WeightPlace::PostAttention(layer) => Some(&mut self.layers.get_mut(layer)?.post_attention_norm),
+        }
+    }
+
+    /// The embedding and all norms.
+    pub fn weights(&self) -> impl Iterator<Item = &Weight> {
+        let norms = self.layers.iter().flat_map(|layer| [&layer.input_norm, &layer.post_attention_norm]);
+        [&self.embedding].into_iter().chain(norms).chain([&self.norm])
+    }
+
+    /// The rows of the embedding.
+    ///
+    /// # Shapes  `ids: [tokens]` → `[tokens, hidden]`
+    pub(super) fn embed(&self, ids: &[u32]) -> Result<Tensor> {
+        self.embedding.lookup(ids)
+    }
+
     pub(super) fn head(&self) -> Head<'_> {
         match &self.head {
             Some(projection) => Head::Own(projection),
@@ -172,7 +205,7 @@ impl Llama {
     pub(super) fn residual(&self, ids: &[u32], segments: &Segments) -> Result<Tensor> {
         check_ids(ids, segments, &self.config)?;
         let context = self.context(segments, None)?;
-        let mut x = embedding::forward(self.embedding.value(), &self.ids(ids)?)?;
+        let mut x = self.embed(ids)?;
         for layer in &self.layers {
             x = layer.forward(&x, &context, LayerMasks::new(None, 0))?.0;
         }
@@ -194,7 +227,7 @@ impl Llama {
         check_ids(ids, segments, &self.config)?;
         let context = self.context(segments, None)?;
         let rows = self.ids(rows)?;
-        let mut x = embedding::forward(self.embedding.value(), &self.ids(ids)?)?;
+        let mut x = self.embed(ids)?;
         let Some((last, layers)) = self.layers.split_last() else { return embedding::forward(&x, &rows) };
         for (index, layer) in layers.iter().enumerate() {
             let (y, saved) = layer.forward(&x, &context, LayerMasks::new(None, 0))?;
@@ -215,7 +248,7 @@ impl Llama {
         let mut context = self.context(&segments, None)?;
         let positions: Vec<u32> = (past as u32..).take(ids.len()).collect();
         context.positions = self.ids(&positions)?;
-        let mut x = embedding::forward(self.embedding.value(), &self.ids(ids)?)?;
+        let mut x = self.embed(ids)?;
         for (layer, cache) in self.layers.iter().zip(cache.layers()) {
             x = layer.forward_on(&x, &context, cache, row, past)?;
         }
@@ -242,6 +275,29 @@ impl Llama {
 enum Place {
     Head,
     Layer(usize, usize),
+}
+
+/// Where a weight stands that is no linear module.
+enum WeightPlace {
+    Embedding,
+    Input(usize),
+    PostAttention(usize),
+    Norm,
+}
+
+fn weight_of(path: &str) -> Option<WeightPlace> {
+    match path {
+        "model.embed_tokens" => return Some(WeightPlace::Embedding),
+        "model.norm" => return Some(WeightPlace::Norm),
+        _ => {}
+    }
+    let (layer, name) = path.strip_prefix("model.layers.")?.split_once('.')?;
+    let layer = layer.parse().ok()?;
+    match name {
+        "input_layernorm" => Some(WeightPlace::Input(layer)),
+        "post_attention_layernorm" => Some(WeightPlace::PostAttention(layer)),
+        _ => None,
+    }
 }
 
 fn place_of(path: &str) -> Option<Place> {

@@ -1,5 +1,5 @@
 //! A linear module without bias, in the states that it can have: frozen, trained, or frozen with an adapter: a trained
-//! low-rank update, trained factors for its outputs or inputs, or trained vectors of an update that is shared.
+//! low-rank update, trained factors for its outputs or inputs, trained vectors of an update that is shared, or a weight or rows of its own in the base's place.
 //!
 //! The state decides what is saved and what is computed: a frozen module saves nothing and has only the
 //! gradient of its input; LoRA never forms a gradient of shape `[out, in]`.
@@ -8,8 +8,9 @@ use candle_core::{Tensor, TensorId};
 
 use super::dora::DoraSaved;
 use super::frozen_weight::FrozenWeight;
-use super::low_rank::Lora;
+use super::low_rank::{Factor, Lora};
 use super::parameters::{GradientSink, Parameter};
+use super::rows::Rows;
 use super::scaled::Scaled;
 use super::together::Together;
 use super::vera::Vera;
@@ -32,6 +33,20 @@ pub enum Projection {
     Vera(Vera),
     /// The weight does not change; low-rank updates are added, each to some of the rows.
     Together(Together),
+    /// The weight does not change; another of its shape acts in its place, which may be trained.
+    Replaced {
+        /// The weight of the base, `[out, in]`.
+        base: FrozenWeight,
+        /// What acts; its dtype may be wider.
+        own: Factor,
+    },
+    /// Of the head: the weight does not change; some rows act in the place of its own.
+    Rows {
+        /// The weight of the base, `[out, in]`.
+        base: FrozenWeight,
+        /// The rows.
+        rows: Rows,
+    },
 }
 
 /// What a projection's backward needs of its forward.
@@ -66,31 +81,31 @@ pub enum ProjectionSaved {
 }
 
 impl Projection {
-    /// The weight, `[out, in]`; of LoRA, the frozen one without the update.
+    /// The weight, `[out, in]`; where an adapter acts, the frozen one without it.
     ///
     /// # Errors
     /// There is no memory to write a weight of 4 or 8 bits out.
     pub fn weight(&self) -> Result<Tensor> {
+        self.either().map_or_else(|parameter| Ok(parameter.value.clone()), FrozenWeight::to_tensor)
+    }
+
+    /// The frozen weight, or the parameter that is in its place.
+    fn either(&self) -> std::result::Result<&FrozenWeight, &Parameter> {
         match self {
-            Self::Frozen(weight)
-            | Self::Lora(Lora { base: weight, .. })
-            | Self::Scaled(Scaled { base: weight, .. })
-            | Self::Vera(Vera { base: weight, .. })
-            | Self::Together(Together { base: weight, .. }) => weight.to_tensor(),
-            Self::Trained(parameter) => Ok(parameter.value.clone()),
+            Self::Frozen(base)
+            | Self::Lora(Lora { base, .. })
+            | Self::Scaled(Scaled { base, .. })
+            | Self::Vera(Vera { base, .. })
+            | Self::Together(Together { base, .. })
+            | Self::Replaced { base, .. }
+            | Self::Rows { base, .. } => Ok(base),
+            Self::Trained(parameter) => Err(parameter),
         }
     }
 
     /// The frozen weight, if there is one.
     pub fn frozen(&self) -> Option<&FrozenWeight> {
-        match self {
-            Self::Frozen(weight)
-            | Self::Lora(Lora { base: weight, .. })
-            | Self::Scaled(Scaled { base: weight, .. })
-            | Self::Vera(Vera { base: weight, .. })
-            | Self::Together(Together { base: weight, .. }) => Some(weight),
-            Self::Trained(_) => None,
-        }
+        self.either().ok()
     }
 
     /// Rows and columns of the weight.
@@ -98,40 +113,36 @@ impl Projection {
     /// # Errors
     /// The weight is no matrix.
     pub fn dims2(&self) -> Result<(usize, usize)> {
-        match self {
-            Self::Frozen(weight)
-            | Self::Lora(Lora { base: weight, .. })
-            | Self::Scaled(Scaled { base: weight, .. })
-            | Self::Vera(Vera { base: weight, .. })
-            | Self::Together(Together { base: weight, .. }) => weight.dims2(),
-            Self::Trained(parameter) => Ok(parameter.value.dims2()?),
-        }
+        self.either().map_or_else(|parameter| Ok(parameter.value.dims2()?), FrozenWeight::dims2)
     }
 
     /// What tells the weight's memory from that of any other.
     pub fn weight_id(&self) -> TensorId {
-        match self {
-            Self::Frozen(weight)
-            | Self::Lora(Lora { base: weight, .. })
-            | Self::Scaled(Scaled { base: weight, .. })
-            | Self::Vera(Vera { base: weight, .. })
-            | Self::Together(Together { base: weight, .. }) => weight.id(),
-            Self::Trained(parameter) => parameter.value.id(),
-        }
+        self.either().map_or_else(|parameter| parameter.value.id(), FrozenWeight::id)
     }
 
     /// The product with the weight alone, without an update.
     ///
     /// # Shapes  `x: [rows, in]` → `[rows, out]`
     pub(super) fn weight_forward(&self, x: &Tensor) -> Result<Tensor> {
-        match self {
-            Self::Frozen(weight)
-            | Self::Lora(Lora { base: weight, .. })
-            | Self::Scaled(Scaled { base: weight, .. })
-            | Self::Vera(Vera { base: weight, .. })
-            | Self::Together(Together { base: weight, .. }) => weight.linear(x),
-            Self::Trained(parameter) => linear(x, &parameter.value),
-        }
+        self.either().map_or_else(|parameter| linear(x, &parameter.value), |weight| weight.linear(x))
+    }
+
+    /// The weight that acts in the place of the frozen one, in the dtype of products, where one does.
+    ///
+    /// # Errors
+    /// There is no memory for it.
+    pub(super) fn replacement(&self) -> Result<Option<Tensor>> {
+        Ok(match self {
+            Self::Replaced { base, own } => Some(own.value().to_dtype(base.dtype())?),
+            Self::Rows { base, rows } => Some(rows.whole(&base.to_tensor()?)?),
+            _ => None,
+        })
+    }
+
+    /// Whether another weight acts in the place of the frozen one.
+    pub(super) fn is_replaced(&self) -> bool {
+        matches!(self, Self::Replaced { .. } | Self::Rows { .. })
     }
 
     /// Makes the module's own output of the product with the weight alone: of some rows, or of all. Nothing is dropped.
@@ -141,7 +152,12 @@ impl Projection {
         match self {
             Self::Frozen(_) | Self::Trained(_) => Ok(y),
             Self::Lora(lora) if lora.magnitude.is_none() => lora.add_to(y, x, rows),
-            Self::Lora(_) | Self::Scaled(_) | Self::Vera(_) | Self::Together(_) => {
+            Self::Lora(_)
+            | Self::Scaled(_)
+            | Self::Vera(_)
+            | Self::Together(_)
+            | Self::Replaced { .. }
+            | Self::Rows { .. } => {
                 let Some(rows) = rows else { return Ok(self.forward(x, None)?.0) };
                 let own = self.forward(&x.index_select(rows, 0)?, None)?.0;
                 let before = y.index_select(rows, 0)?;
@@ -159,6 +175,7 @@ impl Projection {
             Self::Scaled(scaled) => scaled.is_trained(),
             Self::Vera(vera) => vera.is_trained(),
             Self::Together(together) => together.is_trained(),
+            Self::Replaced { own, .. } | Self::Rows { rows: Rows { own, .. }, .. } => own.trained().is_some(),
         }
     }
 
@@ -176,6 +193,10 @@ impl Projection {
             Self::Scaled(scaled) => scaled.forward(x),
             Self::Vera(vera) => vera.forward(x, mask),
             Self::Together(together) => together.forward(x),
+            Self::Replaced { .. } | Self::Rows { .. } => {
+                let weight = self.replacement()?.map_or_else(|| self.weight(), Ok)?;
+                Ok((linear(x, &weight)?, self.again(x, mask)?))
+            }
         }
     }
 
@@ -191,6 +212,9 @@ impl Projection {
             Self::Scaled(scaled) => scaled.again(x)?,
             Self::Vera(vera) => vera.again(x, mask)?,
             Self::Together(together) => together.again(x)?,
+            Self::Replaced { own, .. } if own.trained().is_some() => ProjectionSaved::Input(x.clone()),
+            // The gradient of rows is the head's, which keeps its input itself.
+            Self::Replaced { .. } | Self::Rows { .. } => ProjectionSaved::Nothing,
         })
     }
 
@@ -224,8 +248,11 @@ impl Projection {
         // The input's gradient comes first: the sink may update the weight.
         let dx = self.weight_backward(dy, input_gradient)?;
         match (self, saved) {
-            (Self::Frozen(_), _) => Ok(dx),
-            (Self::Trained(parameter), ProjectionSaved::Input(x)) => {
+            (Self::Frozen(_), _) | (Self::Replaced { own: Factor::Frozen(_), .. }, ProjectionSaved::Nothing) => Ok(dx),
+            (
+                Self::Trained(parameter) | Self::Replaced { own: Factor::Trained(parameter), .. },
+                ProjectionSaved::Input(x),
+            ) => {
                 sink.accept_product(parameter, dy, &x)?;
                 Ok(dx)
             }
@@ -243,17 +270,14 @@ impl Projection {
             InputGradient::Fresh => None,
             InputGradient::AddedTo(others) => Some(others),
         };
-        Ok(Some(match (self, others) {
-            (
-                Self::Frozen(weight)
-                | Self::Lora(Lora { base: weight, .. })
-                | Self::Scaled(Scaled { base: weight, .. })
-                | Self::Vera(Vera { base: weight, .. })
-                | Self::Together(Together { base: weight, .. }),
-                others,
-            ) => weight.input_gradient(dy, others)?,
-            (Self::Trained(parameter), None) => linear_input_gradient(dy, &parameter.value)?,
-            (Self::Trained(parameter), Some(others)) => add_matmul(others, dy, &parameter.value)?,
+        let by_weight = |weight: &Tensor, others: Option<Tensor>| match others {
+            None => linear_input_gradient(dy, weight),
+            Some(others) => add_matmul(others, dy, weight),
+        };
+        Ok(Some(match (self.replacement()?, self.either()) {
+            (Some(weight), _) => by_weight(&weight, others)?,
+            (None, Ok(weight)) => weight.input_gradient(dy, others)?,
+            (None, Err(parameter)) => by_weight(&parameter.value, others)?,
         }))
     }
 }

@@ -133,7 +133,7 @@ impl<'w> Moved<'w> {
         let columns = self.shape.last().copied().unwrap_or(1).max(1);
         let rows = self.shape.iter().product::<usize>() / columns;
         let whole = match change {
-            Change::Whole(make) => Some(self.whole(make)?),
+            Change::Whole(make) => Some(self.whole(make)?.reshape((rows, columns))?),
             _ => None,
         };
         let mut kept = match record {

@@ -12,6 +12,7 @@ use super::frozen_weight::FrozenWeight;
 use super::llama::Llama;
 use super::projection::Projection;
 use super::tensor_writer::{stored_bytes, write_streamed};
+use super::weight::Weight;
 use super::weights::{INDEX_FILE, SINGLE_FILE};
 use crate::error::{Error, Place, Result};
 use crate::files;
@@ -46,6 +47,9 @@ impl Llama {
     /// # Errors
     /// A module has a low-rank update, or is in 4 or 8 bits, which such a list cannot hold.
     pub fn named_tensors(&self) -> Result<Vec<(String, Tensor)>> {
+        if self.weights().any(Weight::is_adapted) {
+            return Err(adapted());
+        }
         let mut tensors = vec![self.embedding.value().clone()];
         for (index, layer) in self.layers.iter().enumerate() {
             for (which, projection) in layer.projections().into_iter().enumerate() {
@@ -65,12 +69,19 @@ impl Llama {
     }
 }
 
+fn adapted() -> Error {
+    Error::new("a module has an adapter, so the model is not one set of weights")
+        .hint("merge the adapter into the model, or detach it, before saving")
+}
+
 fn plain(projection: &Projection) -> Result<Tensor> {
     match projection {
-        Projection::Lora(_) | Projection::Scaled(_) | Projection::Vera(_) | Projection::Together(_) => {
-            Err(Error::new("a module has an adapter, so the model is not one set of weights")
-                .hint("merge the adapter into the model, or detach it, before saving"))
-        }
+        Projection::Lora(_)
+        | Projection::Scaled(_)
+        | Projection::Vera(_)
+        | Projection::Together(_)
+        | Projection::Replaced { .. }
+        | Projection::Rows { .. } => Err(adapted()),
         Projection::Frozen(weight @ (FrozenWeight::Nf4(_) | FrozenWeight::Int8(_))) => {
             let bits = weight.quantization().bits();
             Err(Error::new(format!("a module is in {bits}, so what would be saved is not the model that was loaded"))

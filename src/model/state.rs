@@ -9,6 +9,7 @@ use super::frozen_weight::FrozenWeight;
 use super::llama::Llama;
 use super::parameters::{Parameter, Parameters};
 use super::projection::Projection;
+use super::rows::Rows;
 use super::weight::Weight;
 use crate::error::{Error, Place, Result};
 use crate::recipe::Quantization;
@@ -90,16 +91,12 @@ impl Llama {
                     vera.inner.freeze()?;
                     vera.outer.freeze()?;
                 }
+                Projection::Replaced { own, .. } | Projection::Rows { rows: Rows { own, .. }, .. } => own.freeze()?,
                 Projection::Together(together) => together.freeze()?,
                 Projection::Frozen(_) => {}
             }
         }
         let norms = self.layers.iter_mut().flat_map(|layer| [&mut layer.input_norm, &mut layer.post_attention_norm]);
-        for weight in norms.chain([&mut self.embedding, &mut self.norm]) {
-            if let Weight::Trained(parameter) = weight {
-                *weight = Weight::Frozen(parameter.value.force_contiguous()?);
-            }
-        }
-        Ok(())
+        norms.chain([&mut self.embedding, &mut self.norm]).try_for_each(Weight::freeze)
     }
 }

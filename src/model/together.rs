@@ -14,6 +14,7 @@ use super::llama::Llama;
 use super::low_rank::Lora;
 use super::parameters::{GradientSink, Parameter};
 use super::projection::{InputGradient, Projection, ProjectionSaved};
+use super::weight::Weight;
 use crate::error::{Error, Place, Result};
 use crate::kernels::attention::Segments;
 use crate::kernels::lora;
@@ -164,6 +165,9 @@ impl Joint {
     /// and the head is trained.
     pub(super) fn new(shares: &[Share<'_>]) -> Result<Self> {
         let Some(first) = shares.first() else { return Err(Error::new("there is nothing to train")) };
+        if shares.iter().any(|share| share.model.weights().any(Weight::is_adapted)) {
+            return Err(Error::new("only plain low-rank updates are trained together"));
+        }
         let mut model = first.model.clone();
         let (batch, rows) = joined(shares)?;
         for (layer, joint) in model.layers.iter_mut().enumerate() {

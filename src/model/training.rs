@@ -11,9 +11,7 @@ use super::parameters::GradientSink;
 use super::together::{Joint, Share};
 use crate::device::Laps;
 use crate::error::{Error, Result};
-use crate::kernels::adamw::add_in_place;
 use crate::kernels::cross_entropy::Scale;
-use crate::kernels::embedding;
 
 /// What is kept of a layer's forward pass.
 enum Kept {
@@ -66,8 +64,7 @@ impl Llama {
                 .hint("train it whole, or attach an adapter with at least one target module"));
         };
         let context = self.context(&batch.segments, pass.dropout)?;
-        let ids = self.ids(&batch.ids)?;
-        let (x, kept) = self.forward_keeping(&ids, &context, lowest, pass)?;
+        let (x, kept) = self.forward_keeping(&batch.ids, &context, lowest, pass)?;
         laps.end("forward")?;
         let rows = Rows::new(batch, self)?;
         let (hidden, norm_saved) = self.norm.norm_forward(&rows.take(&x)?, context.epsilon)?;
@@ -110,7 +107,7 @@ impl Llama {
         let context = model.context(&batch.segments, None)?;
         let recompute = shares.iter().map(|share| share.pass.recompute).max().unwrap_or(0);
         let pass = Pass { loss_scale: 1.0, recompute, dropout: None, noise: 0.0 };
-        let (x, kept) = model.forward_keeping(&model.ids(&batch.ids)?, &context, lowest, &pass)?;
+        let (x, kept) = model.forward_keeping(&batch.ids, &context, lowest, &pass)?;
         let rows = Rows::new(&batch, &model)?;
         let (hidden, norm_saved) = model.norm.norm_forward(&rows.take(&x)?, context.epsilon)?;
         let (mut losses, mut d_hidden, mut start) = (Vec::new(), Vec::new(), 0);
@@ -142,12 +139,12 @@ impl Llama {
     /// The residual stream after the last layer, and what the layers from `lowest` up keep.
     fn forward_keeping(
         &self,
-        ids: &Tensor,
+        ids: &[u32],
         context: &Context<'_>,
         lowest: usize,
         pass: &Pass,
     ) -> Result<(Tensor, Vec<Kept>)> {
-        let mut x = embedding::forward(self.embedding.value(), ids)?;
+        let mut x = self.embed(ids)?;
         if let (Some(stream), true) = (pass.dropout, pass.noise > 0.0) {
             // Modules have the streams from 0 on.
             x = noise::add(x, context.segments, pass.noise, stream.child(u64::MAX))?;
@@ -188,12 +185,7 @@ impl Llama {
                 None => return Ok(()),
             }
         }
-        let Some(parameter) = self.embedding.trained() else { return Ok(()) };
-        let gradient = embedding::backward(&dx, ids, self.config.vocabulary)?;
-        if let Some(of_head) = tied_gradient {
-            add_in_place(&gradient, &of_head)?;
-        }
-        sink.accept(parameter, gradient)
+        self.embedding.lookup_backward(&dx, ids, tied_gradient, sink)
     }
 
     /// Why the loss is not a number: where in the model the first value went wrong.
@@ -212,7 +204,7 @@ impl Llama {
     /// The first part of the model whose output has a value that is not finite, without dropout.
     fn first_broken(&self, batch: &Batch) -> Result<Option<String>> {
         let context = self.context(&batch.segments, None)?;
-        let mut x = embedding::forward(self.embedding.value(), &self.ids(&batch.ids)?)?;
+        let mut x = self.embed(&batch.ids)?;
         if !is_finite(&x)? {
             return Ok(Some("model.embed_tokens".into()));
         }

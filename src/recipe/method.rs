@@ -47,6 +47,12 @@ pub struct LoraSettings {
     pub alpha_pattern: Vec<(String, f64)>,
     /// The learning rate of the factors B is this times that of the factors A (LoRA+).
     pub lora_plus_ratio: f64,
+    /// Modules that are trained whole and saved with the adapter, by the ends of their paths.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub modules_to_save: Vec<String>,
+    /// Rows that are trained of some modules, by the ends of their paths: `embed_tokens`, `lm_head`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub trainable_tokens: Vec<(String, Vec<u32>)>,
 }
 
 impl Default for LoraSettings {
@@ -67,6 +73,8 @@ impl Default for LoraSettings {
             rank_pattern: Vec::new(),
             alpha_pattern: Vec::new(),
             lora_plus_ratio: 1.0,
+            modules_to_save: Vec::new(),
+            trainable_tokens: Vec::new(),
         }
     }
 }

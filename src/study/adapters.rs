@@ -9,7 +9,7 @@ use crate::data::Stream;
 use crate::error::Result;
 use crate::files;
 use crate::model::{Llama, Parameters};
-use crate::recipe::{AdapterKind, AdapterPlan, LoraSettings, Method, Recompute, Stage};
+use crate::recipe::{AdapterKind, AdapterPlan, LoraSettings, Method, Recompute, Stage, Targets};
 use crate::study::card::{self, CardFacts, Subject, write_card};
 use crate::study::folder::StageRecord;
 use crate::study::ground::Ground;
@@ -63,11 +63,20 @@ fn unfinished(ground: &Ground<'_>, plan: &AdapterPlan) -> Result<Option<Value>> 
     Ok(None)
 }
 
-/// Whether an adapter is a plain low-rank update, which can be trained beside others.
+/// Whether an adapter is a plain low-rank update of the layers and the head, which can be trained beside others.
 fn is_plain(plan: &AdapterPlan) -> bool {
     let Method::Lora(settings) = &plan.method else { return false };
     let kind = matches!(settings.kind, AdapterKind::Lora | AdapterKind::LoraFa);
-    kind && !settings.init.changes_base()
+    // An expression may mean the embedding, too.
+    let layers = match &settings.targets {
+        Targets::AllLinear(_) => true,
+        Targets::Names(names) => !names.iter().any(|name| "model.embed_tokens".ends_with(name.as_str())),
+        Targets::Pattern(pattern) => !pattern.contains("embed"),
+    };
+    let beside = !settings.modules_to_save.is_empty() || !settings.trainable_tokens.is_empty();
+    kind && layers
+        && !beside
+        && !settings.init.changes_base()
         && plan.training.neftune_alpha == 0.0
         && !matches!(plan.training.recompute, Recompute::ToFit(Some(_)))
 }

@@ -167,8 +167,8 @@ fn adapter_needs(
     config: &Config,
     stream: &Stream,
 ) -> Result<StageNeeds> {
-    let modules = modules(recipe, adapter, config)?;
-    let trained = trained(adapter, &modules);
+    let (modules, beside) = (modules(recipe, adapter, config)?, beside(recipe, adapter, config)?);
+    let trained = trained(adapter, &modules, &beside);
     needs(ground, &adapter.name, setup(ground, config, trained, &adapter.training), stream)
 }
 
@@ -179,20 +179,32 @@ fn setup<'a>(ground: &Ground<'_>, config: &'a Config, trained: Trained<'a>, trai
 /// The modules of a model that an adapter is for; none where all parameters are trained.
 pub fn modules(recipe: &Recipe, adapter: &AdapterPlan, config: &Config) -> Result<Vec<(String, [usize; 2])>> {
     let Method::Lora(settings) = &adapter.method else { return Ok(Vec::new()) };
-    let shapes = config.module_shapes();
+    let shapes = adapter::target_shapes(settings.kind, config);
     let paths: Vec<String> = shapes.iter().map(|(path, _)| path.clone()).collect();
     let (chosen, _) =
         adapter::choose(settings, &paths).at(recipe.places.of(&format!("adapters.{}.targets", adapter.entry())))?;
     Ok(shapes.into_iter().filter(|(path, _)| chosen.contains(path)).collect())
 }
 
-/// What an adapter trains, given its modules.
-pub fn trained<'a>(adapter: &AdapterPlan, modules: &'a [(String, [usize; 2])]) -> Trained<'a> {
+/// The whole weights and the rows that an adapter trains with its factors.
+pub fn beside(recipe: &Recipe, adapter: &AdapterPlan, config: &Config) -> Result<Vec<(String, Vec<usize>)>> {
+    let Method::Lora(settings) = &adapter.method else { return Ok(Vec::new()) };
+    let key = if settings.modules_to_save.is_empty() { "trainable_tokens" } else { "modules_to_save" };
+    let found = adapter::trained_beside(settings, config);
+    found.at(recipe.places.of(&format!("adapters.{}.{key}", adapter.entry())))
+}
+
+/// What an adapter trains, given its modules, and the weights that are trained with them.
+pub fn trained<'a>(
+    adapter: &AdapterPlan,
+    modules: &'a [(String, [usize; 2])],
+    beside: &'a [(String, Vec<usize>)],
+) -> Trained<'a> {
     match adapter.method {
         Method::Full => Trained::All,
         Method::Lora(LoraSettings { kind, rank, ref rank_pattern, quantization, .. }) => {
             let rank = rank_pattern.iter().map(|(_, rank)| *rank).fold(rank, usize::max);
-            Trained::Lora { modules, rank, kind, quantization }
+            Trained::Lora { modules, rank, kind, quantization, beside }
         }
     }
 }

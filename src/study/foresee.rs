@@ -65,7 +65,8 @@ pub fn foresee(recipe: &Recipe, config: &Config, gpu_memory: u64) -> Result<Fore
             continue;
         }
         let modules = check::modules(recipe, adapter, config)?;
-        let trained = check::trained(adapter, &modules);
+        let beside = check::beside(recipe, adapter, config)?;
+        let trained = check::trained(adapter, &modules, &beside);
         foreseen.add(adapter.entry(), Setup { trained, ..whole(&adapter.training) })?;
     }
     Ok(foreseen)

@@ -9,7 +9,7 @@ use crate::data::template::Template;
 use crate::device;
 use crate::error::{Error, Place, Result};
 use crate::files;
-use crate::model::{FrozenWeight, Llama, Parameters, Projection};
+use crate::model::{FrozenWeight, Llama, Parameters, Projection, Rows, Weight};
 use crate::progress::short_bytes;
 use crate::recipe::{AdapterKind, ChatTemplate, Quantization, Training};
 use crate::study::check;
@@ -160,6 +160,9 @@ fn said(outcome: Outcome, parameters: &Parameters, work: &Work<'_>, log: &Path) 
     }
 }
 
+/// The path of the embedding.
+const EMBEDDING: &str = "model.embed_tokens";
+
 /// What the work needs, on the model as it is loaded and with the memory that is free now, which so many companions share.
 fn needs(ground: &Ground<'_>, model: &Llama, work: &Work<'_>, companions: usize) -> Result<Plan> {
     let (mut rank, mut kind, mut quantization) = (0, AdapterKind::Lora, Quantization::None);
@@ -186,8 +189,15 @@ fn needs(ground: &Ground<'_>, model: &Llama, work: &Work<'_>, companions: usize)
         }
         modules.push((path, shape));
     }
-    let trained =
-        if modules.is_empty() { Trained::All } else { Trained::Lora { modules: &modules, rank, kind, quantization } };
+    let beside = beside(model)?;
+    if let Some(Weight::Lora { lora, .. }) = model.weight(EMBEDDING) {
+        rank = rank.max(lora.a.value().dim(0)?);
+        modules.push((EMBEDDING.to_owned(), [model.config.hidden_size, model.config.vocabulary]));
+    }
+    let trained = match modules.is_empty() && beside.is_empty() {
+        true => Trained::All,
+        false => Trained::Lora { modules: &modules, rank, kind, quantization, beside: &beside },
+    };
     let (config, dtype, on_gpu) = (&model.config, model.dtype(), ground.device.is_cuda());
     let setup = Setup { config, dtype, on_gpu, trained, training: work.training };
     // The weights are loaded already, so they are not part of what is free.
@@ -196,6 +206,21 @@ fn needs(ground: &Ground<'_>, model: &Llama, work: &Work<'_>, companions: usize)
     let plan = Plan::new(setup, None, free);
     check::within(work.name, setup, &plan, free)?;
     Ok(plan)
+}
+
+/// Path and shape of the whole weights and the rows that an adapter on a model has beside its factors.
+fn beside(model: &Llama) -> Result<Vec<(String, Vec<usize>)>> {
+    let mut found = Vec::new();
+    for (name, _) in model.config.tensor_shapes() {
+        let path = name.strip_suffix(".weight").unwrap_or(&name);
+        let own = match (model.weight(path), model.projection(path)) {
+            (Some(Weight::Replaced { own, .. } | Weight::Rows { rows: Rows { own, .. }, .. }), _)
+            | (_, Some(Projection::Replaced { own, .. } | Projection::Rows { rows: Rows { own, .. }, .. })) => own,
+            _ => continue,
+        };
+        found.push((path.to_owned(), own.value().dims().to_vec()));
+    }
+    Ok(found)
 }
 
 /// Removes the checkpoints of a stage that is finished; its log stays.

@@ -176,3 +176,53 @@ fn adapters_trained_at_a_time_are_those_trained_alone() {
     let (text, code) = said(&["run", &recipe, "--runs", &runs]);
     assert!(code == Some(0) && text.contains("one: done before") && text.contains("two: done before"), "{text}");
 }
+
+#[test]
+fn whole_modules_rows_and_updates_of_the_embedding_go_from_a_recipe_to_a_merged_model() {
+    let place = Place::new();
+    place.model("model");
+    place.write("rows.json", r#"[{"instruction": "Tõlgi: cat", "input": "", "output": "kass"}]"#);
+    let root = place.root().display();
+    let recipe = place.write(
+        "study.yaml",
+        &format!(
+            "name: own\nseed: 1\ndevice: cpu\nbase: {{ model: {root}/model }}\nsources:\n  \
+             rows: {{ path: {root}/rows.json, template: alpaca }}\nadapters:\n  defaults: {{ on: base, rank: 2, alpha: 4, \
+             sequence_length: 64, batch: 1, tokens: 256, checkpoint_every: 1, optimizer: {{ learning_rate: 0.02 }}, \
+             mixture: {{ rows: 1 }} }}\n  saved: {{ modules_to_save: [embed_tokens, lm_head] }}\n  \
+             norms: {{ method: ia3, modules_to_save: [norm, o_proj] }}\n  \
+             rows: {{ trainable_tokens: {{ embed_tokens: [\"5-60\"], lm_head: [\"5-90\"] }} }}\n  \
+             embedding: {{ targets: [embed_tokens, q_proj, lm_head] }}\ncompare:\n  merged: true\n  limit: 2\n  tasks:\n    \
+             - {{ task: translation, data: world, from: English, to: Estonian }}\n"
+        ),
+    );
+    let (recipe, runs) = (recipe.display().to_string(), place.path("runs").display().to_string());
+    let (text, code) = said(&["run", &recipe, "--runs", &runs, "--together", "4"]);
+    assert!(code == Some(0) && !text.contains("4 adapters"), "they are trained one after another: {text}");
+    let base = place.path("model").display().to_string();
+    for (name, words) in [
+        ("saved", "whole       embed_tokens, lm_head"),
+        ("norms", "whole       input_layernorm, norm, o_proj, post_attention_layernorm"),
+        ("rows", "tokens      86 of lm_head, 56 of embed_tokens"),
+        ("embedding", "targets     embed_tokens, lm_head, q_proj"),
+    ] {
+        let adapter = place.path(&format!("runs/own/adapters/{name}")).display().to_string();
+        let (text, code) = said(&["adapter", "show", &adapter]);
+        assert!(code == Some(0) && text.contains(words), "{text}");
+        let (text, code) = said(&["adapter", "verify", &adapter, "--base", &base]);
+        assert!(code == Some(0) && text.contains("fits"), "{text}");
+        let out = place.path(&format!("merged-{name}")).display().to_string();
+        let (text, code) = said(&["merge", &base, &adapter, "--out", &out]);
+        assert!(code == Some(0), "{text}");
+        let answer = |how: &[&str]| {
+            let (text, code) = said(&[&["generate", "--quiet", "--max-new-tokens", "12", "Tõlgi: cat"], how].concat());
+            assert!(code == Some(0), "{text}");
+            text
+        };
+        let attached = answer(&["--model", &base, "--adapter", &adapter]);
+        assert_eq!(attached, answer(&["--model", &out]), "{name}");
+    }
+    let (run_folder, out) = (place.path("runs/own").display().to_string(), place.path("no.gguf").display().to_string());
+    let (text, code) = said(&["export", &run_folder, &out, "--adapter", "saved", "--format", "gguf-lora"]);
+    assert!(code == Some(1) && text.contains("in the place of the base's (embed_tokens, lm_head)"), "{text}");
+}

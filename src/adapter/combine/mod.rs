@@ -178,6 +178,9 @@ fn config(parts: &[Part<'_>], modules: &BTreeMap<String, LoraPair>) -> Result<Pe
     Ok(PeftConfig {
         kind: AdapterKind::Lora,
         feedforward: None,
+        modules_to_save: Vec::new(),
+        trainable_tokens: Vec::new(),
+        ensure_weight_tying: false,
         rank,
         alpha: rank as f64,
         dropout: 0.0,

@@ -17,6 +17,9 @@ fn golden() -> Value {
 fn adapter(modules: BTreeMap<String, LoraPair>, (rank, alpha, rslora): (usize, f64, bool)) -> Adapter {
     let rules = ModuleRules::only(Targets::Names(modules.keys().cloned().collect()));
     let config = PeftConfig {
+        modules_to_save: Vec::new(),
+        trainable_tokens: Vec::new(),
+        ensure_weight_tying: false,
         kind: AdapterKind::Lora,
         feedforward: None,
         rank,

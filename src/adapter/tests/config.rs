@@ -140,7 +140,13 @@ fn llama_has_no_biases_so_the_key_changes_nothing_and_keys_of_tomorrow_are_kept(
     assert_eq!(config.to_json()["use_something_new"], json!(false));
     let dora = parse(&with("use_dora", json!(true))).unwrap();
     assert_eq!((dora.kind, &dora.to_json()["use_dora"]), (AdapterKind::Dora, &json!(true)));
-    for key in ["modules_to_save", "trainable_token_indices"] {
-        assert!(parse(&with(key, json!(["embed_tokens"]))).unwrap_err().contains("replaces whole modules"));
+    let saved = parse(&with("modules_to_save", json!(["embed_tokens", "lm_head"]))).unwrap();
+    assert_eq!(saved.modules_to_save, ["embed_tokens", "lm_head"]);
+    for tokens in [json!([5, 3]), json!({ "embed_tokens": [5], "lm_head": [6] })] {
+        let config = parse(&with("trainable_token_indices", tokens.clone())).unwrap();
+        assert_eq!(config.to_json()["trainable_token_indices"], tokens);
+    }
+    for wrong in [json!([5, 5]), json!(["a"]), json!(7), json!([-1]), json!({ "embed_tokens": 5 })] {
+        assert!(parse(&with("trainable_token_indices", wrong)).unwrap_err().contains("token ids, each once"));
     }
 }

@@ -113,7 +113,7 @@ fn broken_factors_are_refused_by_name() {
     let other = "base_model.model.score.weight";
     refused(
         |t| drop(t.insert("base_model.model.score.weight".into(), zeros(&[1]))),
-        &[other, "replaces whole tensors"],
+        &[other, "does not name the module in modules_to_save"],
     );
     let dora = A.replace("lora_A.weight", "lora_magnitude_vector");
     refused(|t| drop(t.insert(A.replace("lora_A.weight", "lora_magnitude_vector"), zeros(&[1]))), &[&dora, "DoRA"]);

@@ -32,6 +32,25 @@ fn every_kind() -> Vec<LoraSettings> {
         all.push(LoraSettings { init, ..plain.clone() });
         all.push(LoraSettings { init, rslora: true, kind: AdapterKind::LoraFa, ..plain.clone() });
     }
+    let saved = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+    all.push(LoraSettings { modules_to_save: saved(&["embed_tokens", "lm_head"]), ..plain.clone() });
+    all.push(LoraSettings {
+        modules_to_save: saved(&["norm", "o_proj"]),
+        kind: AdapterKind::Dora,
+        lora_plus_ratio: 4.0,
+        ..plain.clone()
+    });
+    all.push(LoraSettings {
+        modules_to_save: saved(&["model.embed_tokens"]),
+        kind: AdapterKind::Ia3,
+        targets: names(&["k_proj", "down_proj"]),
+        ..LoraSettings::default()
+    });
+    all.push(LoraSettings { targets: names(&["embed_tokens", "v_proj", "lm_head"]), rslora: true, ..plain.clone() });
+    let tokens = |name: &str, ids: &[u32]| (name.to_owned(), ids.to_vec());
+    all.push(LoraSettings { trainable_tokens: vec![tokens("embed_tokens", &[7, 14, 15, 3])], ..plain.clone() });
+    let both = vec![tokens("embed_tokens", &[21, 0]), tokens("lm_head", &[1, 2, 3, 39, 14])];
+    all.push(LoraSettings { trainable_tokens: both, modules_to_save: saved(&["input_layernorm"]), ..plain.clone() });
     all.push(LoraSettings {
         exclude: Some(names(&["mlp.up_proj"])),
         layers: Some(vec![1]),

@@ -6,6 +6,7 @@ mod folder;
 mod kinds;
 mod loftq;
 mod pickled;
+mod replaced;
 mod targets;
 mod unmerge;
 mod vera;

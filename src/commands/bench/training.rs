@@ -77,9 +77,13 @@ fn plan(model: &Llama, place: &Place, trained: Trained, settings: &Training, fre
     let modules: Vec<_> = model.config.module_shapes().into_iter().filter(|(path, _)| path != "lm_head").collect();
     let trained = match trained {
         Trained::All => train::Trained::All,
-        Trained::Lora { rank } => {
-            train::Trained::Lora { modules: &modules, rank, kind: AdapterKind::Lora, quantization: place.quantization }
-        }
+        Trained::Lora { rank } => train::Trained::Lora {
+            modules: &modules,
+            rank,
+            kind: AdapterKind::Lora,
+            quantization: place.quantization,
+            beside: &[],
+        },
     };
     let (config, dtype, on_gpu) = (&model.config, model.dtype(), !model.device().is_cpu());
     Plan::new(Setup { config, dtype, on_gpu, trained, training: settings }, None, free)

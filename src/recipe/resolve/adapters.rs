@@ -147,6 +147,8 @@ fn merged(own: &Adapter, defaults: Option<&Adapter>) -> Adapter {
         exclude: own.exclude.or(defaults.exclude),
         layers: own.layers.or(defaults.layers),
         feedforward: own.feedforward.or(defaults.feedforward),
+        modules_to_save: own.modules_to_save.or(defaults.modules_to_save),
+        trainable_tokens: own.trainable_tokens.or(defaults.trainable_tokens),
         rank_pattern: own.rank_pattern.or(defaults.rank_pattern),
         alpha_pattern: own.alpha_pattern.or(defaults.alpha_pattern),
         init: own.init.or(defaults.init),

@@ -7,10 +7,11 @@ use super::super::places::Findings;
 use super::super::shapes::{Named, Words};
 use super::super::training::Quantization;
 use super::super::written::{Adapter, MethodWord};
+use super::beside;
 use super::checks::Scope;
 
 /// The keys that mean nothing where all parameters are trained.
-pub(super) const KEYS: [&str; 13] = [
+pub(super) const KEYS: [&str; 15] = [
     "rank",
     "alpha",
     "dropout",
@@ -18,6 +19,8 @@ pub(super) const KEYS: [&str; 13] = [
     "exclude",
     "layers",
     "feedforward",
+    "modules_to_save",
+    "trainable_tokens",
     "rank_pattern",
     "alpha_pattern",
     "rslora",
@@ -49,6 +52,8 @@ pub(super) fn settings(scope: Scope<'_>, written: &Adapter, findings: &mut Findi
         exclude: targets(scope, "exclude", written.exclude.as_ref(), findings),
         layers: written.layers.as_ref().map(|layers| layers.iter().map(|layer| layer.0 as usize).collect()),
         quantization: written.quantization.unwrap_or_default(),
+        modules_to_save: beside::modules_to_save(scope, written, findings),
+        trainable_tokens: beside::trainable_tokens(scope, written, kind, findings),
         ..LoraSettings::default()
     };
     if kind != AdapterKind::Ia3 {

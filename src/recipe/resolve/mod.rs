@@ -5,6 +5,7 @@
 
 mod adapters;
 mod base;
+mod beside;
 mod checks;
 mod clean;
 mod compare;

@@ -112,6 +112,10 @@ fn same_shape(entry: &Entry, start: &Entry, findings: &mut Findings<'_>) {
                 |one: &LoraSettings| one.exclude.as_ref().map_or("none".to_owned(), |names| names.to_string());
             differs("exclude", exclude(mine), exclude(theirs));
             differs("layers", format!("{:?}", mine.layers), format!("{:?}", theirs.layers));
+            let saved = |one: &LoraSettings| format!("[{}]", one.modules_to_save.join(", "));
+            differs("modules_to_save", saved(mine), saved(theirs));
+            let rows = |one: &LoraSettings| format!("{:?}", one.trainable_tokens);
+            differs("trainable_tokens", rows(mine), rows(theirs));
         }
         (Method::Full, Method::Full) => {}
         (mine, theirs) => differs("method", mine.to_string(), theirs.to_string()),

@@ -59,6 +59,18 @@ fn keys_of_every_kind_come_back_from_the_resolved_recipe() {
 }
 
 #[test]
+fn whole_modules_and_rows_of_tokens_come_back_from_the_resolved_recipe() {
+    let rows = |name: &str, ids: &[u32]| (name.to_owned(), ids.to_vec());
+    assert_eq!(lora("modules_to_save: [embed_tokens, lm_head]").modules_to_save, ["embed_tokens", "lm_head"]);
+    assert_eq!(lora("method: ia3, modules_to_save: norm").modules_to_save, ["norm"]);
+    let some = lora("trainable_tokens: [7, \"100-103\", 5]").trainable_tokens;
+    assert_eq!(some, [rows("embed_tokens", &[7, 100, 101, 102, 103, 5])]);
+    let both = lora("trainable_tokens: { lm_head: [\"8 - 9\"], embed_tokens: [3] }").trainable_tokens;
+    assert_eq!(both, [rows("lm_head", &[8, 9]), rows("embed_tokens", &[3])]);
+    assert_eq!(lora("trainable_tokens: { lm_head: [3] }").trainable_tokens, [rows("lm_head", &[3])]);
+}
+
+#[test]
 fn keys_that_do_not_go_together_are_refused() {
     for (keys, expected) in [
         ("method: ia3, rank: 8", "adapters.a.rank has no effect: method: ia3 has no low-rank update"),
@@ -72,6 +84,14 @@ fn keys_that_do_not_go_together_are_refused() {
         ("init: pisa", "hint: did you mean pissa?"),
         ("lora_plus_ratio: 0", "adapters.a.lora_plus_ratio is 0, must be more than 0"),
         ("neftune_alpha: -1", "adapters.a.neftune_alpha is -1, must be at least 0"),
+        ("modules_to_save: [norm, norm]", "adapters.a.modules_to_save.1 is norm, must be a module that is not there"),
+        ("modules_to_save: [norm], method: full", "adapters.a.modules_to_save has no effect: method: full"),
+        ("trainable_tokens: [5], method: ia3", "adapters.a.trainable_tokens has no effect: PEFT has it for LoRA only"),
+        ("trainable_tokens: [5, \"4-6\"]", "adapters.a.trainable_tokens is the token id 5 twice, must be each id once"),
+        ("trainable_tokens: { lm_head: [] }", "adapters.a.trainable_tokens.lm_head is empty, must be token ids"),
+        ("trainable_tokens: [\"6-4\"]", "must be a token id such as 32000, or a range such as"),
+        ("trainable_tokens: [\"0-4294967295\"]", "is 4294967296 token ids, must be those of some tokens"),
+        ("trainable_tokens: 5", "adapters.a.trainable_tokens is 5, must be a list of token ids, or a map"),
         ("rank_pattern: { q_proj: 0 }", "adapters.a.rank_pattern.q_proj is 0, must be at least 1"),
     ] {
         let found = mistakes_in_adapter(keys);

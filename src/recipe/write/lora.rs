@@ -2,7 +2,7 @@
 
 use super::super::method::{AdapterKind, Initial, LoraSettings, Targets};
 use super::super::shapes::{Named, Words};
-use super::super::written::{Adapter, MethodWord};
+use super::super::written::{Adapter, MethodWord, TokenIds, Tokens};
 use super::{Count, count};
 
 /// Writes the settings into an entry.
@@ -19,6 +19,9 @@ pub(super) fn keys(settings: &LoraSettings, written: &mut Adapter) {
     written.exclude = settings.exclude.as_ref().map(words);
     written.layers = settings.layers.as_ref().map(|layers| layers.iter().map(|layer| count(*layer)).collect());
     written.quantization = Some(settings.quantization);
+    let modules = &settings.modules_to_save;
+    written.modules_to_save = (!modules.is_empty()).then(|| Words::Many(modules.clone()));
+    written.trainable_tokens = tokens(&settings.trainable_tokens);
     if settings.kind == AdapterKind::Ia3 {
         written.feedforward = Some(Words::Many(settings.feedforward.clone()));
         return;
@@ -36,6 +39,15 @@ pub(super) fn keys(settings: &LoraSettings, written: &mut Adapter) {
     written.init = (settings.init != Initial::Kaiming).then(|| settings.init.to_string());
     let ratio = settings.lora_plus_ratio;
     written.lora_plus_ratio = (ratio != default.lora_plus_ratio).then_some(ratio);
+}
+
+/// A bare list where it is all of the embedding's.
+fn tokens(rows: &[(String, Vec<u32>)]) -> Option<Tokens> {
+    match rows {
+        [] => None,
+        [(name, ids)] if name == "embed_tokens" => Some(Tokens::Embedding(TokenIds::of(ids))),
+        rows => Some(Tokens::Of(Named(rows.iter().map(|(name, ids)| (name.clone(), TokenIds::of(ids))).collect()))),
+    }
 }
 
 fn words(targets: &Targets) -> Words {

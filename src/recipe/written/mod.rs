@@ -9,6 +9,7 @@ mod compare;
 mod judge;
 mod source;
 mod stage;
+mod tokens;
 
 use std::fmt;
 
@@ -22,6 +23,7 @@ pub(crate) use compare::{Bleu, Compare, Metric, Publish, ReadWord, Task, TaskWor
 pub(crate) use judge::{Judge, Price};
 pub(crate) use source::Source;
 pub(crate) use stage::{Adapter, MethodWord, Optimizer, Part, PartKeys, Pretrain, Schedule, Training};
+pub(crate) use tokens::{TokenIds, Tokens};
 
 use super::count::Count;
 use super::shapes::{Named, Words};

@@ -13,6 +13,7 @@ use super::super::training::{
     ChatTemplate, MixtureUnit, NoTarget, OptimizerKind, Packing, Quantization, Rounding, ScheduleKind,
     StoppingStrategy, TooLong, TrainOn,
 };
+use super::tokens::Tokens;
 
 /// Declares the keys of a stage: those given, and those of every run of training.
 ///
@@ -168,7 +169,7 @@ stage! {
         /// `method: vera`.
         dropout: f64,
         /// The modules that get an adapter, as PEFT has it: `all-linear`, a list of names such as `[q_proj, v_proj]`,
-        /// or one text, a regular expression for the whole path. Default: all-linear.
+        /// which may have `embed_tokens`, or one text, a regular expression for the whole path. Default: all-linear.
         targets: Words,
         /// Modules that get no adapter though `targets` has them, in the same forms. Default: none.
         exclude: Words,
@@ -177,6 +178,13 @@ stage! {
         /// With `method: ia3`, the modules whose inputs are scaled instead of their outputs, by name. Default:
         /// down_proj.
         feedforward: Words,
+        /// Modules that are trained whole beside the adapter and saved with it, by the ends of their paths, as PEFT has it:
+        /// `[embed_tokens, lm_head]` for a new vocabulary, or norms, or linear modules. Default: none.
+        modules_to_save: Words,
+        /// Token ids whose rows of the embedding are trained and saved with the adapter: a list of ids and ranges such
+        /// as `[5, "32000-32999"]`, or `{ embed_tokens: [5], lm_head: [5] }` for those of the head as well. Default:
+        /// none.
+        trainable_tokens: Tokens,
         /// Ranks of some modules, by a name or a regular expression for the end of the path: `{ down_proj: 16 }`.
         rank_pattern: Named<Count>,
         /// Alphas of some modules, likewise.

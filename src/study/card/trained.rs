@@ -116,6 +116,12 @@ fn rows(facts: &CardFacts<'_>) -> Vec<(&'static str, String)> {
                 rows.push(("factors began as", lora.init.to_string()));
             }
             rows.push(("target modules", targets(&lora.targets)));
+            if !lora.modules_to_save.is_empty() {
+                rows.push(("modules trained whole", lora.modules_to_save.join(", ")));
+            }
+            for (name, ids) in &lora.trainable_tokens {
+                rows.push(("tokens trained", format!("{} rows of {name}", ids.len())));
+            }
         }
         rows.push(("trained on", plan.on.label()));
         if let Some(start) = &plan.start_from {

@@ -3,6 +3,7 @@
 //! The numbers follow from the shapes alone. What a device driver, a matrix library or a fragmented
 //! allocator takes beside them is not counted: leave about a tenth free.
 
+mod beside;
 mod parts;
 mod smaller;
 
@@ -33,6 +34,8 @@ pub enum Trained<'a> {
         kind: AdapterKind,
         /// How the model's own weights are kept.
         quantization: Quantization,
+        /// Path and shape of whole weights, or of rows of weights, that are trained with them.
+        beside: &'a [(String, Vec<usize>)],
     },
 }
 
@@ -135,7 +138,7 @@ impl Plan {
             Recompute::ToFit(limit) => (limit, limit.or(free)),
             Recompute::All | Recompute::Nothing => (None, None),
         };
-        let passed = config.layers - lowest_layer(config, trained);
+        let passed = config.layers - trained.lowest_layer(config);
         let plan = |recomputed| Self::with(setup, length, recomputed);
         let most = plan(if training.recompute == Recompute::All { passed } else { 0 });
         let Some(allowed) = allowed else { return most };
@@ -229,7 +232,7 @@ impl Sizes {
                     written_out: 0,
                 }
             }
-            Trained::Lora { modules, rank, kind, quantization } => {
+            Trained::Lora { modules, rank, kind, quantization, beside } => {
                 let of_module = |[rows, columns]: [usize; 2]| match kind {
                     AdapterKind::Lora => vec![rank * rows, rank * columns],
                     AdapterKind::LoraFa => vec![rank * rows],
@@ -238,7 +241,8 @@ impl Sizes {
                     AdapterKind::Vera => vec![rank, rows],
                 };
                 let factors = modules.iter().flat_map(|(_, shape)| of_module(*shape));
-                let tensors: Vec<u64> = factors.map(|elements| elements as u64).collect();
+                let own = beside.iter().map(|(_, shape)| shape.iter().product::<usize>());
+                let tensors: Vec<u64> = factors.chain(own.clone()).map(|elements| elements as u64).collect();
                 let trained = tensors.iter().sum::<u64>();
                 let kept = match kind {
                     AdapterKind::LoraFa => modules.iter().map(|(_, [_, columns])| (rank * columns) as u64).sum(),
@@ -246,6 +250,8 @@ impl Sizes {
                     AdapterKind::Lora | AdapterKind::Dora | AdapterKind::Ia3 => 0,
                 };
                 let trained_dtype = if dtype == DType::F64 { DType::F64 } else { DType::F32 };
+                // What products read of whole weights where these are wider.
+                let narrow = if trained_dtype == dtype { 0 } else { own.sum::<usize>() as u64 * width };
                 let (base_bytes, written_out) = match quantization {
                     Quantization::None => (base * width, 0),
                     Quantization::Nf4 => {
@@ -259,7 +265,7 @@ impl Sizes {
                     trained_dtype,
                     largest: tensors.iter().copied().max().unwrap_or(0),
                     tensors,
-                    weights: base_bytes + (trained + kept) * trained_dtype.size_in_bytes() as u64,
+                    weights: base_bytes + (trained + kept) * trained_dtype.size_in_bytes() as u64 + narrow,
                     written_out,
                 }
             }
@@ -300,20 +306,9 @@ fn is_head_adapted(trained: Trained<'_>) -> bool {
     matches!(trained, Trained::Lora { modules, .. } if modules.iter().any(|(path, _)| path == "lm_head"))
 }
 
-/// The lowest layer through which the backward pass goes.
-fn lowest_layer(config: &Config, trained: Trained<'_>) -> usize {
-    match trained {
-        Trained::All => 0,
-        Trained::Lora { modules, .. } => {
-            let layer = |path: &str| path.strip_prefix("model.layers.")?.split('.').next()?.parse().ok();
-            modules.iter().filter_map(|(path, _)| layer(path)).min().unwrap_or(config.layers)
-        }
-    }
-}
-
 /// Operations for each token: two for each weight that it meets, in each pass that meets it.
 fn operations(config: &Config, trained: Trained<'_>, training: &Training, recomputed: usize) -> f64 {
-    let lowest = lowest_layer(config, trained);
+    let lowest = trained.lowest_layer(config);
     let modules = config.module_shapes();
     let area = |[rows, columns]: [usize; 2]| (rows * columns) as f64;
     let head = (config.vocabulary * config.hidden_size) as f64;
@@ -333,7 +328,9 @@ fn operations(config: &Config, trained: Trained<'_>, training: &Training, recomp
                 AdapterKind::LoraFa | AdapterKind::Vera => (rank * (6 * rows + 4 * columns)) as f64,
                 AdapterKind::Ia3 => 0.0,
             };
-            modules.iter().map(|(_, [rows, columns])| products(*rows, *columns)).sum()
+            // The embedding's product is with one column.
+            let linear = modules.iter().filter(|(path, _)| path != "model.embed_tokens");
+            linear.map(|(_, [rows, columns])| products(*rows, *columns)).sum::<f64>() + trained.whole_operations(config)
         }
     };
     // All but the product by `down_proj`, whose result is known.

@@ -2,7 +2,7 @@
 
 use candle_core::DType;
 
-use super::{Sizes, Trained, lowest_layer};
+use super::{Sizes, Trained};
 use crate::kernels::{attention, cross_entropy};
 use crate::model::Config;
 use crate::recipe::{AdapterKind, Training};
@@ -45,7 +45,8 @@ fn kept_of_layer(config: &Config, dtype: DType, trained: Trained<'_>, layer: usi
                     AdapterKind::Dora => (rank + rows) * width,
                     AdapterKind::Ia3 => rows * width,
                 });
-                found.is_some() && !matches!(kind, AdapterKind::LoraFa | AdapterKind::Vera)
+                (found.is_some() && !matches!(kind, AdapterKind::LoraFa | AdapterKind::Vera))
+                    || trained.is_whole(&path, &config.projection_shape(which))
             }
         };
         // The modules that read the same input share it; that of `o_proj` is kept in any case.
@@ -109,7 +110,7 @@ pub(super) fn activations(
     // Gradients on their way through one layer: the three inner ones of the MLP, and the residual ones around it.
     let beside = widened(trained) * width;
     let passing = (3 * inner + 4 * hidden) * width + beside;
-    let layers = lowest_layer(config, trained)..config.layers;
+    let layers = trained.lowest_layer(config)..config.layers;
     let kept = |layer| kept_of_layer(config, dtype, trained, layer);
     // The lowest ones are computed again: the backward pass comes to them when the others are gone.
     let inputs = recomputed.min(layers.len()) as u64 * hidden * width;
@@ -133,9 +134,9 @@ pub(super) fn activations(
 /// gradient of its weight, or of some rows and entries on each thread.
 pub(super) fn fused_head(config: &Config, trained: Trained<'_>, training: &Training) -> u64 {
     let rows = training.micro_batch * training.sequence_length;
-    let beside = match trained {
-        Trained::All => config.vocabulary * (rows.min(cross_entropy::ROWS) + config.hidden_size),
-        Trained::Lora { .. } => rayon::current_num_threads() * cross_entropy::TILE,
+    let beside = match trained.has_head_gradient(config) {
+        true => config.vocabulary * (rows.min(cross_entropy::ROWS) + config.hidden_size),
+        false => rayon::current_num_threads() * cross_entropy::TILE,
     };
     4 * (beside + 3 * rows * config.hidden_size) as u64
 }
@@ -144,9 +145,13 @@ pub(super) fn fused_head(config: &Config, trained: Trained<'_>, training: &Train
 pub(super) fn packed(config: &Config, trained: Trained<'_>, training: &Training) -> u64 {
     let tokens = training.micro_batch * training.sequence_length;
     let (hidden, widest) = (config.hidden_size, config.intermediate_size.max(config.query_width()));
-    let (head, largest) = match trained {
-        Trained::All => (config.vocabulary * hidden, tokens * widest.max(hidden)),
-        Trained::Lora { .. } => (config.vocabulary.min(cross_entropy::PART) * hidden, widest * hidden),
+    let head = match trained.has_head_gradient(config) {
+        true => config.vocabulary * hidden,
+        false => config.vocabulary.min(cross_entropy::PART) * hidden,
+    };
+    let largest = match trained {
+        Trained::All => tokens * widest.max(hidden),
+        Trained::Lora { .. } => widest * hidden,
     };
     4 * (head + head.max(largest)) as u64
 }
@@ -157,10 +162,7 @@ pub(super) fn head_on_cuda(config: &Config, dtype: DType, trained: Trained<'_>, 
     let width = dtype.size_in_bytes();
     let rows = training.micro_batch * training.sequence_length;
     let weight = config.vocabulary * config.hidden_size;
-    let of_weight = match trained {
-        Trained::All => weight * (4 + width),
-        Trained::Lora { .. } => 0,
-    };
+    let of_weight = if trained.has_head_gradient(config) { weight * (4 + width) } else { 0 };
     let chunk = rows.min(cross_entropy::CUDA_ROWS) * config.vocabulary * width;
     (chunk + 2 * rows * config.hidden_size * width + of_weight) as u64
 }
@@ -170,9 +172,7 @@ pub(super) fn logits(config: &Config, dtype: DType, trained: Trained<'_>, traini
     let rows = 512.min(training.micro_batch * training.sequence_length);
     let wide = dtype.size_in_bytes().max(4);
     // Each chunk's part of the weight's gradient is added into a new sum.
-    let of_weight = match trained {
-        Trained::All => 3 * config.vocabulary * config.hidden_size * wide,
-        Trained::Lora { .. } => 0,
-    };
+    let of_weight =
+        if trained.has_head_gradient(config) { 3 * config.vocabulary * config.hidden_size * wide } else { 0 };
     (rows * config.vocabulary * 4 * wide + of_weight) as u64
 }

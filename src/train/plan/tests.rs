@@ -102,8 +102,13 @@ fn on_cuda_nothing_is_as_large_as_all_scores_or_all_logits() {
 fn an_adapter_on_llama_2_7b_needs_little_beside_the_model() {
     let config = llama_2_7b();
     let modules: Vec<_> = config.module_shapes().into_iter().filter(|(path, _)| path != "lm_head").collect();
-    let trained =
-        Trained::Lora { modules: &modules, rank: 64, kind: AdapterKind::Lora, quantization: Quantization::None };
+    let trained = Trained::Lora {
+        modules: &modules,
+        rank: 64,
+        kind: AdapterKind::Lora,
+        quantization: Quantization::None,
+        beside: &[],
+    };
     let training = Training { batch: 128, budget: Budget::Epochs(3.0), evaluate_every: 50, ..training() };
     let plan = Plan::new(Setup { trained, ..full(&config, DType::BF16, &training) }, None, None);
     // What PEFT prints for rank 64 on all linear modules.
@@ -125,7 +130,8 @@ fn modules_above_a_frozen_part_spare_its_backward_pass() {
         config.module_shapes().into_iter().filter(|(path, _)| path.contains(layer)).collect()
     };
     let plan = |modules: &[(String, [usize; 2])]| {
-        let trained = Trained::Lora { modules, rank: 8, kind: AdapterKind::Lora, quantization: Quantization::None };
+        let trained =
+            Trained::Lora { modules, rank: 8, kind: AdapterKind::Lora, quantization: Quantization::None, beside: &[] };
         Plan::new(Setup { trained, ..full(&config, DType::BF16, &training()) }, Some((10, 1000)), None)
     };
     let (low, high) = (plan(&at(".layers.0.")), plan(&at(".layers.31.")));
@@ -197,8 +203,13 @@ fn all_of_llama_2_7b_in_80_gb_adds_up() {
 fn an_adapter_on_llama_2_7b_in_4_bits_adds_up() {
     let config = llama_2_7b();
     let modules: Vec<_> = config.module_shapes().into_iter().filter(|(path, _)| path != "lm_head").collect();
-    let trained =
-        Trained::Lora { modules: &modules, rank: 16, kind: AdapterKind::Lora, quantization: Quantization::Nf4 };
+    let trained = Trained::Lora {
+        modules: &modules,
+        rank: 16,
+        kind: AdapterKind::Lora,
+        quantization: Quantization::Nf4,
+        beside: &[],
+    };
     let training = Training { batch: 128, ..training() };
     let plan = Plan::new(Setup { trained, ..full(&config, DType::BF16, &training) }, None, None);
     let in_layers = 32 * (4 * 4096 * 4096 + 3 * 4096 * 11_008);
@@ -208,8 +219,13 @@ fn an_adapter_on_llama_2_7b_in_4_bits_adds_up() {
     let ends = 2 * (2 * 32_000 * 4096 + 65 * 4096);
     assert_eq!((plan.trained, plan.memory.weights), (factors, kept + ends + 4 * factors));
     // One weight of the MLP is written out at a time.
-    let plain =
-        Trained::Lora { modules: &modules, rank: 16, kind: AdapterKind::Lora, quantization: Quantization::None };
+    let plain = Trained::Lora {
+        modules: &modules,
+        rank: 16,
+        kind: AdapterKind::Lora,
+        quantization: Quantization::None,
+        beside: &[],
+    };
     let wide = Plan::new(Setup { trained: plain, ..full(&config, DType::BF16, &training) }, None, None);
     assert_eq!(plan.memory.layer - wide.memory.layer, 2 * 4096 * 11_008);
     let total = plan.memory.total() as f64 / GIB;
@@ -220,7 +236,13 @@ fn an_adapter_on_llama_2_7b_in_4_bits_adds_up() {
 fn an_adapter_on_llama_2_7b_in_8_bits_adds_up() {
     let config = llama_2_7b();
     let modules: Vec<_> = config.module_shapes().into_iter().filter(|(path, _)| path != "lm_head").collect();
-    let on = |quantization| Trained::Lora { modules: &modules, rank: 16, kind: AdapterKind::Lora, quantization };
+    let on = |quantization| Trained::Lora {
+        modules: &modules,
+        rank: 16,
+        kind: AdapterKind::Lora,
+        quantization,
+        beside: &[],
+    };
     let training = Training { batch: 128, ..training() };
     let plan = |quantization| {
         let setup = Setup { trained: on(quantization), ..full(&config, DType::BF16, &training) };
@@ -251,8 +273,13 @@ fn what_would_fit_is_what_is_felt_least() {
     let needed = Plan::new(setup, None, Some(1)).memory.safely();
     assert_eq!(smaller(setup, None, needed - 1).map(|s| s.changes.join(", ")).as_deref(), Some("micro_batch: 1"));
     let modules: Vec<_> = config.module_shapes().into_iter().filter(|(path, _)| path != "lm_head").collect();
-    let trained =
-        Trained::Lora { modules: &modules, rank: 16, kind: AdapterKind::Lora, quantization: Quantization::None };
+    let trained = Trained::Lora {
+        modules: &modules,
+        rank: 16,
+        kind: AdapterKind::Lora,
+        quantization: Quantization::None,
+        beside: &[],
+    };
     let fits = smaller(Setup { trained, ..setup }, None, 12 << 30).expect("4 bits");
     assert_eq!(fits.changes.join(", "), "quantization: nf4");
     assert!(fits.plan.memory.safely() <= 12 << 30);
@@ -269,8 +296,13 @@ fn a_warmup_as_long_as_the_job_is_said() {
 fn as_few_layers_are_computed_again_as_the_memory_asks_for() {
     let config = llama_2_7b();
     let modules: Vec<_> = config.module_shapes().into_iter().filter(|(path, _)| path != "lm_head").collect();
-    let trained =
-        Trained::Lora { modules: &modules, rank: 16, kind: AdapterKind::Lora, quantization: Quantization::None };
+    let trained = Trained::Lora {
+        modules: &modules,
+        rank: 16,
+        kind: AdapterKind::Lora,
+        quantization: Quantization::None,
+        beside: &[],
+    };
     let plan = |recompute, free| {
         let training = Training { recompute, ..training() };
         Plan::new(Setup { on_gpu: false, trained, ..full(&config, DType::F32, &training) }, None, free)
@@ -293,4 +325,30 @@ fn as_few_layers_are_computed_again_as_the_memory_asks_for() {
     // What cannot be reached is not hidden.
     let beyond = plan(Recompute::ToFit(Some(least / 2)), None);
     assert!(beyond.recomputed == 32 && beyond.memory.safely() == least);
+}
+
+#[test]
+fn whole_modules_are_planned_with_their_gradients_and_the_layers_below() {
+    let config = llama_2_7b();
+    let modules: Vec<_> = config.module_shapes().into_iter().filter(|(path, _)| path.contains("layers.31.")).collect();
+    let plan = |beside: &[(String, Vec<usize>)]| {
+        let quantization = Quantization::None;
+        let trained = Trained::Lora { modules: &modules, rank: 16, kind: AdapterKind::Lora, quantization, beside };
+        Plan::new(Setup { trained, ..full(&config, DType::BF16, &training()) }, None, None)
+    };
+    let shape = vec![config.vocabulary, config.hidden_size];
+    let elements = (config.vocabulary * config.hidden_size) as u64;
+    let whole = |path: &str| (path.to_owned(), shape.clone());
+    let (none, head) = (plan(&[]), plan(&[whole("lm_head")]));
+    let both = plan(&[whole("model.embed_tokens"), whole("lm_head")]);
+    let rows = plan(&[("model.embed_tokens".to_owned(), vec![100, config.hidden_size])]);
+    assert_eq!(both.trained - none.trained, 2 * elements);
+    assert_eq!(rows.trained - none.trained, 100 * config.hidden_size as u64);
+    // In f32, and what products read of them.
+    assert_eq!(both.memory.weights - none.memory.weights, 2 * elements * (4 + 2));
+    assert_eq!(both.memory.optimizer - none.memory.optimizer, 2 * elements * 8);
+    assert!(head.memory.logits >= none.memory.logits + elements * 4, "the gradient of the head's weight");
+    assert_eq!(head.memory.activations, none.memory.activations);
+    assert!(rows.memory.activations > 10 * none.memory.activations, "the backward pass goes down to the embedding");
+    assert_eq!(head.operations_per_token - none.operations_per_token, 2.0 * elements as f64);
 }
