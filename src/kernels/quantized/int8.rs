@@ -12,8 +12,8 @@ use crate::kernels::parallel::{self, CHUNK};
 /// The largest code; its negative is the smallest one.
 const MOST: f32 = 127.0;
 
-/// What bitsandbytes multiplies with, where it divides by 127.
-const PART: f32 = 7.874_015_7e-3;
+/// The nearest f32 to 1/127: what bitsandbytes multiplies with, where it would divide.
+const PART: f32 = 7.874_016e-3;
 
 /// The codes of a matrix, and the largest magnitude of each row.
 ///
@@ -97,7 +97,8 @@ mod tests {
             let trip = trip(&x, columns).unwrap();
             for (i, (x, back)) in x.iter().zip(&trip.back).enumerate() {
                 let step = trip.magnitudes[i / columns] / 127.0;
-                prop_assert!((x - back).abs() <= 0.5 * step * 1.000_01, "{i} {x} {back}");
+                // A little more: what is rounded is a product of roundings itself, of up to 127.
+                prop_assert!((x - back).abs() <= 0.5 * step * 1.000_1, "{i} {x} {back}");
             }
         }
     }
