@@ -149,7 +149,8 @@ mod tests {
         let tokenizer = Tokenizer::train(["Mari elab Tartus ja töötab koolis, kus ta loeb raamatuid."], 280).unwrap();
         let template = Template::open(&ChatTemplate::Plain, &tokenizer).unwrap();
         let mut talk = Conversation::default();
-        for (role, text) in [(Role::User, "Kus Mari elab?"), (Role::Assistant, "Mari elab Tartus ja töötab koolis.")] {
+        for (role, text) in [(Role::User, "Kus Mari elab?"), (Role::Assistant, "Mari elab Tartus ja töötab koolis.")]
+        {
             talk.turns.push(Turn::new(role, text));
         }
         let heard = |context: usize| Listener::new(&template, &tokenizer, context).heard(&talk).unwrap();
