@@ -193,8 +193,13 @@ impl<'w> Moved<'w> {
 
     /// How its rows of before are foretold from those of after.
     fn forecast(&self, change: &Change<'_>, shape: (usize, usize)) -> Result<Forecast> {
+        // Factors that are nearly as large as the weight, as those of narrow models are, would not make the delta smaller.
+        let pays = |a: &Tensor, b: &Tensor| {
+            let bytes = (a.elem_count() + b.elem_count()) * DType::F32.size_in_bytes();
+            2 * bytes <= shape.0 * shape.1 * self.stored.size_in_bytes()
+        };
         let factors = match change {
-            Change::Add { a, b } => Some(Factors::of(a, b)?),
+            Change::Add { a, b } if pays(a, b) => Some(Factors::of(a, b)?),
             _ => None,
         };
         Ok(Forecast { shape, base: Some(self.stored), merged: Some(self.dtype), factors })

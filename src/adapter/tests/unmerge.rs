@@ -69,10 +69,13 @@ fn a_base_comes_back_with_the_same_bytes_whatever_was_merged_into_it() {
         // The same base in many files.
         let plain = Rewrite { base: &at("one"), dtype: None, shard_bytes: 3000, keep_delta: false };
         merge(&Merge { rewrite: plain, parts: &[], quantization: Quantization::None }, &at("many"));
+        // Rank 1 leaves factors small enough to be kept.
+        let thin = adapter_of(&model, &LoraSettings { rank: 1, ..settings(all_linear()) }, 3);
         let narrow = LoraSettings { rank: 2, rslora: true, ..settings(Targets::Names(vec!["q_proj".into()])) };
         let (wide, narrow) = (adapter_of(&model, &settings(all_linear()), 1), adapter_of(&model, &narrow, 2));
         let (dora, ia3) = (of_kind(&model, AdapterKind::Dora), of_kind(&model, AdapterKind::Ia3));
-        let merged: [(&str, Vec<Part<'_>>); 5] = [
+        let merged: [(&str, Vec<Part<'_>>); 6] = [
+            ("thin", vec![part(&thin, 1.0)]),
             ("nothing", vec![]),
             ("one", vec![part(&wide, 1.0)]),
             ("two", vec![part(&wide, 0.5), part(&narrow, -2.0)]),
@@ -123,12 +126,12 @@ fn tensors_that_the_merged_model_has_not_come_back_too() {
     assert_eq!(files_of(&root.path().join("back")), files_of(&base));
 }
 
-/// A base with an adapter merged into it, and its delta.
+/// A base with an adapter merged into it, and its delta, which keeps factors.
 fn kept() -> (tempfile::TempDir, PathBuf) {
     let root = tempfile::tempdir().unwrap();
     let model = model_of(true, DType::BF16);
     model.save(&root.path().join("base"), DType::BF16).unwrap();
-    let adapter = adapter_of(&model, &settings(all_linear()), 1);
+    let adapter = adapter_of(&model, &LoraSettings { rank: 1, ..settings(all_linear()) }, 1);
     let merged = merge(&plan(&root.path().join("base"), &[part(&adapter, 1.0)]), &root.path().join("merged"));
     (root, merged)
 }
