@@ -177,33 +177,12 @@ fn train(
     (modules, beside): (&BTreeMap<String, LoraPair>, &Beside),
     started: &BTreeSet<String>,
 ) -> Result<Parameters> {
-    let mut tensors = Vec::new();
-    // In the model's own order, so that the buffer's layout does not follow the spelling of paths.
-    let paths = model.module_paths();
-    for path in &paths {
-        let base = frozen_weight(model, path)?;
-        let mut take = |name: &str, tensor: &Tensor| -> Result<()> {
-            tensors.push((format!("{path}.{name}"), on(&base, tensor)?));
-            Ok(())
-        };
-        if let Some(pair) = modules.get(path) {
-            if config.kind != AdapterKind::LoraFa {
-                take("lora_A", &pair.a)?;
-            }
-            take("lora_B", &pair.b)?;
-        }
-        beside.magnitudes.get(path).map_or(Ok(()), |lengths| take("lora_magnitude_vector", lengths))?;
-        beside.scales.get(path).map_or(Ok(()), |scales| take("ia3_l", scales))?;
-        if let Some(pair) = beside.vera.as_ref().and_then(|shared| shared.modules.get(path)) {
-            take("vera_lambda_d", &pair.inner)?;
-            take("vera_lambda_b", &pair.outer)?;
-        }
-    }
+    let tensors = trained_tensors(model, config, (modules, beside))?;
     let names: Vec<String> = tensors.iter().map(|(name, _)| name.clone()).collect();
     let (parameters, views) = Parameters::gather(tensors)?;
     let mut views: BTreeMap<String, Parameter> = names.into_iter().zip(views).collect();
     let mut slices = Slices::default();
-    for path in &paths {
+    for path in &model.module_paths() {
         let base = frozen_weight(model, path)?;
         let mut factor = |name: &str, tensor: &Tensor| -> Result<Factor> {
             let trained = views.remove(&format!("{path}.{name}"));
@@ -233,6 +212,36 @@ fn train(
         set(model, vec![(path, state)])?;
     }
     Ok(parameters)
+}
+
+/// What is trained, by the names of the buffer.
+fn trained_tensors(
+    model: &Llama,
+    config: &PeftConfig,
+    (modules, beside): (&BTreeMap<String, LoraPair>, &Beside),
+) -> Result<Vec<(String, Tensor)>> {
+    let mut tensors = Vec::new();
+    // In the model's own order, so that the buffer's layout does not follow the spelling of paths.
+    for path in &model.module_paths() {
+        let base = frozen_weight(model, path)?;
+        let mut take = |name: &str, tensor: &Tensor| -> Result<()> {
+            tensors.push((format!("{path}.{name}"), on(&base, tensor)?));
+            Ok(())
+        };
+        if let Some(pair) = modules.get(path) {
+            if config.kind != AdapterKind::LoraFa {
+                take("lora_A", &pair.a)?;
+            }
+            take("lora_B", &pair.b)?;
+        }
+        beside.magnitudes.get(path).map_or(Ok(()), |lengths| take("lora_magnitude_vector", lengths))?;
+        beside.scales.get(path).map_or(Ok(()), |scales| take("ia3_l", scales))?;
+        if let Some(pair) = beside.vera.as_ref().and_then(|shared| shared.modules.get(path)) {
+            take("vera_lambda_d", &pair.inner)?;
+            take("vera_lambda_b", &pair.outer)?;
+        }
+    }
+    Ok(tensors)
 }
 
 /// A tensor where a weight is, in f32 (f64 if the weight is).
