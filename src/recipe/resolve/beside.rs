@@ -12,8 +12,17 @@ const EMBEDDING: &str = "embed_tokens";
 const MOST_IDS: u64 = 1 << 22;
 
 /// The modules that are trained whole, by the ends of their paths.
-pub(super) fn modules_to_save(scope: Scope<'_>, written: &Adapter, findings: &mut Findings<'_>) -> Vec<String> {
+pub(super) fn modules_to_save(
+    scope: Scope<'_>,
+    written: &Adapter,
+    kind: AdapterKind,
+    findings: &mut Findings<'_>,
+) -> Vec<String> {
     let Some(words) = &written.modules_to_save else { return Vec::new() };
+    if kind == AdapterKind::Vera {
+        findings.no_effect(&format!("{}.modules_to_save", scope.path), "method: vera trains vectors alone");
+        return Vec::new();
+    }
     let path = scope.key(findings.places, "modules_to_save");
     let mut names: Vec<String> = Vec::new();
     for (key, word) in words.at(&path) {
@@ -37,7 +46,7 @@ pub(super) fn trainable_tokens(
 ) -> Vec<(String, Vec<u32>)> {
     let Some(tokens) = &written.trainable_tokens else { return Vec::new() };
     let path = scope.key(findings.places, "trainable_tokens");
-    if kind == AdapterKind::Ia3 {
+    if matches!(kind, AdapterKind::Ia3 | AdapterKind::Vera) {
         findings.no_effect(&format!("{}.trainable_tokens", scope.path), "PEFT has it for LoRA only");
         return Vec::new();
     }

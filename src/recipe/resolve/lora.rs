@@ -52,7 +52,7 @@ pub(super) fn settings(scope: Scope<'_>, written: &Adapter, findings: &mut Findi
         exclude: targets(scope, "exclude", written.exclude.as_ref(), findings),
         layers: written.layers.as_ref().map(|layers| layers.iter().map(|layer| layer.0 as usize).collect()),
         quantization: written.quantization.unwrap_or_default(),
-        modules_to_save: beside::modules_to_save(scope, written, findings),
+        modules_to_save: beside::modules_to_save(scope, written, kind, findings),
         trainable_tokens: beside::trainable_tokens(scope, written, kind, findings),
         ..LoraSettings::default()
     };
