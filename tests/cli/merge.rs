@@ -164,10 +164,12 @@ fn weights_are_searched_for_on_tasks_of_a_recipe() {
     let place = Place::new();
     let model = place.model("base");
     let (one, two) = (adapter(&place, &model, "one", 1), adapter(&place, &model, "two", 2));
-    let recipe = "name: s\nbase: { builtin: tiny-english }\ncompare:\n  template: plain\n  tasks:\n    \
-        - { task: choice, data: world, language: Estonian }\n    - { task: perplexity, data: texts.txt, language: Estonian }\n";
-    place.write("texts.txt", "Üks sõna loeb raamatut.\n");
-    let recipe = place.write("recipe.yaml", recipe).display().to_string();
+    let texts = place.write("texts.txt", "Üks sõna loeb raamatut.\n").display().to_string();
+    let recipe = format!(
+        "name: s\nbase: {{ builtin: tiny-english }}\ncompare:\n  template: plain\n  tasks:\n    \
+         - {{ task: choice, data: world, language: Estonian }}\n    - {{ task: perplexity, data: {texts}, language: Estonian }}\n"
+    );
+    let recipe = place.write("recipe.yaml", &recipe).display().to_string();
     let out = place.path("found").display().to_string();
     let search = |more: &[&'static str]| -> Vec<String> {
         let base = ["search-merge", "--base", model.to_str().expect("UTF-8"), "--recipe", &recipe, &one, &two];
