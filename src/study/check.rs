@@ -183,6 +183,12 @@ pub fn modules(recipe: &Recipe, adapter: &AdapterPlan, config: &Config) -> Resul
     let paths: Vec<String> = shapes.iter().map(|(path, _)| path.clone()).collect();
     let (chosen, _) =
         adapter::choose(settings, &paths).at(recipe.places.of(&format!("adapters.{}.targets", adapter.entry())))?;
+    let merged = recipe.study.compare.as_ref().is_some_and(|compare| compare.merged);
+    if merged && config.tie_word_embeddings && chosen.iter().any(|path| path == "model.embed_tokens") {
+        return Err(Error::new("an update of embed_tokens alone cannot be merged where the head is the embedding")
+            .at(recipe.places.of("compare.merged"))
+            .hint("take compare.merged out, or embed_tokens out of the targets"));
+    }
     Ok(shapes.into_iter().filter(|(path, _)| chosen.contains(path)).collect())
 }
 

@@ -7,7 +7,6 @@ use candle_core::{DType, Device, Tensor};
 use super::super::combine::{Method, Part, Settings, combine};
 use super::super::*;
 use super::{all_linear, difference, logits, model_of, settings};
-use crate::export::{FileType, write_lora};
 use crate::model::{Batch, GradientSink, Llama, Parameter, Parameters, Pass, Prompt, Rewrite, Sampling, Weight};
 use crate::recipe::{LoraSettings, Quantization, Targets};
 
@@ -290,28 +289,6 @@ fn texts_of_adapters_with_own_weights_in_one_batch_are_those_of_each_alone() {
         }
         assert!((0..4).all(|model| together[model] != together[model + 1]), "{together:?}");
     }
-}
-
-#[test]
-fn llama_cpp_gets_rows_of_the_embeddings_update_and_no_whole_modules() {
-    let root = tempfile::tempdir().unwrap();
-    let out = root.path().join("adapter.gguf");
-    let model = model_of(false, DType::F32);
-    let (adapter, _) = trained(&model, &embedding());
-    write_lora(&adapter, &model.config, &out, FileType::F32).unwrap();
-    let mut file = std::fs::File::open(&out).unwrap();
-    let content = candle_core::quantized::gguf_file::Content::read(&mut file).unwrap();
-    let mut of = |name: &str| content.tensor(&mut file, name, &Device::Cpu).unwrap().dequantize(&Device::Cpu).unwrap();
-    let (a, b) = (of("token_embd.weight.lora_a"), of("token_embd.weight.lora_b"));
-    let pair = &adapter.modules["model.embed_tokens"];
-    assert_eq!(a.to_vec2::<f32>().unwrap(), pair.a.t().unwrap().to_vec2::<f32>().unwrap());
-    assert_eq!(b.to_vec2::<f32>().unwrap(), pair.b.to_vec2::<f32>().unwrap());
-    let (whole, _) = trained(&model, &saved(&["lm_head"]));
-    assert!(write_lora(&whole, &model.config, &out, FileType::F32).unwrap_err().to_string().contains("(lm_head)"));
-    let tied = model_of(true, DType::F32);
-    let (adapter, _) = trained(&tied, &embedding());
-    let error = write_lora(&adapter, &tied.config, &out, FileType::F32).unwrap_err().to_string();
-    assert!(error.contains("would give it to the head as well"), "{error}");
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! GGUF files read back, byte by byte or by candle's reader.
 
+mod lora;
+
 use std::path::Path;
 
 use candle_core::quantized::{GgmlDType, gguf_file::Content};
