@@ -29,6 +29,10 @@ pub struct MergeArgs {
     /// Write beside the weights what gives the base back, bit for bit; see `emakeel unmerge`.
     #[arg(long)]
     pub keep_delta: bool,
+    /// Say how far the merged model's logits are from those of the adapters beside the base, as it is and in 4 or 8 bits: each
+    /// of these models is loaded in turn.
+    #[arg(long)]
+    pub measure: bool,
 }
 
 /// `emakeel unmerge`.

@@ -3,7 +3,8 @@
 use candle_core::DType;
 
 use super::interrupt::Interrupt;
-use super::output::refuse_existing;
+use super::measured::Measured;
+use super::output::{self, refuse_existing};
 use super::weighted::Weighted;
 use crate::adapter::Merge;
 use crate::cli::{MergeArgs, QuantizeWord};
@@ -44,6 +45,8 @@ pub fn run(args: &MergeArgs, progress: Progress) -> Result<()> {
         parts: &parts,
         quantization,
     };
+    let ways = [Quantization::None, if quantization == Quantization::None { Quantization::Nf4 } else { quantization }];
+    let measured = args.measure.then(|| Measured::new(&args.base, &parts, written, &ways)).transpose()?;
     let interrupt = Interrupt::listen()?;
     let mut bar = progress.bar("merge", "bytes", 0, (config.parameter_count() * written.size_in_bytes()) as u64);
     let mut done = |bytes: u64, name: &str| {
@@ -57,5 +60,8 @@ pub fn run(args: &MergeArgs, progress: Progress) -> Result<()> {
     })?;
     let modules: std::collections::BTreeSet<&String> = parts.iter().flat_map(|part| part.adapter.paths()).collect();
     bar.finish(format!("{} modules merged into {}", modules.len(), args.out.display()));
-    Ok(())
+    match measured {
+        Some(measured) => output::print(measured.against(&args.out)?.join("\n")),
+        None => Ok(()),
+    }
 }

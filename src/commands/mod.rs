@@ -13,6 +13,7 @@ mod export;
 mod fetch;
 mod generate;
 mod interrupt;
+mod measured;
 mod merge;
 mod output;
 mod publish;

@@ -16,7 +16,7 @@ mod look;
 mod named_files;
 mod pins;
 mod pretrain;
-mod probe;
+pub mod probe;
 pub mod publish;
 pub mod search;
 mod stage;

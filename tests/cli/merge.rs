@@ -199,3 +199,27 @@ fn weights_are_searched_for_on_tasks_of_a_recipe() {
         assert!(output.status.code() == Some(2) && text.contains(said), "{text}");
     }
 }
+
+#[test]
+fn what_a_merge_does_to_the_logits_is_measured() {
+    let place = Place::new();
+    let model = place.model("base");
+    let (one, two) = (adapter(&place, &model, "one", 1), adapter(&place, &model, "two", 2));
+    let base = model.to_str().expect("UTF-8");
+    let shares = |name: &str, more: &[&str]| -> Vec<(f64, bool)> {
+        let out = place.path(name).display().to_string();
+        let text = ok(&[&["merge", base], more, &["--out", &out, "--measure"]].concat());
+        let share = |line: &str| {
+            let (_, number) = line.split_once("at most ").expect("a share");
+            (number.split(' ').next().expect("a number").parse().expect("a number"), line.ends_with("in 4 bits"))
+        };
+        text.lines().map(share).collect()
+    };
+    // In f32 a merge only rounds; what 4 bits do to weights like these is a thousand times as much.
+    let [(plain, false), (in_4_bits, true)] = shares("plain", &[&one])[..] else { panic!("two lines") };
+    assert!(plain < 0.001 && in_4_bits > 0.1, "{plain}, {in_4_bits}");
+    let both = format!("{two}:-0.5");
+    let more = [one.as_str(), &both, "--quantize", "nf4"];
+    let [(plain, false), (in_4_bits, true)] = shares("quantized", &more)[..] else { panic!("two lines") };
+    assert!(plain > 0.1 && in_4_bits < 0.001, "{plain}, {in_4_bits}");
+}
