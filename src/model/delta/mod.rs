@@ -13,7 +13,7 @@
 //! | the base's small files, and the headers of its weights | each a length (u64) and a zstd frame with a checksum |
 //! | for each weight, where its table says: its factors A and B | each a length and a frame |
 //! | … then its rows, some at a time (see [`rows_of_part`]) | each a length and a frame; a length of 0 where the forecast is right |
-//! | the table (see [`Table`]) | a frame of JSON |
+//! | the table (see `table`) | a frame of JSON |
 //! | the end | the length of the table (u64), the SHA-256 of its frame, the magic |
 //!
 //! | module | concept |
