@@ -136,7 +136,12 @@ pub fn attach_dora(model: &mut Llama, paths: &[&str], scale: f64, dropout: f64) 
 
 /// Scales the outputs of these modules, and the inputs of those whose name has `mlp.d` in it.
 pub fn attach_scales(model: &mut Llama, paths: &[&str]) -> Parameters {
-    let side = |path: &str| if path.contains("mlp.d") { Side::Inputs } else { Side::Outputs };
+    // Two of them read an input that other modules read, too.
+    let of_inputs = ["down_proj", "up_proj", "v_proj"];
+    let side = |path: &str| match of_inputs.iter().any(|name| path.ends_with(name)) {
+        true => Side::Inputs,
+        false => Side::Outputs,
+    };
     let mut tensors = Vec::new();
     for path in paths {
         let (out, inner) = model.projection(path).unwrap().dims2().unwrap();
