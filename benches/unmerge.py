@@ -11,6 +11,7 @@ merges that keep and unmerges take turns, each a process of its own; the base's 
 import argparse
 import filecmp
 import json
+import multiprocessing
 import os
 import shutil
 
@@ -35,6 +36,11 @@ def random_base(folder, shape, dtype):
     merge.write(os.path.join(folder, "model.safetensors"), entries, values)
 
 
+def write_all(base, adapter, shape, dtype):
+    random_base(base, shape, dtype)
+    merge.write_adapter(adapter, base, shape)
+
+
 def weights(folder):
     return sum(os.path.getsize(os.path.join(folder, name)) for name in os.listdir(folder) if name.endswith(".safetensors"))
 
@@ -57,8 +63,10 @@ def main():
         shape = merge.SHAPES[args.shape]
         shape = (shape[0], args.layers or shape[1], *shape[2:])
         base, adapters = place("base"), [place("adapter")]
-        random_base(base, shape, args.dtype)
-        merge.write_adapter(adapters[0], base, shape)
+        # In a process of its own, as in merge.py.
+        writer = multiprocessing.Process(target=write_all, args=(base, adapters[0], shape, args.dtype))
+        writer.start()
+        writer.join()
     out, back, size = place("out"), place("back"), weights(base)
     print(f"the base's weights: {size / 1e6:.1f} MB", flush=True)
     plain = [args.emakeel, "merge", base, *adapters, "--out", out, "--quiet"]
