@@ -86,6 +86,19 @@ impl LoraSettings {
         if self.init.changes_base() { Quantization::None } else { self.quantization }
     }
 
+    /// Whether anything of the embedding is trained: whole, some rows, or a low-rank update.
+    pub fn trains_embedding(&self) -> bool {
+        const EMBEDDING: &str = "model.embed_tokens";
+        let names_it =
+            |names: &[String]| names.iter().any(|name| !name.is_empty() && EMBEDDING.ends_with(name.as_str()));
+        let targeted = match &self.targets {
+            Targets::AllLinear(_) => false,
+            Targets::Names(names) => names_it(names),
+            Targets::Pattern(pattern) => pattern.contains("embed_tokens"),
+        };
+        targeted || names_it(&self.modules_to_save) || !self.trainable_tokens.is_empty()
+    }
+
     /// Rank and alpha of the adapter that is written at the end.
     ///
     /// Where the frozen weight was another one in training, the adapter takes back what was taken from the weight: its

@@ -26,7 +26,7 @@ use candle_core::DType;
 
 use super::method::Method;
 use super::places::Findings;
-use super::study::{BaseOrigin, Publish, Study};
+use super::study::{AdapterPlan, BaseOrigin, Publish, Study};
 use super::training::{Rounding, Training};
 use super::written;
 use crate::device::DeviceChoice;
@@ -96,12 +96,15 @@ fn trainings(study: &Study) -> Vec<(String, Option<&'static str>, &Training, boo
     pretrain.chain(adapters).collect()
 }
 
-/// The rows of new pieces are means of others: a start, which only training of all parameters makes anything of.
+/// The rows of new pieces are means of others: a start, which only training of these rows makes anything of.
 fn new_pieces_are_trained(study: &Study, findings: &mut Findings<'_>) {
     let trainings = trainings(study);
-    if study.base.new_pieces() > 0 && !trainings.is_empty() && trainings.iter().all(|(.., whole)| !whole) {
+    let beside = |adapter: &AdapterPlan| matches!(&adapter.method, Method::Lora(lora) if lora.trains_embedding());
+    let trained = trainings.iter().any(|(.., whole)| *whole) || study.adapters.iter().any(beside);
+    if study.base.new_pieces() > 0 && !trainings.is_empty() && !trained {
         let error = Error::new("base.tokenizer.extend adds pieces whose rows in the embedding nothing trains");
-        let hint = "LoRA leaves the embedding as it is: add a pretrain stage, train with method: full, or take it out";
+        let hint = "LoRA leaves the embedding as it is: add a pretrain stage, modules_to_save: [embed_tokens, lm_head] or \
+                    method: full, or take it out";
         findings.report_key("base.tokenizer.extend", error.hint(hint));
     }
 }

@@ -56,7 +56,7 @@ fn something_trains_the_rows_of_new_pieces() {
     let lora = "adapters: { a: { mixture: { words: 1 } } }\n";
     assert_snapshot!(mistakes_in_extend(base, lora), @"
     recipe r.yaml:2:32  base.tokenizer.extend adds pieces whose rows in the embedding nothing trains
-      hint: LoRA leaves the embedding as it is: add a pretrain stage, train with method: full, or take it out
+      hint: LoRA leaves the embedding as it is: add a pretrain stage, modules_to_save: [embed_tokens, lm_head] or method: full, or take it out
     ");
     let trained = [
         "adapters: { a: { method: full, mixture: { words: 1 } } }\n",
@@ -66,4 +66,10 @@ fn something_trains_the_rows_of_new_pieces() {
     for stages in [&format!("{PRETRAIN}{lora}"), trained[0], trained[1], trained[2]] {
         assert_eq!(mistakes_in_extend(base, stages), "no mistakes", "{stages}");
     }
+    for key in ["modules_to_save: [embed_tokens]", "trainable_tokens: [5]", "targets: [q_proj, embed_tokens]"] {
+        let stages = lora.replace("{ mix", &format!("{{ {key}, mix"));
+        assert_eq!(mistakes_in_extend(base, &stages), "no mistakes", "{stages}");
+    }
+    let other = lora.replace("{ mix", "{ modules_to_save: [norm], targets: [q_proj], mix");
+    assert!(mistakes_in_extend(base, &other).contains("nothing trains"));
 }
