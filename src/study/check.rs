@@ -138,7 +138,11 @@ pub fn check(recipe: &Recipe, options: &RunOptions<'_>) -> Result<Plan> {
         plan.disk_bytes += needs.trained * 4;
         checkpoints = checkpoints.max(needs.disk);
         plan.add(&adapter.name, adapter.on.label(), &needs, rate);
-        if ground.before.is_some() && adapter.on == Foundation::Base && adapter.method != Method::Full {
+        let trains_rows = match &adapter.method {
+            Method::Full => true,
+            Method::Lora(lora) => lora.trains_embedding(),
+        };
+        if ground.before.is_some() && adapter.on == Foundation::Base && !trains_rows {
             let pieces = study.base.new_pieces();
             plan.warnings.push(format!(
                 "{}: on the base, the rows of the {pieces} new pieces are means that nothing was trained on yet",
