@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::facts::{CardFacts, Subject};
 use super::scores::cell;
 use crate::progress::short_count;
-use crate::recipe::{AdapterKind, Amount, Budget, Initial, Method, SourceOrigin, Targets};
+use crate::recipe::{AdapterKind, Amount, Budget, Initial, LoraSettings, Method, SourceOrigin, Targets};
 
 /// The section with what every source gave.
 pub fn mixture(facts: &CardFacts<'_>) -> String {
@@ -104,24 +104,7 @@ fn rows(facts: &CardFacts<'_>) -> Vec<(&'static str, String)> {
     if let Some(plan) = facts.subject.plan() {
         rows.push(("method", plan.method.to_string()));
         if let Method::Lora(lora) = &plan.method {
-            if lora.kind == AdapterKind::Vera {
-                rows.push(("rank", lora.rank.to_string()));
-                rows.push(("dropout", lora.dropout.to_string()));
-            } else if lora.kind != AdapterKind::Ia3 {
-                rows.push(("rank, alpha", format!("{}, {}", lora.rank, lora.alpha)));
-                rows.push(("scale", if lora.rslora { "alpha / √rank" } else { "alpha / rank" }.to_owned()));
-                rows.push(("dropout", lora.dropout.to_string()));
-            }
-            if lora.init != Initial::Kaiming {
-                rows.push(("factors began as", lora.init.to_string()));
-            }
-            rows.push(("target modules", targets(&lora.targets)));
-            if !lora.modules_to_save.is_empty() {
-                rows.push(("modules trained whole", lora.modules_to_save.join(", ")));
-            }
-            for (name, ids) in &lora.trainable_tokens {
-                rows.push(("tokens trained", format!("{} rows of {name}", ids.len())));
-            }
+            rows.extend(rows_of_adapter(lora));
         }
         rows.push(("trained on", plan.on.label()));
         if let Some(start) = &plan.start_from {
@@ -159,6 +142,30 @@ fn rows(facts: &CardFacts<'_>) -> Vec<(&'static str, String)> {
     }
     if let Some(hash) = &facts.base.hash {
         rows.push(("weights of the base, SHA-256", hash.clone()));
+    }
+    rows
+}
+
+/// What an adapter trains, and at which scale.
+fn rows_of_adapter(lora: &LoraSettings) -> Vec<(&'static str, String)> {
+    let mut rows = Vec::new();
+    if lora.kind == AdapterKind::Vera {
+        rows.push(("rank", lora.rank.to_string()));
+        rows.push(("dropout", lora.dropout.to_string()));
+    } else if lora.kind != AdapterKind::Ia3 {
+        rows.push(("rank, alpha", format!("{}, {}", lora.rank, lora.alpha)));
+        rows.push(("scale", if lora.rslora { "alpha / √rank" } else { "alpha / rank" }.to_owned()));
+        rows.push(("dropout", lora.dropout.to_string()));
+    }
+    if lora.init != Initial::Kaiming {
+        rows.push(("factors began as", lora.init.to_string()));
+    }
+    rows.push(("target modules", targets(&lora.targets)));
+    if !lora.modules_to_save.is_empty() {
+        rows.push(("modules trained whole", lora.modules_to_save.join(", ")));
+    }
+    for (name, ids) in &lora.trainable_tokens {
+        rows.push(("tokens trained", format!("{} rows of {name}", ids.len())));
     }
     rows
 }
